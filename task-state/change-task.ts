@@ -1,0 +1,134 @@
+import { type Change, commit } from "./commit.ts";
+import type { TaskStateContext } from "./context.ts";
+import { TaskStateError } from "./errors.ts";
+import { canMove, type Status } from "./lifecycle.ts";
+import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
+import { hasEnded, type Owner, type RecordChange, type TaskRecord } from "./record.ts";
+import type { Sidecar } from "./sidecar.ts";
+import { look, type View } from "./view.ts";
+
+/** A view whose record can be read. */
+interface Seen extends View {
+  readonly raw: string;
+  readonly record: TaskRecord;
+}
+
+/** How often a change is decided anew because another writer was faster. */
+const maxTries = 16;
+
+/** What became of an update: done, no such task, or a move that the lifecycle forbids. */
+export type Update =
+  | { readonly outcome: "updated"; readonly record: TaskRecord }
+  | { readonly outcome: "not_found" }
+  | { readonly outcome: "refused"; readonly from: Status; readonly to: Status };
+
+/**
+ * Changes a record's fields, compare-and-set on its stored text; fields that nobody here knows are kept.
+ * @throws TaskStateError `contended` when other writers are always faster.
+ */
+export async function updateTask(context: TaskStateContext, id: string, change: RecordChange): Promise<Update> {
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const view = visible(await look(context, id), undefined);
+    if (!view) return { outcome: "not_found" };
+    const from = view.record.status;
+    const to = change.status ?? from;
+    if (!canMove(from, to)) return { outcome: "refused", from, to };
+    const done = await commit(context, view, { record: change });
+    if (done?.record) return { outcome: "updated", record: done.record };
+  }
+  throw contended(id);
+}
+
+/**
+ * Cancels a task that has not ended: at once when the scheduler never had it, else by way of the dispatcher. Once asked,
+ * it is not forgotten; asking again changes nothing.
+ * @returns the JSON of the task as it is now, or `undefined` when there is none for this owner
+ */
+export function cancelTask(
+  context: TaskStateContext,
+  id: string,
+  owner: Owner | undefined,
+): Promise<string | undefined> {
+  return decideAndCommit(context, id, owner, (view) => {
+    const { record, raw, sidecar } = view;
+    const shown = () => raw;
+    if (hasEnded(record)) return { shown };
+    if (isUnsent(view)) {
+      const logs = [cancellationRequested, "Cancelled before it was submitted"];
+      return { change: { record: { status: "cancelled", logs }, sidecar: { dueAt: null, hold: null } } };
+    }
+    if (sidecar?.phase === "sending") {
+      if (sidecar.want !== undefined) return { shown: () => readTask(context, id, owner) };
+      const since = context.clock();
+      return {
+        shown: () => withDeferredCancel(record, raw, since),
+        change: { sidecar: { want: "cancel" }, deferCancel: since, enqueue: true },
+      };
+    }
+    if (sidecar?.want !== undefined && record.status === "cancel_requested") return { shown };
+    const request: RecordChange =
+      record.status === "cancel_requested" ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
+    return { change: { record: request, sidecar: wanting("cancel", sidecar), enqueue: true } };
+  });
+}
+
+/**
+ * Deletes a task: no reader sees it any more. What the scheduler may still have is cancelled there first, and only then
+ * is the record removed from Redis; else it is removed at once.
+ * @returns the JSON of the task as it was, or `undefined` when there is none for this owner
+ */
+export function deleteTask(
+  context: TaskStateContext,
+  id: string,
+  owner: Owner | undefined,
+): Promise<string | undefined> {
+  return decideAndCommit(context, id, owner, (view) => {
+    const shown = () => view.raw;
+    if (hasEnded(view.record) || isUnsent(view)) return { shown, change: { remove: "purge" } };
+    return { shown, change: { remove: "hide", sidecar: wanting("delete", view.sidecar), enqueue: true } };
+  });
+}
+
+/** A wish replaces the waiting time of an earlier one, so that the dispatcher looks at once. */
+function wanting(want: "cancel" | "delete", sidecar: Sidecar | undefined): NonNullable<Change["sidecar"]> {
+  return sidecar?.phase === "sending" ? { want } : { want, dueAt: null };
+}
+
+interface Decision {
+  readonly change?: Change;
+  /** What the caller is shown; the committed record where absent. */
+  readonly shown?: () => string | undefined | Promise<string | undefined>;
+}
+
+async function decideAndCommit(
+  context: TaskStateContext,
+  id: string,
+  owner: Owner | undefined,
+  decide: (view: Seen) => Decision,
+): Promise<string | undefined> {
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const view = visible(await look(context, id), owner);
+    if (!view) return undefined;
+    const { change, shown } = decide(view);
+    if (!change) return (shown ?? (() => view.raw))();
+    const done = await commit(context, view, change);
+    if (done) return shown ? shown() : (done.raw ?? view.raw);
+  }
+  throw contended(id);
+}
+
+function visible(view: View, owner: Owner | undefined): Seen | undefined {
+  const { raw, record, deleted } = view;
+  if (deleted || raw === null || record === undefined) return undefined;
+  if (owner && !belongsTo(record, owner)) return undefined;
+  return { ...view, raw, record };
+}
+
+/** True when the task waits for its first submission, or for another one after it provably was not started. */
+function isUnsent({ sidecar, record }: Seen): boolean {
+  return sidecar?.phase === "queued" && record.status === "pending";
+}
+
+function contended(id: string): TaskStateError {
+  return new TaskStateError("contended", `Task ${id} is being changed by others; try again`);
+}

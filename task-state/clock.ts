@@ -1,0 +1,63 @@
+/** Tells the time as records carry it: ISO 8601, six fractional digits, numeric offset. */
+export type Clock = () => string;
+
+const quarterHour = 15 * 60_000;
+/** How far the monotonic clock may stray from the wall clock (NTP, suspend) before it is set anew, in ms. */
+const toleratedDrift = 5;
+
+/**
+ * A clock in an IANA time zone with microsecond resolution.
+ * @throws RangeError when the time zone is unknown.
+ */
+export function createClock(timeZone: string, wallClock: () => number = microsecondClock()): Clock {
+  const offsetAt = zoneOffset(timeZone);
+  return () => formatTime(wallClock(), offsetAt);
+}
+
+function formatTime(milliseconds: number, offsetAt: (ms: number) => Offset): string {
+  const whole = Math.floor(milliseconds);
+  const micros = Math.floor((milliseconds - whole) * 1000);
+  const offset = offsetAt(whole);
+  const local = new Date(whole + offset.milliseconds).toISOString().slice(0, 23);
+  return `${local}${String(micros).padStart(3, "0")}${offset.text}`;
+}
+
+interface Offset {
+  readonly milliseconds: number;
+  /** `+09:00` */
+  readonly text: string;
+}
+
+function zoneOffset(timeZone: string): (ms: number) => Offset {
+  const format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
+  let cachedQuarter = Number.NaN;
+  let cached: Offset = { milliseconds: 0, text: "+00:00" };
+  return (ms) => {
+    // Every zone changes its offset on a quarter of an hour, and Intl is too slow to ask for each record.
+    const quarter = Math.floor(ms / quarterHour);
+    if (quarter !== cachedQuarter) {
+      const name = format.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "GMT";
+      cached = parseOffset(name.slice("GMT".length));
+      cachedQuarter = quarter;
+    }
+    return cached;
+  };
+}
+
+function parseOffset(text: string): Offset {
+  const [, sign = "+", hours = "00", minutes = "00"] = /^([+-])(\d\d):(\d\d)/.exec(text) ?? [];
+  const magnitude = (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return { milliseconds: sign === "-" ? -magnitude : magnitude, text: `${sign}${hours}:${minutes}` };
+}
+
+/** Milliseconds since the epoch with a microsecond fraction; monotonic as long as the wall clock is not set. */
+function microsecondClock(): () => number {
+  let origin = performance.timeOrigin;
+  return () => {
+    const precise = origin + performance.now();
+    const wall = Date.now();
+    if (Math.abs(precise - wall) <= toleratedDrift) return precise;
+    origin += wall - precise;
+    return wall;
+  };
+}

@@ -1,0 +1,25 @@
+import type { Redis } from "ioredis";
+import type { Clock } from "./clock.ts";
+
+/** What every verb of this library stands on. */
+export interface TaskStateContext {
+  /** Takes every write, and every read that decides something. */
+  readonly primary: Redis;
+  /** May lag behind the primary; the same connection as `primary` where there is no replica. */
+  readonly replica: Redis;
+  readonly clock: Clock;
+  /** Lifetime of task data and indexes, in seconds, counted from the last save. */
+  readonly ttlSeconds: number;
+  /** Told once about each record that cannot be read. */
+  readonly onUnreadable: (taskId: string) => void;
+}
+
+/** Metadata outlives its record by a minute, as other programs expect. */
+export function metadataTtl(context: TaskStateContext): number {
+  return context.ttlSeconds + 60;
+}
+
+/** The sidecar outlives the record by an hour, so that what an expired record leaves behind can still be found. */
+export function sidecarTtl(context: TaskStateContext): number {
+  return context.ttlSeconds + 3600;
+}

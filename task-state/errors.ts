@@ -1,0 +1,28 @@
+export type TaskStateErrorCode =
+  /** Other writers kept changing the record; the same call may succeed later. */
+  | "contended"
+  /** Redis answered with something that this library never stored. */
+  | "unexpected_reply";
+
+/** What goes wrong without being an expected outcome. Redis's own errors pass through, see {@link isUnavailable}. */
+export class TaskStateError extends Error {
+  readonly code: TaskStateErrorCode;
+
+  constructor(code: TaskStateErrorCode, message: string) {
+    super(message);
+    this.name = "TaskStateError";
+    this.code = code;
+  }
+}
+
+/** Replies of a Redis that is there but cannot serve now. https://redis.io/docs/latest/develop/reference/protocol-spec */
+const refusals =
+  /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients)/;
+const connectionFaults =
+  /Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|max retries per request|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|sentinels are unreachable/i;
+
+/** True when an error means that Redis cannot be used now, rather than that the call was wrong. */
+export function isUnavailable(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return refusals.test(error.message) || connectionFaults.test(error.message);
+}

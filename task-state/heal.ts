@@ -1,0 +1,138 @@
+import type { TaskStateContext } from "./context.ts";
+import { identityFault, isTaskId, keys, orderedIdSets } from "./keys.ts";
+import { ownerOf, parseRecord } from "./record.ts";
+import { defineScript } from "./script.ts";
+
+/** What a repair has mended. */
+export interface Repair {
+  /** Tasks of other programs that were added to the ordered indexes. */
+  adopted: number;
+  /** Index members whose record is gone. */
+  dropped: number;
+}
+
+const scanCount = 500;
+/** A set that stays ahead of its ordered twin is looked through at most this often, in seconds. */
+const healInterval = 10;
+
+/*
+ * Adds a task of another program to the ordered indexes, unless it was deleted meanwhile.
+ * keys   record, deleted, orderedUsers
+ * args   id, user, then the ordered indexes
+ * reply  1 added · 0 not
+ */
+const adoptScript = defineScript({
+  name: "adopt",
+  keys: ["record", "deleted", "orderedUsers"],
+  args: ["id", "user"],
+  lua: `
+if redis.call('EXISTS', record) == 0 or redis.call('ZSCORE', deleted, id) then return 0 end
+for index = first, #ARGV do redis.call('ZADD', ARGV[index], id, id) end
+redis.call('ZADD', orderedUsers, 0, user)
+return 1`,
+});
+
+/*
+ * Takes ids without a record out of a shared set and its ordered twin.
+ * keys   set, ordered
+ * args   the record keys' prefix, then ids
+ * reply  how many were taken out
+ */
+const dropScript = defineScript({
+  name: "drop",
+  keys: ["set", "ordered"],
+  args: ["prefix"],
+  lua: `
+local dropped = 0
+for index = first, #ARGV do
+  local id = ARGV[index]
+  if redis.call('EXISTS', prefix .. id) == 0 then
+    dropped = dropped + math.max(redis.call('SREM', set, id), redis.call('ZREM', ordered, id))
+  end
+end
+return dropped`,
+});
+
+/** Brings an ordered index up to its shared set when that holds more; O(1) when it does not. */
+export async function healIfBehind(context: TaskStateContext, set: string): Promise<void> {
+  const { primary } = context;
+  const [shared, ordered] = await Promise.all([primary.scard(set), primary.zcard(keys.ordered(set))]);
+  if (shared <= ordered) return;
+  if ((await primary.set(keys.healing(set), "1", "EX", healInterval, "NX")) === null) return;
+  await repairSet(context, set);
+}
+
+/** Adds to the ordered indexes what a shared set holds beyond them, and drops members whose record is gone. */
+export async function repairSet(context: TaskStateContext, set: string, signal?: AbortSignal): Promise<Repair> {
+  const repair: Repair = { adopted: 0, dropped: 0 };
+  for await (const ids of scan((cursor) => context.primary.sscan(set, cursor, "COUNT", scanCount))) {
+    await repairIds(context, set, ids.filter(isTaskId), repair);
+    if (signal?.aborted) return repair;
+  }
+  const ordered = keys.ordered(set);
+  for await (const members of scan((cursor) => context.primary.zscan(ordered, cursor, "COUNT", scanCount))) {
+    await drop(
+      context,
+      set,
+      members.filter((_, index) => index % 2 === 0),
+      repair,
+    );
+    if (signal?.aborted) return repair;
+  }
+  return repair;
+}
+
+async function repairIds(context: TaskStateContext, set: string, ids: string[], repair: Repair): Promise<void> {
+  if (ids.length === 0) return;
+  const scores = await context.primary.zmscore(keys.ordered(set), ...ids);
+  const missing = ids.filter((_, index) => scores[index] === null);
+  if (missing.length === 0) return;
+  const raws = await context.primary.mget(missing.map(keys.record));
+  const gone = missing.filter((_, index) => raws[index] === null);
+  await drop(context, set, gone, repair);
+  for (const [index, id] of missing.entries()) {
+    const raw = raws[index];
+    if (typeof raw === "string" && (await adopt(context, id, raw))) repair.adopted += 1;
+  }
+}
+
+async function adopt(context: TaskStateContext, id: string, raw: string): Promise<boolean> {
+  const record = parseRecord(raw);
+  const owner = record && ownerOf(record);
+  if (!owner || identityFault("service", owner.service) || identityFault("user", owner.user)) {
+    context.onUnreadable(id);
+    return false;
+  }
+  const reply = await adoptScript(
+    context.primary,
+    {
+      record: keys.record(id),
+      deleted: keys.deleted,
+      orderedUsers: keys.ordered(keys.users(owner.service)),
+    },
+    { id, user: owner.user },
+    orderedIdSets(owner).map(keys.ordered),
+  );
+  return reply === 1;
+}
+
+async function drop(context: TaskStateContext, set: string, ids: readonly string[], repair: Repair): Promise<void> {
+  if (ids.length === 0) return;
+  const reply = await dropScript(
+    context.primary,
+    { set, ordered: keys.ordered(set) },
+    { prefix: keys.record("") },
+    ids,
+  );
+  repair.dropped += Number(reply);
+}
+
+/** Runs a SCAN-like command to its end and yields its non-empty pieces. */
+export async function* scan(step: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[], void> {
+  let cursor = "0";
+  do {
+    const [next, members] = await step(cursor);
+    if (members.length > 0) yield members;
+    cursor = next;
+  } while (cursor !== "0");
+}

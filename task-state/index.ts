@@ -1,0 +1,37 @@
+/**
+ * The state of tasks in Redis, shared by the functions, the dispatcher and other services.
+ *
+ * Terms
+ * - record: the task as every program sees it, JSON under `task:{id}`;
+ * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`;
+ * - entry: "look at task n" on the work stream; it carries no state;
+ * - claim: to take an entry together with the task's lease; lease: the right to act on a task, for a limited time;
+ * - commit: to change record and sidecar in one step, if both are still as they were seen;
+ * - hide: to make a task invisible to readers while the scheduler may still have it; purge: to remove all of it;
+ * - adopt: to add a task that another program recorded to the ordered indexes.
+ */
+
+export type { Update } from "./change-task.ts";
+export { type Clock, createClock } from "./clock.ts";
+export { type Change, commit, deletionMemory } from "./commit.ts";
+export type { TaskStateContext } from "./context.ts";
+export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
+export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
+export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
+export type { Order, Page, PageRequest, Scope } from "./lists.ts";
+export { cancellationRequested } from "./read.ts";
+export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
+export type { Phase, Sidecar, SidecarPatch } from "./sidecar.ts";
+export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
+export { buryDeleted, type Sweep } from "./sweep.ts";
+export { isOver, look, type View } from "./view.ts";
+export {
+  acknowledge,
+  type Claim,
+  claim,
+  ensureGroup,
+  promoteDue,
+  readEntries,
+  takeOverEntries,
+  type WorkEntry,
+} from "./work-queue.ts";

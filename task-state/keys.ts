@@ -1,0 +1,87 @@
+import type { Owner } from "./record.ts";
+
+/**
+ * Every Redis key that this library touches. `task:*`, `index:*` and `blocks:*` are shared with other programs, which fix
+ * their names and types; everything of our own lives under `dms:`.
+ */
+export const keys = {
+  /** string; INCR gives the next task id. */
+  sequence: "task:id:sequence",
+  /** string; the TaskRecord as JSON. */
+  record: (id: string) => `task:${id}`,
+  /** hash; `service` and `user_id`. */
+  metadata: (id: string) => `task:${id}:metadata`,
+
+  /** set; every task id. */
+  tasks: "index:tasks",
+  /** set; the task ids of a service. */
+  service: (service: string) => `index:service:${service}`,
+  /** set; the **user** ids of a service. */
+  users: (service: string) => `index:service:${service}:users`,
+  /** set; the task ids of a user in a service. */
+  owner: ({ service, user }: Owner) => `index:service:${service}:user:${user}`,
+  /** set; the task ids of a user in all services. */
+  user: (user: string) => `index:user:${user}`,
+
+  /** string; `{"blocked": bool, "blocked_users": […]}`, written by the scheduler. */
+  blocksAll: "blocks:all",
+  /** string; `{"blocked": bool}`, written by the scheduler. */
+  blocksUser: (user: string) => `blocks:user:${user}`,
+
+  /** sorted set beside a shared set of ids (score: the id) or of users (score: 0). */
+  ordered: (sharedSet: string) => `dms:order:${sharedSet}`,
+  /** hash; what the record cannot hold, see `Sidecar`. */
+  sidecar: (id: string) => `dms:task:${id}`,
+  /** stream; an entry says "look at task `id`". */
+  work: "dms:work",
+  /** sorted set; task ids by the time in ms at which to look again. */
+  due: "dms:due",
+  /** hash; task id → time at which a cancellation was asked for that waits for its submission's end. */
+  deferredCancels: "dms:cancels:deferred",
+  /** sorted set; ids that no reader may see, by the time in ms at which to forget them (`+inf`: still needed). */
+  deleted: "dms:deleted",
+  /** hash; task id → JSON `[service, user]` of a deleted task. */
+  deletedOwners: "dms:deleted:owners",
+  /** string with an expiry; one process at a time heals an index. */
+  healing: (sharedSet: string) => `dms:healing:${sharedSet}`,
+} as const;
+
+/** The consumer group of the dispatchers on `keys.work`. */
+export const dispatchGroup = "dispatchers";
+
+/** The shared sets that hold a task's id. */
+export function idSets(owner: Owner): string[] {
+  return [keys.tasks, keys.service(owner.service), keys.owner(owner), keys.user(owner.user)];
+}
+
+/** Those of them that have an ordered twin. */
+export function orderedIdSets(owner: Owner): string[] {
+  return [keys.tasks, keys.service(owner.service), keys.owner(owner)];
+}
+
+/** The longest service or user id, in bytes of UTF-8. */
+export const maxIdentityBytes = 256;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+
+/**
+ * Why a service or user id cannot be used, or `undefined` when it can.
+ * A service with a later `:`-separated part `user` or `users` would make two index keys the same
+ * (`index:service:a:users` is the user set of service `a`); users hold the last place in every key and are free.
+ */
+export function identityFault(kind: "service" | "user", id: string): string | undefined {
+  if (id === "") return `${kind} must not be empty`;
+  if (Buffer.byteLength(id) > maxIdentityBytes) return `${kind} must not be longer than ${maxIdentityBytes} bytes`;
+  if (controlCharacter.test(id)) return `${kind} must not hold control characters`;
+  if (!id.isWellFormed()) return `${kind} must be valid Unicode`;
+  if (kind === "service" && /:users?(:|$)/.test(id)) {
+    return `service must not hold ":user" or ":users" as a part, because its index would collide with another service's`;
+  }
+  return undefined;
+}
+
+/** True for the decimal ids that `keys.sequence` can have given out, below 2^53. */
+export function isTaskId(text: string): boolean {
+  return /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text));
+}

@@ -1,0 +1,106 @@
+import { parseLossless } from "./json.ts";
+import { isStatus, isTerminal, type Status } from "./lifecycle.ts";
+
+/** What a task was asked to do: query parameters as plain strings, in the order they were given. */
+export type Parameters = Readonly<Record<string, string>>;
+
+/** The JSON that Redis keeps under `task:{id}`; other programs write it too and may add fields of their own. */
+export interface TaskRecord {
+  /** Decimal digits, as a string. */
+  readonly task_id: string;
+  readonly service: string;
+  readonly user_id: string;
+  readonly status: Status;
+  readonly parameters: Parameters;
+  /** ISO 8601, six fractional digits, numeric offset. */
+  readonly created_at: string;
+  readonly updated_at: string;
+  /** `<time>,<message>` each, split at the first comma. */
+  readonly logs?: readonly string[];
+  readonly result?: { readonly pod_status?: unknown; readonly launcher_output?: unknown };
+  readonly priority?: "high" | "low";
+  readonly active_jobs?: readonly unknown[];
+  readonly [unknownField: string]: unknown;
+}
+
+/** Whose task it is. */
+export interface Owner {
+  readonly service: string;
+  readonly user: string;
+}
+
+/** Parses a stored record; `undefined` when it is not JSON or not a task record. Unknown fields are kept. */
+export function parseRecord(raw: string): TaskRecord | undefined {
+  let value: unknown;
+  try {
+    value = parseLossless(raw);
+  } catch {
+    return undefined;
+  }
+  return isRecord(value) ? value : undefined;
+}
+
+function isRecord(value: unknown): value is TaskRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const record = value as Partial<Record<keyof TaskRecord, unknown>>;
+  return (
+    typeof record.task_id === "string" &&
+    typeof record.service === "string" &&
+    typeof record.user_id === "string" &&
+    isStatus(record.status)
+  );
+}
+
+/** True when the record says that its task has ended. */
+export function hasEnded(record: TaskRecord): boolean {
+  return isTerminal(record.status);
+}
+
+/** The owner that a record names. */
+export function ownerOf(record: TaskRecord): Owner {
+  return { service: record.service, user: record.user_id };
+}
+
+/**
+ * The JSON of a new `pending` record after its `task_id` member, which only Redis can number:
+ * `{"task_id":"17",` + this text is the whole record.
+ */
+export function newRecordTail(owner: Owner, parameters: Parameters, time: string): string {
+  const record = {
+    service: owner.service,
+    user_id: owner.user,
+    status: "pending" satisfies Status,
+    parameters,
+    created_at: time,
+    updated_at: time,
+    logs: [],
+    result: { pod_status: null, launcher_output: null },
+    priority: "low",
+    active_jobs: [],
+  };
+  return JSON.stringify(record).slice(1);
+}
+
+/** The fields of a record that a writer may change; everything else is kept as it was. */
+export interface RecordChange {
+  readonly status?: Status;
+  /** Messages without their time. */
+  readonly logs?: readonly string[];
+  /** Ready log entries, `<time>,<message>`, written before `logs`. */
+  readonly datedLogs?: readonly string[];
+  readonly result?: NonNullable<TaskRecord["result"]>;
+  readonly priority?: "high" | "low";
+  readonly active_jobs?: readonly unknown[];
+}
+
+/** The record after the change, dated `time`; the given record is not touched. */
+export function changeRecord(record: TaskRecord, change: RecordChange, time: string): TaskRecord {
+  const { logs = [], datedLogs = [], ...fields } = change;
+  const entries = [...datedLogs, ...logs.map((message) => `${time},${message}`)];
+  return {
+    ...record,
+    ...fields,
+    updated_at: time,
+    ...(entries.length > 0 ? { logs: [...(record.logs ?? []), ...entries] } : {}),
+  };
+}

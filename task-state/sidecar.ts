@@ -1,0 +1,74 @@
+/**
+ * How far a submission has come:
+ * - `queued`: the scheduler does not have the task, or provably did not start it;
+ * - `sending`: a submission is under way, or its fate is unknown;
+ * - `sent`: the scheduler has acknowledged the task, or the record shows that it has it;
+ * - `external`: another program brought the task in; it is not ours to submit.
+ */
+export type Phase = "queued" | "sending" | "sent" | "external";
+
+/** What the record cannot hold. Lives in a hash of our own, because other programs drop fields that they do not know. */
+export interface Sidecar {
+  readonly service: string;
+  readonly user: string;
+  readonly phase: Phase;
+  /** Grows with every change of this hash; a commit names the one that it has read. */
+  readonly rev: number;
+  /** Counted submissions so far. */
+  readonly attempts: number;
+  /** Cancel requests sent to the scheduler so far. */
+  readonly cancelAttempts: number;
+  /** While `sending`: when the fate of the submission may be judged by the record, in ms of Redis time. */
+  readonly checkAt?: number;
+  /** While `sending`: number of log entries in the record as we wrote it; more of them are somebody else's. */
+  readonly logCount?: number;
+  /** What the task's owner wants beyond its submission; `delete` includes the cancellation. */
+  readonly want?: "cancel" | "delete";
+  /** When the scheduler confirmed the cancellation, in ms of Redis time. */
+  readonly confirmedAt?: number;
+  /** Not to be looked at before, in ms of Redis time; also in `keys.due`. */
+  readonly dueAt?: number;
+  /** Why a pending task is not submitted now. */
+  readonly hold?: string;
+  /** Cause of the latest unsuccessful attempt. */
+  readonly error?: string;
+  /** The dispatcher that is at work on the task, until `leaseUntil` (ms of Redis time). */
+  readonly lease?: string;
+  readonly leaseUntil?: number;
+}
+
+/** New values by field; `null` removes the field. */
+export type SidecarPatch = { readonly [Field in Exclude<keyof Sidecar, "rev">]?: Sidecar[Field] | null };
+
+const numeric = new Set<string>([
+  "rev",
+  "attempts",
+  "cancelAttempts",
+  "checkAt",
+  "logCount",
+  "confirmedAt",
+  "dueAt",
+  "leaseUntil",
+] satisfies (keyof Sidecar)[]);
+
+/** Reads a HGETALL reply, `[field, value, …]`; `undefined` for an empty one. */
+export function parseSidecar(flat: readonly string[]): Sidecar | undefined {
+  if (flat.length === 0) return undefined;
+  const fields: Record<string, string | number> = { attempts: 0, cancelAttempts: 0, rev: 0 };
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const field = flat[index] as string;
+    const value = flat[index + 1] as string;
+    fields[field] = numeric.has(field) ? Number(value) : value;
+  }
+  return fields as unknown as Sidecar;
+}
+
+/** The sidecar after a patch, with the next revision. */
+export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
+  const next: Record<string, unknown> = { ...sidecar, rev: sidecar.rev + 1 };
+  for (const [field, value] of Object.entries(patch)) {
+    if (value === null) delete next[field];
+    else next[field] = value;
+  }
+  return next as unknown as Sidecar;
+}

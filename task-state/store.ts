@@ -1,0 +1,84 @@
+import type { Redis } from "ioredis";
+import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
+import { createClock } from "./clock.ts";
+import type { TaskStateContext } from "./context.ts";
+import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
+import { readTask } from "./read.ts";
+import type { Owner, Parameters, RecordChange } from "./record.ts";
+import { submit } from "./submit.ts";
+import { type Sweep, sweep } from "./sweep.ts";
+
+export interface TaskStoreOptions {
+  /** The primary: takes all writes. */
+  readonly primary: Redis;
+  /** A replica that may lag. @default the primary */
+  readonly replica?: Redis;
+  /** Lifetime of task data in seconds, counted from the last save. @default 7776000 (90 days) @minimum 1 */
+  readonly ttlSeconds?: number;
+  /** IANA time zone of the times in records. @default Asia/Seoul */
+  readonly timeZone?: string;
+  /** Told once about each record that is not valid and is therefore left out. @default nothing */
+  readonly onUnreadable?: (taskId: string) => void;
+}
+
+/** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
+export interface TaskStore {
+  /** Records a new `pending` task and its place in the queue in one atomic step, and gives its id. */
+  submit(owner: Owner, parameters: Parameters): Promise<string>;
+  /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
+  register(owner: Owner, parameters: Parameters): Promise<string>;
+  /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
+  get(id: string, owner?: Owner): Promise<string | undefined>;
+  /** One page of a list, in O(page). */
+  page(scope: Scope, request: PageRequest): Promise<Page>;
+  /** A whole list, ascending, in bounded pieces of records' JSON. */
+  all(scope: Scope): AsyncGenerator<string[], void>;
+  /** The users of a service who have tasks, sorted by code point. */
+  users(service: string): Promise<string[]>;
+  /** Changes fields of a record, compare-and-set; refuses a move that the lifecycle forbids. */
+  update(id: string, change: RecordChange): Promise<Update>;
+  /** Asks for a cancellation and gives the task as it is now; an ended task is given unchanged. */
+  cancel(id: string, owner?: Owner): Promise<string | undefined>;
+  /** Deletes a task and gives it as it was; what the scheduler still has of it is cancelled before it is forgotten. */
+  delete(id: string, owner?: Owner): Promise<string | undefined>;
+  /** Brings the indexes in line with the records; see {@link sweep}. */
+  repair(signal?: AbortSignal): Promise<Sweep>;
+}
+
+/** What the verbs stand on, from the options of a store. */
+export function createContext(options: TaskStoreOptions): TaskStateContext {
+  return {
+    primary: options.primary,
+    replica: options.replica ?? options.primary,
+    clock: createClock(options.timeZone ?? "Asia/Seoul"),
+    ttlSeconds: options.ttlSeconds ?? 7_776_000,
+    onUnreadable: once(options.onUnreadable ?? (() => {})),
+  };
+}
+
+/** The store over a context that the dispatcher may share. */
+export function createTaskStore(context: TaskStateContext): TaskStore {
+  return {
+    submit: (owner, parameters) => submit(context, owner, parameters, "queued"),
+    register: (owner, parameters) => submit(context, owner, parameters, "external"),
+    get: (id, owner) => readTask(context, id, owner),
+    page: (scope, request) => readPage(context, scope, request),
+    all: (scope) => readAll(context, scope),
+    users: (service) => readUsers(context, service),
+    update: (id, change) => updateTask(context, id, change),
+    cancel: (id, owner) => cancelTask(context, id, owner),
+    delete: (id, owner) => deleteTask(context, id, owner),
+    repair: (signal) => sweep(context, signal),
+  };
+}
+
+/** Calls `tell` for the first sight of each id; remembers a bounded number of them. */
+function once(tell: (id: string) => void): (id: string) => void {
+  const told = new Set<string>();
+  return (id) => {
+    if (told.has(id)) return;
+    if (told.size >= 10_000) told.clear();
+    told.add(id);
+    tell(id);
+  };
+}
