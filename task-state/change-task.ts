@@ -1,10 +1,11 @@
+import { setTimeout } from "node:timers/promises";
 import { type Change, commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { canMove, type Status } from "./lifecycle.ts";
 import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
 import { hasEnded, type Owner, type RecordChange, type TaskRecord } from "./record.ts";
-import type { Sidecar } from "./sidecar.ts";
+import { isUnsent, type Sidecar } from "./sidecar.ts";
 import { look, type View } from "./view.ts";
 
 /** A view whose record can be read. */
@@ -35,6 +36,7 @@ export async function updateTask(context: TaskStateContext, id: string, change: 
     if (!canMove(from, to)) return { outcome: "refused", from, to };
     const done = await commit(context, view, { record: change });
     if (done?.record) return { outcome: "updated", record: done.record };
+    await stepAside(tries);
   }
   throw contended(id);
 }
@@ -53,7 +55,7 @@ export function cancelTask(
     const { record, raw, sidecar } = view;
     const shown = () => raw;
     if (hasEnded(record)) return { shown };
-    if (isUnsent(view)) {
+    if (isUnsent(record, sidecar)) {
       const logs = [cancellationRequested, "Cancelled before it was submitted"];
       return { change: { record: { status: "cancelled", logs }, sidecar: { dueAt: null, hold: null } } };
     }
@@ -62,7 +64,7 @@ export function cancelTask(
       const since = context.clock();
       return {
         shown: () => withDeferredCancel(record, raw, since),
-        change: { sidecar: { want: "cancel" }, deferCancel: since, enqueue: true },
+        change: { sidecar: { want: "cancel", wantedAt: since }, deferCancel: since, enqueue: true },
       };
     }
     if (sidecar?.want !== undefined && record.status === "cancel_requested") return { shown };
@@ -84,7 +86,7 @@ export function deleteTask(
 ): Promise<string | undefined> {
   return decideAndCommit(context, id, owner, (view) => {
     const shown = () => view.raw;
-    if (hasEnded(view.record) || isUnsent(view)) return { shown, change: { remove: "purge" } };
+    if (hasEnded(view.record) || isUnsent(view.record, view.sidecar)) return { shown, change: { remove: "purge" } };
     return { shown, change: { remove: "hide", sidecar: wanting("delete", view.sidecar), enqueue: true } };
   });
 }
@@ -113,6 +115,7 @@ async function decideAndCommit(
     if (!change) return (shown ?? (() => view.raw))();
     const done = await commit(context, view, change);
     if (done) return shown ? shown() : (done.raw ?? view.raw);
+    await stepAside(tries);
   }
   throw contended(id);
 }
@@ -124,9 +127,9 @@ function visible(view: View, owner: Owner | undefined): Seen | undefined {
   return { ...view, raw, record };
 }
 
-/** True when the task waits for its first submission, or for another one after it provably was not started. */
-function isUnsent({ sidecar, record }: Seen): boolean {
-  return sidecar?.phase === "queued" && record.status === "pending";
+/** Lets faster writers go ahead. By chance, because writers that started together would meet again at each try. */
+async function stepAside(tries: number): Promise<void> {
+  if (tries > 0) await setTimeout(Math.random() * 2 ** Math.min(tries, 6));
 }
 
 function contended(id: string): TaskStateError {

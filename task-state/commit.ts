@@ -119,6 +119,7 @@ function saveRecord(context: TaskStateContext, id: string, owner: Owner, raw: st
   return [
     ["SET", keys.record(id), raw, "EX", context.ttlSeconds],
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
+    ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
     ...sets.map((set) => ["EXPIRE", set, context.ttlSeconds]),
   ];
 }

@@ -19,7 +19,7 @@ const healInterval = 10;
  * Adds a task of another program to the ordered indexes, unless it was deleted meanwhile.
  * keys   record, deleted, orderedUsers
  * args   id, user, then the ordered indexes
- * reply  1 added · 0 not
+ * reply  1 added · 0 not, or it was there already
  */
 const adoptScript = defineScript({
   name: "adopt",
@@ -27,9 +27,9 @@ const adoptScript = defineScript({
   args: ["id", "user"],
   lua: `
 if redis.call('EXISTS', record) == 0 or redis.call('ZSCORE', deleted, id) then return 0 end
-for index = first, #ARGV do redis.call('ZADD', ARGV[index], id, id) end
-redis.call('ZADD', orderedUsers, 0, user)
-return 1`,
+local added = redis.call('ZADD', orderedUsers, 0, user)
+for index = first, #ARGV do added = added + redis.call('ZADD', ARGV[index], id, id) end
+return math.min(added, 1)`,
 });
 
 /*
@@ -84,7 +84,10 @@ export async function repairSet(context: TaskStateContext, set: string, signal?:
 
 async function repairIds(context: TaskStateContext, set: string, ids: string[], repair: Repair): Promise<void> {
   if (ids.length === 0) return;
-  const scores = await context.primary.zmscore(keys.ordered(set), ...ids);
+  // A user's set over all services has no twin that would tell what has expired or is missing.
+  const twinless = set.startsWith(keys.user(""));
+  if (twinless) await drop(context, set, ids, repair);
+  const scores = await context.primary.zmscore(keys.ordered(twinless ? keys.tasks : set), ...ids);
   const missing = ids.filter((_, index) => scores[index] === null);
   if (missing.length === 0) return;
   const raws = await context.primary.mget(missing.map(keys.record));

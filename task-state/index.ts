@@ -21,7 +21,7 @@ export { canMove, isStatus, isTerminal, type Status, statuses, transitions } fro
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
 export { cancellationRequested } from "./read.ts";
 export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
-export type { Phase, Sidecar, SidecarPatch } from "./sidecar.ts";
+export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export { buryDeleted, type Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";

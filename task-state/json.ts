@@ -1,5 +1,5 @@
-/** A number that a round trip through a JavaScript double would rewrite: long, fractional or with an exponent. */
-const fragileNumber = /[:,[]\s*-?(?:\d{16,}|\d+\.\d|\d+(?:\.\d+)?[eE])/;
+/** A number that a round trip through a JavaScript double may rewrite: long, fractional, with an exponent, or `-0`. */
+const fragileNumber = /[:,[]\s*(?:-0|-?(?:\d{16,}|\d+\.\d|\d+(?:\.\d+)?[eE]))/;
 
 /**
  * Parses JSON so that `JSON.stringify` gives every number back as it was written (`1.0`, `12345678901234567890`),

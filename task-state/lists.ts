@@ -103,8 +103,11 @@ function nextIds(
 async function readRecords(context: TaskStateContext, set: string, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const found = new Map<string, string>();
-  const bodies = await readBodies(context, ids);
-  const deferred = await context.primary.hgetall(keys.deferredCancels);
+  // In this order: a cancellation that moves into its record between the two would else be seen in neither.
+  const [deferred, bodies] = await Promise.all([
+    context.primary.hgetall(keys.deferredCancels),
+    readBodies(context, ids),
+  ]);
   const expired: string[] = [];
   for (const [index, id] of ids.entries()) {
     const body = bodies[index];

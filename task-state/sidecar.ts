@@ -1,3 +1,5 @@
+import type { TaskRecord } from "./record.ts";
+
 /**
  * How far a submission has come:
  * - `queued`: the scheduler does not have the task, or provably did not start it;
@@ -24,6 +26,12 @@ export interface Sidecar {
   readonly logCount?: number;
   /** What the task's owner wants beyond its submission; `delete` includes the cancellation. */
   readonly want?: "cancel" | "delete";
+  /** When it was first asked for, as records tell the time. */
+  readonly wantedAt?: string;
+  /** 1 once a submission has ended without a clear answer: the scheduler may have the task, whatever came later. */
+  readonly doubtful?: number;
+  /** What was given up and waits for an operator. */
+  readonly dead?: "submit" | "cancel";
   /** When the scheduler confirmed the cancellation, in ms of Redis time. */
   readonly confirmedAt?: number;
   /** Not to be looked at before, in ms of Redis time; also in `keys.due`. */
@@ -47,6 +55,7 @@ const numeric = new Set<string>([
   "checkAt",
   "logCount",
   "confirmedAt",
+  "doubtful",
   "dueAt",
   "leaseUntil",
 ] satisfies (keyof Sidecar)[]);
@@ -71,4 +80,9 @@ export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
     else next[field] = value;
   }
   return next as unknown as Sidecar;
+}
+
+/** True when the scheduler provably never had the task: it was not submitted, or every submission was turned away. */
+export function isUnsent(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
+  return sidecar?.phase === "queued" && sidecar.doubtful === undefined && record.status === "pending";
 }

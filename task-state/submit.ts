@@ -28,6 +28,11 @@ const submitScript = defineScript({
   ],
   args: ["tail", "serviceId", "userId", "phase", "ttl", "metadataTtl", "sidecarTtl"],
   lua: `
+-- Redis undoes nothing when a script fails: a key of the wrong type has to fail it before the first write.
+for _, set in ipairs({ tasks, service, users, owner, user }) do redis.call('SCARD', set) end
+for _, set in ipairs({ orderedTasks, orderedService, orderedUsers, orderedOwner }) do redis.call('ZCARD', set) end
+redis.call('XLEN', work)
+
 local id = string.format('%.0f', redis.call('INCR', sequence))
 local function named(template) return (string.gsub(template, '{id}', id)) end
 local record, metadata, sidecar = named(ARGV[first]), named(ARGV[first + 1]), named(ARGV[first + 2])

@@ -1,3 +1,4 @@
+import { deletionMemory } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { type Repair, repairSet, scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";
@@ -29,17 +30,19 @@ return math.max(redis.call('SREM', users, user), redis.call('ZREM', orderedUsers
 });
 
 /*
- * Removes what a late writer has brought back of a deleted task.
- * keys   record, metadata, sidecar
- * args   id, orderedPrefix, then the sets
+ * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
+ * further: from now on it is remembered only as long as a purged one.
+ * keys   record, metadata, sidecar, deleted
+ * args   id, orderedPrefix, forgetAt (ms), then the sets
  * reply  1 there was something · 0 nothing
  */
 const buryScript = defineScript({
   name: "bury",
-  keys: ["record", "metadata", "sidecar"],
-  args: ["id", "orderedPrefix"],
+  keys: ["record", "metadata", "sidecar", "deleted"],
+  args: ["id", "orderedPrefix", "forgetAt"],
   lua: `
 if redis.call('EXISTS', sidecar) == 1 then return 0 end
+if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
 local found = redis.call('DEL', record, metadata)
 for index = first, #ARGV do
   found = found + redis.call('SREM', ARGV[index], id) + redis.call('ZREM', orderedPrefix .. ARGV[index], id)
@@ -52,7 +55,7 @@ return math.min(found, 1)`,
  * without tasks, buries deleted tasks again. Safe beside every other verb, any number of times; stops at the signal.
  */
 export async function sweep(context: TaskStateContext, signal?: AbortSignal): Promise<Sweep> {
-  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, buried: await buryDeleted(context) };
+  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, buried: await buryDeleted(context, signal) };
   const services = new Set<string>();
   for await (const set of indexKeys(context)) {
     if (signal?.aborted) return total;
@@ -65,17 +68,21 @@ export async function sweep(context: TaskStateContext, signal?: AbortSignal): Pr
     total.adopted += adopted;
     total.dropped += dropped;
   }
-  for (const service of services) total.retired += await retireUsers(context, service);
+  for (const service of services) {
+    if (signal?.aborted) return total;
+    total.retired += await retireUsers(context, service);
+  }
   return total;
 }
 
 /** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
-export async function buryDeleted(context: TaskStateContext): Promise<number> {
+export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
   const now = Date.now();
   let buried = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
     for (let index = 0; index < members.length; index += 2) {
+      if (signal?.aborted) return buried;
       const id = members[index] as string;
       buried += await bury(context, id);
       if (Number(members[index + 1]) < now)
@@ -89,8 +96,8 @@ async function bury(context: TaskStateContext, id: string): Promise<number> {
   const owner = await deletedOwner(context, id);
   const reply = await buryScript(
     context.primary,
-    { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id) },
-    { id, orderedPrefix: keys.ordered("") },
+    { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
+    { id, orderedPrefix: keys.ordered(""), forgetAt: Date.now() + deletionMemory },
     owner ? idSets(owner) : [keys.tasks],
   );
   if (reply === 1 && owner) await retire(context, owner);
@@ -157,6 +164,6 @@ function parseIndexKey(set: string): IndexKey {
   if (!set.startsWith(prefix)) return { kind: "ids" };
   // A service's name never holds such a part (see `identityFault`), so the first one ends it.
   const found = /:users?(:|$)/.exec(set.slice(prefix.length + 1));
-  if (!found || found[0] !== ":users") return { kind: "ids" };
+  if (found?.[0] !== ":users") return { kind: "ids" };
   return { kind: "users", service: set.slice(prefix.length, prefix.length + 1 + found.index) };
 }

@@ -21,7 +21,8 @@ export interface Claim {
  * Takes the lease of each task that nobody is at work on, and reads it.
  * A task whose lease another dispatcher holds gets a new revision instead, so that this other one, who cannot commit
  * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
- * of a task of which nothing is left.
+ * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
+ * other dispatcher held when it died, and then nothing else would bring the task back.
  * keys   work, deleted
  * args   group, holder, leaseMs, recordPrefix, sidecarPrefix, then entry id and task id of each
  * reply  { Redis time in ms, per task: false · { record or false, sidecar as a flat list, deleted 0|1 } }
@@ -46,7 +47,9 @@ for index = first, #ARGV, 2 do
   local claim
   if held and tonumber(held) > now then
     redis.call('HINCRBY', sidecar, 'rev', 1)
-    claim = done(entry)
+    local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
+    if not pending or pending[4] == 1 then done(entry) end
+    claim = false
   else
     local raw = redis.call('GET', recordPrefix .. id)
     if redis.call('EXISTS', sidecar) == 1 then
@@ -109,7 +112,8 @@ export async function readEntries(
   try {
     reply = await read();
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOGROUP"))) throw error;
+    // UNBLOCKED is what a reader is told whose stream goes away while it waits.
+    if (!(error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message))) throw error;
     await ensureGroup(redis);
     reply = await read();
   }

@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import type { Logger } from "../../../shared/logger.ts";
+import {
+  buryDeleted,
+  promoteDue,
+  readEntries,
+  type TaskStateContext,
+  takeOverEntries,
+  type WorkEntry,
+} from "../../../task-state/index.ts";
+import { createIntake, logFault } from "./intake.ts";
+import type { Policy } from "./policy.ts";
+import type { SchedulerClient } from "./scheduler-client.ts";
+import { createSlots, type Slots } from "./slots.ts";
+
+export interface DispatcherOptions {
+  readonly context: TaskStateContext;
+  readonly client: SchedulerClient;
+  readonly policy: Policy;
+  readonly log: Logger;
+  /** Tasks handled at once. */
+  readonly concurrency: number;
+  /** Time to finish what is in flight once the signal has aborted, in ms. */
+  readonly shutdownGrace: number;
+}
+
+/** Longest wait for new work before due times are looked at, in ms. */
+const longestWait = 500;
+/** Due tasks that are put on the work stream at once. */
+const promoteLimit = 100;
+/** Time between two promotions of due tasks while there is work, in ms. */
+const promoteInterval = 50;
+/** Time between two looks for what dead dispatchers and late writers have left, in ms. */
+const upkeepInterval = 5000;
+/** Pause after Redis has failed, in ms. */
+const faultPause = 250;
+
+/**
+ * Works off the queue until the signal aborts: reads entries, takes leases, and does for each task what there is to do,
+ * up to `concurrency` at once. Any number of dispatchers may run; what one leaves behind when it dies, another takes over.
+ * @param blocking a connection of its own, for the wait for work
+ * @returns how many tasks were handled
+ */
+export async function runDispatcher(options: DispatcherOptions, blocking: Redis, signal: AbortSignal): Promise<number> {
+  const { context, policy, log, concurrency } = options;
+  const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const hurry = new AbortController();
+  const slots = createSlots(concurrency);
+  let handled = 0;
+  const intake = createIntake({ ...options, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
+    handled += 1;
+  });
+
+  const schedule = createSchedule();
+  let wait = 0;
+  const upkeep = async () => {
+    const idle = { consumer: holder, idleMs: policy.lease };
+    void intake(await fill(slots, (count) => takeOverEntries(context.primary, { ...idle, count })));
+    await buryDeleted(context);
+  };
+  const promote = async () => {
+    const { nextMs = longestWait } = await promoteDue(context.primary, promoteLimit);
+    wait = Math.min(longestWait, Math.max(1, nextMs));
+  };
+  const takeIn = async () => {
+    await slots.untilFree(signal);
+    if (signal.aborted) return;
+    void intake(await fill(slots, (count) => readEntries(blocking, { consumer: holder, count, blockMs: wait })));
+  };
+
+  log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
+  const unblock = unblockOnAbort(blocking, context.primary, signal);
+  while (!signal.aborted) {
+    try {
+      if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
+      if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
+      await takeIn();
+    } catch (error) {
+      if (signal.aborted) break;
+      logFault(log, error);
+      await delay(faultPause, undefined, { signal }).catch(() => {});
+    }
+  }
+  unblock();
+  const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
+  await slots.untilIdle();
+  clearTimeout(timer);
+  log.info({ dispatcher: holder, handled }, "dispatcher has stopped");
+  return handled;
+}
+
+/** Reads at most as many entries as there are free places, and holds a place for each. */
+async function fill(slots: Slots, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
+  const count = slots.take();
+  if (count === 0) return [];
+  let used = 0;
+  try {
+    const entries = await read(count);
+    used = entries.length;
+    return entries;
+  } finally {
+    slots.give(count - used);
+  }
+}
+
+/** Tells whether the time of a recurring duty has come. */
+function createSchedule() {
+  const last = new Map<string, number>();
+  return {
+    isDue(duty: string, interval: number): boolean {
+      const now = performance.now();
+      if (now - (last.get(duty) ?? Number.NEGATIVE_INFINITY) < interval) return false;
+      last.set(duty, now);
+      return true;
+    },
+  };
+}
+
+/** Ends a blocking read from the outside when the signal aborts, so that no entry is delivered into a closing connection. */
+function unblockOnAbort(blocking: Redis, other: Redis, signal: AbortSignal): () => void {
+  let connection: number | undefined;
+  const learn = () => {
+    blocking.client("ID").then(
+      (id) => {
+        connection = id;
+      },
+      () => {},
+    );
+  };
+  const unblock = () => {
+    if (connection !== undefined) other.client("UNBLOCK", connection).catch(() => {});
+  };
+  if (blocking.status === "ready") learn();
+  blocking.on("ready", learn);
+  signal.addEventListener("abort", unblock, { once: true });
+  return () => {
+    blocking.off("ready", learn);
+    signal.removeEventListener("abort", unblock);
+  };
+}

@@ -1,0 +1,99 @@
+import {
+  type Change,
+  cancellationRequested,
+  isOver,
+  isUnsent,
+  type RecordChange,
+  type Sidecar,
+  type TaskRecord,
+  type View,
+} from "../../../task-state/index.ts";
+import { messages } from "./messages.ts";
+import type { Policy } from "./policy.ts";
+
+/** The one thing to do next for a task. */
+export type Step =
+  /** Let go of the task; nothing is to be done, or not before `until` (ms of Redis time). */
+  | { readonly kind: "rest"; readonly until?: number }
+  /** Change it, then look again. */
+  | { readonly kind: "write"; readonly change: Change }
+  /** Remove all of it. */
+  | { readonly kind: "purge" }
+  | { readonly kind: "submit"; readonly record: TaskRecord; readonly sidecar: Sidecar }
+  | { readonly kind: "cancel"; readonly record: TaskRecord; readonly sidecar: Sidecar };
+
+const rest: Step = { kind: "rest" };
+
+/** Wait before a record that cannot be read is looked at again, in ms. */
+const unreadablePause = 60_000;
+
+/** Decides what a task needs. Looks at nothing but its arguments, and is right however often it is asked. */
+export function nextStep(view: View, policy: Policy): Step {
+  const { record, sidecar, raw, now } = view;
+  if (!sidecar) return rest;
+  if (raw === null) return { kind: "purge" };
+  if (!record) return { kind: "rest", until: now + unreadablePause };
+  if (sidecar.want === "delete" && (isOver(view) || isUnsent(record, sidecar))) return { kind: "purge" };
+  if (isOver(view)) return rest;
+  if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
+  if (sidecar.phase === "queued" && record.status !== "pending" && record.status !== "dispatching") {
+    // Somebody else has moved a task on that we never submitted: it is theirs now.
+    return { kind: "write", change: { sidecar: { phase: "external" } } };
+  }
+  if (sidecar.want !== undefined) return stop(record, sidecar, now);
+  if (sidecar.phase !== "queued") return rest;
+  if (sidecar.dueAt !== undefined && sidecar.dueAt > now) return { kind: "rest", until: sidecar.dueAt };
+  if (sidecar.attempts >= policy.maxAttempts) return giveUp(sidecar);
+  return { kind: "submit", record, sidecar };
+}
+
+/** A submission was under way when its dispatcher died, or ended without a clear answer. */
+function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
+  const { checkAt = now, want } = sidecar;
+  if (checkAt > now) return { kind: "rest", until: checkAt };
+  const seen = { checkAt: null, logCount: null, dueAt: null };
+  if (showsScheduler(record, sidecar)) {
+    const logs: RecordChange = record.status === "dispatching" ? { status: "running", logs: [messages.evident] } : {};
+    return { kind: "write", change: { record: logs, sidecar: { ...seen, phase: "sent" } } };
+  }
+  // Without a sign the scheduler may still be about to take it, so whoever wants it gone asks the scheduler.
+  const phase = want === undefined ? "queued" : "sent";
+  return { kind: "write", change: { sidecar: { ...seen, phase, doubtful: 1 } } };
+}
+
+/** True when the record holds anything that only the scheduler can have written. */
+function showsScheduler(record: TaskRecord, sidecar: Sidecar): boolean {
+  if (record.status !== "pending" && record.status !== "dispatching") return true;
+  if ((record.active_jobs?.length ?? 0) > 0) return true;
+  if (Object.values(record.result ?? {}).some((value) => value !== null)) return true;
+  return (record.logs?.length ?? 0) > (sidecar.logCount ?? Number.POSITIVE_INFINITY);
+}
+
+function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {
+  if (sidecar.want === "cancel" && isUnsent(record, sidecar)) {
+    const change: RecordChange = {
+      status: "cancelled",
+      datedLogs: requestEntry(sidecar),
+      logs: [messages.cancelledUnsent],
+    };
+    return { kind: "write", change: { record: change, sidecar: { wantedAt: null }, deferCancel: null } };
+  }
+  if (sidecar.dead) return rest;
+  if (sidecar.dueAt !== undefined && sidecar.dueAt > now) return { kind: "rest", until: sidecar.dueAt };
+  if (sidecar.want === "cancel" && record.status !== "cancel_requested") {
+    // The submission has ended, so the scheduler cannot revive the task any more: now the record may say it.
+    const change: RecordChange = { status: "cancel_requested", datedLogs: requestEntry(sidecar) };
+    return { kind: "write", change: { record: change, sidecar: { wantedAt: null }, deferCancel: null } };
+  }
+  return { kind: "cancel", record, sidecar };
+}
+
+/** The log entry of a cancellation that could not be written when it was asked for. */
+function requestEntry({ wantedAt }: Sidecar): string[] {
+  return wantedAt === undefined ? [] : [`${wantedAt},${cancellationRequested}`];
+}
+
+function giveUp(sidecar: Sidecar): Step {
+  const message = messages.submissionFailed(sidecar.attempts, sidecar.error ?? "unknown");
+  return { kind: "write", change: { record: { status: "failed", logs: [message] }, sidecar: { dueAt: null } } };
+}

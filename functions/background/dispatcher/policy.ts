@@ -1,0 +1,38 @@
+import type { Config } from "../../../shared/config.ts";
+
+/** The numbers by which a dispatcher decides. Times in ms. */
+export interface Policy {
+  /** Limit of one request to the scheduler. */
+  readonly requestTimeout: number;
+  /** Wait before a submission of unknown fate is judged. */
+  readonly grace: number;
+  readonly maxAttempts: number;
+  readonly minBackoff: number;
+  readonly maxBackoff: number;
+  /** How long a claimed task is ours; longer than its longest step can take. */
+  readonly lease: number;
+  /** Wait before a task that is held back is looked at again. */
+  readonly holdPause: number;
+}
+
+/** The policy that a configuration asks for. */
+export function policyOf(config: Config): Policy {
+  const requestTimeout = config.requestTimeoutSeconds * 1000;
+  return {
+    requestTimeout,
+    grace: config.dispatchGraceSeconds * 1000,
+    maxAttempts: config.dispatchMaxAttempts,
+    minBackoff: config.dispatchMinBackoffSeconds * 1000,
+    maxBackoff: config.dispatchMaxBackoffSeconds * 1000,
+    // Connecting, waiting for the headers and reading the body may each take the whole time.
+    lease: 3 * requestTimeout + 5000,
+    holdPause: 2000,
+  };
+}
+
+/** The wait after an unsuccessful attempt (1 for the first), in ms: exponential, with full jitter. */
+export function backoff({ minBackoff, maxBackoff }: Policy, attempt: number, random = Math.random): number {
+  const ceiling = Math.min(maxBackoff, minBackoff * 2 ** Math.min(attempt - 1, 30));
+  // Full jitter may come out at zero; a floor keeps a refused connection from being tried in a tight circle.
+  return Math.max(minBackoff / 2, Math.round(ceiling * random()));
+}

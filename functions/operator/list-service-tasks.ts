@@ -1,0 +1,7 @@
+import { endpoints } from "../../shared/api/endpoints.ts";
+import { httpFunction } from "../../shared/http/function.ts";
+import { answerList } from "../../shared/http/task-list.ts";
+
+export default httpFunction(endpoints.adminListServiceTasks, ({ input }, { store }) =>
+  answerList(store, { service: input.service }, input),
+);

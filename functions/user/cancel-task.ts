@@ -1,0 +1,7 @@
+import { endpoints } from "../../shared/api/endpoints.ts";
+import { answerTask } from "../../shared/http/answer.ts";
+import { httpFunction } from "../../shared/http/function.ts";
+
+export default httpFunction(endpoints.cancelTask, ({ input }, { store }) =>
+  answerTask(input.task_id, (id) => store.cancel(id, { service: input.service, user: input.user_id })),
+);

@@ -1,0 +1,67 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { z } from "zod";
+import { type RedisServer, startRedisServer } from "./redis-server.ts";
+
+const stateFile = z.object({ owner: z.number().int(), redis: z.number().int(), port: z.number().int() });
+type State = z.infer<typeof stateFile>;
+
+/**
+ * Starts the private Redis of a local server on a free loopback port; its append-only file in `directory` keeps every
+ * task over restarts. One owner at a time: a redis-server that a killed owner has left behind is shut down first.
+ * @throws Error when another living process uses the directory
+ */
+export async function startPrivateRedis(directory: string): Promise<RedisServer> {
+  await mkdir(directory, { recursive: true });
+  const path = join(directory, "owner.json");
+  const state = await readState(path);
+  if (state && state.owner !== process.pid && isAlive(state.owner)) {
+    throw new Error(
+      `${directory} is in use by process ${state.owner}: stop that one, or set DMS_REDIS_WRITE_URL to use another Redis`,
+    );
+  }
+  if (state && isAlive(state.redis)) await shutDown(state.port);
+  const server = await startRedisServer({ directory });
+  const now: State = { owner: process.pid, redis: server.process.pid ?? 0, port: server.port };
+  await writeFile(path, JSON.stringify(now));
+  return {
+    ...server,
+    async stop(signal) {
+      await server.stop(signal);
+      await rm(path, { force: true });
+    },
+  };
+}
+
+async function readState(path: string): Promise<State | undefined> {
+  try {
+    return stateFile.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch {
+    // No file, or one that was cut off while it was written: nobody owns the directory.
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Asks a redis-server to end after writing its data. The process id may be somebody else's by now, the port is not. */
+async function shutDown(port: number): Promise<void> {
+  const connection = new Redis(port, "127.0.0.1", { retryStrategy: () => null, lazyConnect: true });
+  connection.on("error", () => {});
+  try {
+    await connection.connect();
+    await connection.shutdown();
+  } catch {
+    // It closes the connection instead of answering, or is gone already.
+  } finally {
+    connection.disconnect();
+  }
+}

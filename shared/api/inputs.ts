@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { identityFault, isTaskId } from "../../task-state/index.ts";
+
+/** A service or user id; what would make two index keys collide is refused. */
+function identity(kind: "service" | "user") {
+  return z.string({ error: "is required" }).superRefine((value, context) => {
+    const message = identityFault(kind, value);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+}
+
+export const service = identity("service");
+export const user = identity("user");
+
+/** Any text: an id that cannot exist is simply not found. */
+export const taskId = z.string();
+
+/** Tasks on a page, 1–1000; absent: the whole list. */
+export const limit = z
+  .string()
+  .regex(/^\d{1,4}$/, "must be a whole number from 1 to 1000")
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= 1000, "must be a whole number from 1 to 1000")
+  .optional();
+
+/** The `next_cursor` of the page before. */
+export const cursor = z.string().refine(isTaskId, "must be the next_cursor of an earlier page").optional();
+
+/** By task id. */
+export const order = z.enum(["asc", "desc"], { error: "must be asc or desc" }).optional();

@@ -1,0 +1,147 @@
+import { z } from "zod";
+import {
+  faultText,
+  flag,
+  level,
+  list,
+  number,
+  redisUrl,
+  schedulerUrl,
+  text,
+  timeZone,
+  urlPath,
+  type Variable,
+} from "./variable.ts";
+
+const clusterRedis = "redis://haproxy-redis.dms-redis.svc.cluster.local";
+
+/** Every setting: its environment variable, default, meaning. The README's table is compared with this one. */
+export const variables = {
+  appName: text("DMS_APP_NAME", "dms-frontend", "name in metadata and logs"),
+  apiPrefix: urlPath("DMS_API_PREFIX", "/api/v1", "root of the API"),
+  redisWriteUrl: redisUrl("DMS_REDIS_WRITE_URL", `${clusterRedis}:6379/0`, "primary Redis; takes every write"),
+  redisReadUrl: redisUrl(
+    "DMS_REDIS_READ_URL",
+    `${clusterRedis}:6380/0`,
+    "replica for reads that may lag; the write URL where only that is set",
+  ),
+  taskTtlSeconds: number(
+    "DMS_REDIS_TASK_TTL_SECONDS",
+    7_776_000,
+    { minimum: 1, integer: true },
+    "expiry of task data and indexes, counted from the last save",
+  ),
+  schedulerBaseUrl: schedulerUrl("DMS_SCHEDULER_BASE_URL", "http://dms-scheduler", "the scheduler"),
+  schedulerTaskEndpoint: urlPath("DMS_SCHEDULER_TASK_ENDPOINT", "/task", "its path for submissions"),
+  schedulerCancelEndpoint: urlPath("DMS_SCHEDULER_CANCEL_ENDPOINT", "/cancel", "its path for cancellations"),
+  operatorTokens: list(
+    "DMS_OPERATOR_TOKEN",
+    "changeme",
+    "operator token, or several separated by commas while they are rotated",
+  ),
+  eventWorkerCount: number(
+    "DMS_EVENT_WORKER_COUNT",
+    4,
+    { minimum: 0, maximum: 1024, integer: true },
+    "tasks that one dispatcher handles at once; 0: the local server runs without a dispatcher",
+  ),
+  requestTimeoutSeconds: number(
+    "DMS_REQUEST_TIMEOUT_SECONDS",
+    10,
+    { minimum: 0.05, maximum: 600 },
+    "limit of a request to the scheduler",
+  ),
+  dispatchGraceSeconds: number(
+    "DMS_DISPATCH_GRACE_SECONDS",
+    5,
+    { minimum: 0, maximum: 600 },
+    "wait after a submission of unknown fate before the record is read for a sign of it",
+  ),
+  dispatchMaxAttempts: number(
+    "DMS_DISPATCH_MAX_ATTEMPTS",
+    20,
+    { minimum: 1, maximum: 1000, integer: true },
+    "attempts before a task fails, or its cancellation is given up",
+  ),
+  dispatchMinBackoffSeconds: number(
+    "DMS_DISPATCH_MIN_BACKOFF_SECONDS",
+    0.5,
+    { minimum: 0.01, maximum: 600 },
+    "first wait between attempts; doubles from there, with full jitter",
+  ),
+  dispatchMaxBackoffSeconds: number(
+    "DMS_DISPATCH_MAX_BACKOFF_SECONDS",
+    60,
+    { minimum: 0.01, maximum: 3600 },
+    "longest wait between attempts",
+  ),
+  shutdownGraceSeconds: number(
+    "DMS_SHUTDOWN_GRACE_SECONDS",
+    10,
+    { minimum: 0, maximum: 600 },
+    "time to finish what is in flight after SIGTERM",
+  ),
+  janitorIntervalSeconds: number(
+    "DMS_JANITOR_INTERVAL_SECONDS",
+    600,
+    { minimum: 1, maximum: 86_400 },
+    "time between the janitor's rounds in the local server",
+  ),
+  logLevel: level("DMS_LOG_LEVEL", "INFO", "least severe log level"),
+  logJson: flag("DMS_LOG_JSON", true, "log JSON lines; false prints for people"),
+  timeZone: timeZone("DMS_TIMEZONE", "Asia/Seoul", "IANA zone of the times in records"),
+  host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which the local server listens"),
+  port: number("DMS_CLI_DEFAULT_PORT", 8000, { minimum: 0, maximum: 65_535, integer: true }, "its port; 0: a free one"),
+  reload: flag("DMS_CLI_RELOAD", false, "restart the local server when a source file changes"),
+} as const;
+
+type Table = typeof variables;
+
+/** The checked settings by name. */
+export type Config = { readonly [Name in keyof Table]: Table[Name] extends Variable<infer Value> ? Value : never };
+
+/** All faults of a configuration at once, one line each; secrets are masked. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
+    );
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration from environment variables; unset ones have their defaults.
+ * @throws ConfigError with every fault
+ */
+export function loadConfig(environment: Environment): Config {
+  const faults: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const [name, variable] of Object.entries<Variable<unknown>>(variables)) {
+    const given = environment[variable.name] ?? impliedBy(variable.name, environment);
+    const parsed = variable.schema.safeParse(given ?? variable.default);
+    if (parsed.success) settings[name] = parsed.data;
+    else faults.push(faultText(variable, given ?? variable.default, parsed.error));
+  }
+  faults.push(...contradictions(settings));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return settings as Config;
+}
+
+function impliedBy(name: string, environment: Environment): string | undefined {
+  return name === variables.redisReadUrl.name ? environment[variables.redisWriteUrl.name] : undefined;
+}
+
+const backoff = z.object({ dispatchMinBackoffSeconds: z.number(), dispatchMaxBackoffSeconds: z.number() });
+
+function contradictions(settings: Record<string, unknown>): string[] {
+  const { data } = backoff.safeParse(settings);
+  if (!data || data.dispatchMinBackoffSeconds <= data.dispatchMaxBackoffSeconds) return [];
+  const [minimum, maximum] = [variables.dispatchMinBackoffSeconds.name, variables.dispatchMaxBackoffSeconds.name];
+  return [`${minimum}=${data.dispatchMinBackoffSeconds}: must not exceed ${maximum}=${data.dispatchMaxBackoffSeconds}`];
+}

@@ -1,0 +1,47 @@
+import { isTaskId } from "../../task-state/index.ts";
+
+/** What a function answers: a status and JSON text, whole or in pieces. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string | AsyncIterable<string>;
+  /** Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A value as JSON. */
+export function json(status: number, value: unknown): Answer {
+  return { status, body: JSON.stringify(value) };
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** An error: `detail` for the clients of old, the members of RFC 9457 beside it. */
+export function problem(status: number, detail: string, more: Record<string, unknown> = {}): Answer {
+  return json(status, { detail, type: "about:blank", title: titles[status] ?? "Error", status, ...more });
+}
+
+/** The one answer for a task that does not exist, or that belongs to somebody else. */
+export const taskNotFound: Answer = problem(404, "Task not found");
+
+/** `{"task": …}` around a record as stored, or 404. */
+export function taskAnswer(raw: string | undefined): Answer {
+  return raw === undefined ? taskNotFound : { status: 200, body: `{"task":${raw}}` };
+}
+
+/** Looks for a task only under an id that can exist: others would reach keys that are not tasks. */
+export async function answerTask(id: string, find: (id: string) => Promise<string | undefined>): Promise<Answer> {
+  return isTaskId(id) ? taskAnswer(await find(id)) : taskNotFound;
+}

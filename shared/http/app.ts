@@ -1,0 +1,72 @@
+import { Readable } from "node:stream";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { queryOf } from "../api/query.ts";
+import type { Services } from "../services.ts";
+import { type Answer, problem } from "./answer.ts";
+import { answerClientError, answerError } from "./error.ts";
+import type { HttpFunction } from "./function.ts";
+import { inputReader } from "./input.ts";
+import { invalidToken, operatorCheck } from "./operator.ts";
+import { RequestLog } from "./request-log.ts";
+
+/** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
+const maxHeaderSize = 256 * 1024;
+/** Bodies are read and dropped: older clients send empty ones of any type. In bytes. */
+const bodyLimit = 64 * 1024;
+/** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
+const maxParamLength = 8 * 1024;
+
+/** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
+export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
+  const { log } = services;
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new RequestLog(),
+    bodyLimit,
+    http: { maxHeaderSize },
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength, querystringParser: () => ({}) },
+    frameworkErrors: (error, request, reply) => void send(reply, answerError(error, request.log)),
+    clientErrorHandler: answerClientError,
+  }) as unknown as FastifyInstance;
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
+  app.setErrorHandler((error, request, reply) => send(reply, answerError(error, request.log)));
+  const isOperator = operatorCheck(services.config.operatorTokens);
+  for (const fn of functions) mount(app, fn, services, isOperator);
+  return app;
+}
+
+function mount(
+  app: FastifyInstance,
+  { endpoint, handle }: HttpFunction,
+  services: Services,
+  isOperator: (token: string | string[] | undefined) => boolean,
+): void {
+  const readInput = inputReader(endpoint);
+  const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
+  app.route({
+    method: endpoint.method,
+    url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    handler: async (request, reply) => {
+      if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {
+        return send(reply, invalidToken);
+      }
+      const query = queryOf(request.raw.url ?? "");
+      const parsed = readInput(request.params as Record<string, string>, query);
+      if (!parsed.ok) return send(reply, parsed.answer);
+      const answer = await handle({ input: parsed.input as never, query, headers: request.headers }, services);
+      return send(reply, answer);
+    },
+  });
+}
+
+function send(reply: FastifyReply, { status, body, headers }: Answer): FastifyReply {
+  if (headers) reply.headers(headers);
+  return reply
+    .code(status)
+    .header("content-type", "application/json; charset=utf-8")
+    .send(typeof body === "string" ? body : Readable.from(body));
+}

@@ -1,0 +1,41 @@
+import type { Socket } from "node:net";
+import type { FastifyBaseLogger, FastifyError } from "fastify";
+import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
+import { type Answer, problem } from "./answer.ts";
+
+/** When a client may ask again after a 503, in seconds. */
+const retryAfter = "1";
+
+/** The answer to an error that a request has met; only what the client can act on is told. */
+export function answerError(error: unknown, log: FastifyBaseLogger): Answer {
+  if (isUnavailable(error)) {
+    log.warn({ cause: error.message }, "Redis cannot be used");
+    return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");
+  }
+  if (error instanceof TaskStateError && error.code === "contended") return unavailable(error.message);
+  const status = (error as Partial<FastifyError>).statusCode ?? 500;
+  if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
+  log.error({ err: error }, "request failed");
+  return problem(500, "Internal server error");
+}
+
+function unavailable(detail: string): Answer {
+  return { ...problem(503, detail), headers: { "retry-after": retryAfter } };
+}
+
+const malformed: Readonly<Record<string, [status: number, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [414, "The request's path, query and headers are too long"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time"],
+};
+
+/** Answers bytes that are no HTTP request, before any route sees them, and closes the connection. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed || !socket.writable) return;
+  const [status, detail] = malformed[error.code ?? ""] ?? [400, "The request is not valid HTTP"];
+  const { body } = problem(status, detail);
+  const text = String(body);
+  socket.end(
+    `HTTP/1.1 ${status} ${JSON.parse(text).title}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+  );
+}

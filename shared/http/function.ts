@@ -1,0 +1,28 @@
+import type { Endpoint, InputOf, Inputs } from "../api/endpoint.ts";
+import type { Services } from "../services.ts";
+import type { Answer } from "./answer.ts";
+
+/** One request, as any runtime delivers it. */
+export interface FunctionRequest<Input> {
+  readonly input: Input;
+  /** Undecoded, without the `?`. */
+  readonly query: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+export type Handler<Input> = (request: FunctionRequest<Input>, services: Services) => Answer | Promise<Answer>;
+
+/** An endpoint with what it does; one of these is one deployable function. */
+export interface HttpFunction {
+  readonly endpoint: Endpoint;
+  readonly handle: Handler<never>;
+}
+
+/** Ties an endpoint to its handler, which gets the endpoint's checked inputs. */
+export function httpFunction<Path extends Inputs, Query extends Inputs>(
+  endpoint: Endpoint<Path, Query>,
+  handle: Handler<InputOf<Endpoint<Path, Query>>>,
+): HttpFunction {
+  return { endpoint: endpoint as unknown as Endpoint, handle: handle as Handler<never> };
+}

@@ -1,0 +1,92 @@
+import { Redis, type RedisOptions } from "ioredis";
+import type { Config } from "./config.ts";
+import type { Logger } from "./logger.ts";
+import { maskUrl } from "./mask.ts";
+
+/** The connections of a process. */
+export interface RedisConnections {
+  readonly primary: Redis;
+  /** The same connection as `primary` where both URLs are equal. */
+  readonly replica: Redis;
+  /** A connection of its own to the primary, for a reader that waits. */
+  openBlocking(): Redis;
+  /** Resolves when the primary answers, or after `milliseconds` in any case. */
+  untilReady(milliseconds: number): Promise<void>;
+  /** Closes all connections; what is in flight fails. Tolerates being called twice. */
+  close(): void;
+}
+
+/** A Redis that has not answered for this long is given up, in ms: callers shall have their 503 within 2 s. */
+const silenceLimit = 1500;
+/** How often a reply READONLY may break the connection, in ms. Behind it may be a proxy that still points to the old primary. */
+const readOnlyPause = 1000;
+
+/**
+ * Opens the connections; they reconnect by themselves for ever. While one is down its commands fail at once instead of
+ * queueing up, and a command whose connection breaks is never sent again, because it may have been carried out.
+ */
+export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUrl">, log: Logger): RedisConnections {
+  const primary = open(config.redisWriteUrl, log, { enableAutoPipelining: true, socketTimeout: silenceLimit });
+  const replica =
+    config.redisReadUrl === config.redisWriteUrl
+      ? primary
+      : open(config.redisReadUrl, log, { enableAutoPipelining: true, socketTimeout: silenceLimit });
+  const connections = new Set([primary, replica]);
+  return {
+    primary,
+    replica,
+    openBlocking() {
+      const blocking = open(config.redisWriteUrl, log, {});
+      connections.add(blocking);
+      return blocking;
+    },
+    untilReady: (milliseconds) => untilReady(primary, milliseconds),
+    close() {
+      for (const connection of connections) connection.disconnect();
+    },
+  };
+}
+
+function open(url: string, log: Logger, options: RedisOptions): Redis {
+  let brokenAt = 0;
+  const settings: RedisOptions & { replyMapping: "legacy" } = {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: silenceLimit,
+    retryStrategy: (times) => Math.min(1000, 25 * 2 ** Math.min(times, 6)),
+    reconnectOnError(error) {
+      if (!error.message.startsWith("READONLY") || Date.now() - brokenAt < readOnlyPause) return false;
+      brokenAt = Date.now();
+      return true;
+    },
+    ...options,
+    replyMapping: "legacy",
+  };
+  const connection = new Redis(url, settings);
+  const redis = maskUrl(url);
+  let down = false;
+  connection.on("error", (error: Error) => {
+    if (down) return;
+    down = true;
+    log.error({ redis, cause: error.message || String(error) }, "Redis cannot be reached; trying on");
+  });
+  connection.on("ready", () => {
+    if (down) log.info({ redis }, "Redis is back");
+    down = false;
+  });
+  return connection;
+}
+
+async function untilReady(connection: Redis, milliseconds: number): Promise<void> {
+  if (connection.status === "ready") return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done() {
+      clearTimeout(timer);
+      connection.off("ready", done);
+      resolve();
+    }
+    connection.once("ready", done);
+  });
+}

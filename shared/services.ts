@@ -1,0 +1,26 @@
+import { createContext, createTaskStore, type TaskStateContext, type TaskStore } from "../task-state/index.ts";
+import type { Config } from "./config.ts";
+import type { Logger } from "./logger.ts";
+import { connectRedis, type RedisConnections } from "./redis.ts";
+
+/** What the functions of a process share. */
+export interface Services {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly redis: RedisConnections;
+  readonly context: TaskStateContext;
+  readonly store: TaskStore;
+}
+
+/** Opens the connections that a configuration names and builds the store over them. */
+export function createServices(config: Config, log: Logger): Services {
+  const redis = connectRedis(config, log);
+  const context = createContext({
+    primary: redis.primary,
+    replica: redis.replica,
+    ttlSeconds: config.taskTtlSeconds,
+    timeZone: config.timeZone,
+    onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),
+  });
+  return { config, log, redis, context, store: createTaskStore(context) };
+}

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { maskUrl } from "./mask.ts";
+
+/** One environment variable. */
+export interface Variable<Value> {
+  readonly name: string;
+  /** As it would be written in the environment. */
+  readonly default: string;
+  readonly meaning: string;
+  readonly schema: z.ZodType<Value, string>;
+  /** How a value may be shown. */
+  readonly show: (value: string) => string;
+}
+
+const plain = (value: string) => value;
+
+/** Any text but an empty one. */
+export function text(name: string, fallback: string, meaning: string): Variable<string> {
+  return { name, default: fallback, meaning, show: plain, schema: z.string().trim().min(1, "must not be empty") };
+}
+
+/** A secret, or several separated by commas; never shown. */
+export function list(name: string, fallback: string, meaning: string): Variable<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((value) => value.split(",").map((part) => part.trim()))
+    .refine((parts) => parts.every((part) => part !== ""), "must be one or more non-empty tokens separated by commas");
+  return { name, default: fallback, meaning, show: () => "***", schema };
+}
+
+interface Range {
+  readonly minimum: number;
+  readonly maximum?: number;
+  readonly integer?: boolean;
+}
+
+/** A decimal number within a range. */
+export function number(name: string, fallback: number, range: Range, meaning: string): Variable<number> {
+  const { minimum, maximum = Number.MAX_SAFE_INTEGER, integer = false } = range;
+  const upTo = range.maximum === undefined ? `at least ${minimum}` : `from ${minimum} to ${maximum}`;
+  const expected = `must be a ${integer ? "whole number" : "number"} ${upTo}`;
+  const schema = z
+    .string()
+    .trim()
+    .regex(integer ? /^\d+$/ : /^\d+(\.\d+)?$/, expected)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, expected);
+  return { name, default: String(fallback), meaning, show: plain, schema };
+}
+
+/** true/false, yes/no, on/off, 1/0. */
+export function flag(name: string, fallback: boolean, meaning: string): Variable<boolean> {
+  const schema = z
+    .string()
+    .trim()
+    .pipe(z.stringbool({ error: "must be true or false" }));
+  return { name, default: String(fallback), meaning, show: plain, schema };
+}
+
+const levels = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
+
+/** A log level by its name; gives the name that the logger uses. */
+export function level(name: string, fallback: keyof typeof levels, meaning: string) {
+  const names = Object.keys(levels) as (keyof typeof levels)[];
+  const schema = z
+    .string()
+    .trim()
+    .toUpperCase()
+    .pipe(z.enum(names, { error: `must be one of ${names.join(", ")}` }))
+    .transform((value) => levels[value]);
+  return { name, default: fallback, meaning, show: plain, schema } satisfies Variable<string>;
+}
+
+/** An IANA time zone that this runtime knows. */
+export function timeZone(name: string, fallback: string, meaning: string): Variable<string> {
+  const schema = z.string().trim().refine(isTimeZone, "must be an IANA time zone such as Asia/Seoul or UTC");
+  return { name, default: fallback, meaning, show: plain, schema };
+}
+
+function isTimeZone(value: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: value });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A path that starts with a slash; a slash at its end is dropped. */
+export function urlPath(name: string, fallback: string, meaning: string): Variable<string> {
+  const schema = z
+    .string()
+    .trim()
+    .regex(/^\/[^\s?#{}*:]*$/, "must be a path that starts with /, without parameters or a query")
+    .transform((value) => value.replace(/\/+$/, ""));
+  return { name, default: fallback, meaning, show: plain, schema };
+}
+
+/** `redis://` or `rediss://`; a password in it is never shown. */
+export function redisUrl(name: string, fallback: string, meaning: string): Variable<string> {
+  return url(
+    name,
+    fallback,
+    meaning,
+    ["redis:", "rediss:"],
+    "must look like redis://[user:password@]host:port/0 or rediss://…",
+  );
+}
+
+/** `http://` or `https://`, with a path where the scheduler lives below one. */
+export function schedulerUrl(name: string, fallback: string, meaning: string): Variable<string> {
+  return url(name, fallback, meaning, ["http:", "https:"], "must look like http://host:port or https://…");
+}
+
+function url(name: string, fallback: string, meaning: string, protocols: string[], expected: string): Variable<string> {
+  const schema = z
+    .string()
+    .trim()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "",
+      expected,
+    );
+  return { name, default: fallback, meaning, show: maskUrl, schema };
+}
+
+/** One line that says which variable is wrong, what it is, and what it may be. */
+export function faultText(variable: Variable<unknown>, value: string, error: z.ZodError): string {
+  return `${variable.name}=${JSON.stringify(variable.show(value))}: ${error.issues.map((issue) => issue.message).join("; ")}`;
+}

@@ -1,0 +1,31 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+export interface UntilOptions {
+  /** @default 5000 */
+  readonly timeoutMs?: number;
+}
+
+const everyMs = 5;
+
+/**
+ * Checks again and again until the check gives something truthy, and gives that. A check that throws is repeated too.
+ * @throws Error when the time is over, with the latest throw as its `cause`.
+ */
+export async function until<T>(
+  check: () => T | Promise<T>,
+  { timeoutMs = 5000 }: UntilOptions = {},
+): Promise<Exclude<T, undefined | null | false | "" | 0>> {
+  const deadline = performance.now() + timeoutMs;
+  let cause: unknown;
+  do {
+    try {
+      const value = await check();
+      if (value) return value as Exclude<T, undefined | null | false | "" | 0>;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    await pause(everyMs);
+  } while (performance.now() < deadline);
+  throw new Error(`not so after ${timeoutMs} ms: ${check}`, { cause });
+}
