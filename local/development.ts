@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Config, loadConfig, variables } from "../shared/config.ts";
 import { createLogger, type Logger } from "../shared/logger.ts";
 import { maskUrl } from "../shared/mask.ts";
+import { isWeakToken } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
 import { startDevelopmentScheduler } from "./development-scheduler/server.ts";
 import { startPrivateRedis } from "./private-redis.ts";
@@ -31,6 +32,8 @@ export async function startDevelopment(environment: Environment, directory: stri
   const given: Record<string, string | undefined> = { ...developmentDefaults, ...environment };
   // Faults are told before anything is started.
   const asked = loadConfig(given);
+  // With a token that anybody can guess, only this machine may reach the operator's endpoints.
+  if (asked.operatorTokens.some(isWeakToken)) given[variables.host.name] ??= "127.0.0.1";
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) await end();

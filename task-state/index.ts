@@ -11,6 +11,7 @@
  * - adopt: to add a task that another program recorded to the ordered indexes.
  */
 
+export { type Backlog, readBacklog, retireConsumers } from "./backlog.ts";
 export type { Update } from "./change-task.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, commit, deletionMemory } from "./commit.ts";

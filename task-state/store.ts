@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
-import { createClock } from "./clock.ts";
+import { type Clock, createClock } from "./clock.ts";
 import type { TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
@@ -50,7 +50,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
   return {
     primary: options.primary,
     replica: options.replica ?? options.primary,
-    clock: createClock(options.timeZone ?? "Asia/Seoul"),
+    clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds: options.ttlSeconds ?? 7_776_000,
     onUnreadable: once(options.onUnreadable ?? (() => {})),
   };
@@ -69,6 +69,15 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
     cancel: (id, owner) => cancelTask(context, id, owner),
     delete: (id, owner) => deleteTask(context, id, owner),
     repair: (signal) => sweep(context, signal),
+  };
+}
+
+/** Most cold starts never tell the time, and loading a time zone is a tenth of one. */
+function lazyClock(timeZone: string): Clock {
+  let clock: Clock | undefined;
+  return () => {
+    clock ??= createClock(timeZone);
+    return clock();
   };
 }
 

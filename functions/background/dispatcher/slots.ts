@@ -8,6 +8,8 @@ export interface Slots {
   give(count: number): void;
   /** Resolves when a place is free, or the signal aborts. */
   untilFree(signal: AbortSignal): Promise<void>;
+  /** True when all places are free. */
+  isIdle(): boolean;
   /** Resolves when all places are free. */
   untilIdle(): Promise<void>;
 }
@@ -30,6 +32,7 @@ export function createSlots(total: number): Slots {
     async untilFree(signal) {
       while (free === 0 && !signal.aborted) await once(changes, "change", { signal }).catch(() => {});
     },
+    isIdle: () => free === total,
     async untilIdle() {
       while (free < total) await once(changes, "change");
     },
