@@ -24,6 +24,7 @@ export { cancellationRequested } from "./read.ts";
 export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
+export type { SubmitOptions } from "./submit.ts";
 export { buryDeleted, type Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {

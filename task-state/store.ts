@@ -5,7 +5,7 @@ import type { TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
-import { submit } from "./submit.ts";
+import { type SubmitOptions, submit } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
 export interface TaskStoreOptions {
@@ -24,7 +24,7 @@ export interface TaskStoreOptions {
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
 export interface TaskStore {
   /** Records a new `pending` task and its place in the queue in one atomic step, and gives its id. */
-  submit(owner: Owner, parameters: Parameters): Promise<string>;
+  submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
   /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
@@ -59,7 +59,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
 /** The store over a context that the dispatcher may share. */
 export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
-    submit: (owner, parameters) => submit(context, owner, parameters, "queued"),
+    submit: (owner, parameters, options) => submit(context, owner, parameters, "queued", options),
     register: (owner, parameters) => submit(context, owner, parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),

@@ -7,8 +7,8 @@ import type { Phase } from "./sidecar.ts";
 /*
  * Stores a new task whole.
  * keys   the id sequence, the shared sets and their ordered twins, the work stream
- * args   tail (the record after its task_id), service, user, phase, ttl, metadataTtl, sidecarTtl (seconds), then the
- *        key templates of record, metadata and sidecar, in which {id} stands for the id
+ * args   tail (the record after its task_id), service, user, phase, trace ('' for none), ttl, metadataTtl, sidecarTtl
+ *        (seconds), then the key templates of record, metadata and sidecar, in which {id} stands for the id
  * reply  the task id
  */
 const submitScript = defineScript({
@@ -26,7 +26,7 @@ const submitScript = defineScript({
     "orderedOwner",
     "work",
   ],
-  args: ["tail", "serviceId", "userId", "phase", "ttl", "metadataTtl", "sidecarTtl"],
+  args: ["tail", "serviceId", "userId", "phase", "trace", "ttl", "metadataTtl", "sidecarTtl"],
   lua: `
 -- Redis undoes nothing when a script fails: a key of the wrong type has to fail it before the first write.
 for _, set in ipairs({ tasks, service, users, owner, user }) do redis.call('SCARD', set) end
@@ -50,10 +50,16 @@ redis.call('EXPIRE', users, ttl)
 for _, set in ipairs({ orderedTasks, orderedService, orderedOwner }) do redis.call('ZADD', set, id, id) end
 redis.call('ZADD', orderedUsers, 0, userId)
 redis.call('HSET', sidecar, 'service', serviceId, 'user', userId, 'phase', phase, 'rev', 1)
+if trace ~= '' then redis.call('HSET', sidecar, 'trace', trace) end
 redis.call('EXPIRE', sidecar, sidecarTtl)
 if phase == 'queued' then redis.call('XADD', work, '*', 'id', id) end
 return id`,
 });
+
+export interface SubmitOptions {
+  /** The W3C `traceparent` of the request, to be passed on to the scheduler. */
+  readonly trace?: string;
+}
 
 /**
  * Records a new `pending` task: id, record, metadata, indexes, sidecar and, for `queued`, its place on the work stream,
@@ -65,6 +71,7 @@ export async function submit(
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
+  { trace = "" }: SubmitOptions = {},
 ): Promise<string> {
   const { service, user } = owner;
   const reply = await submitScript(
@@ -75,6 +82,7 @@ export async function submit(
       serviceId: service,
       userId: user,
       phase,
+      trace,
       ttl: context.ttlSeconds,
       metadataTtl: metadataTtl(context),
       sidecarTtl: sidecarTtl(context),

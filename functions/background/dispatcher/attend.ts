@@ -91,7 +91,7 @@ async function request(
   if (!begun?.record) return undefined;
 
   const sentAt = performance.now();
-  const outcome = await client[kind](begun.record, hurry);
+  const outcome = await client[kind](begun.record, hurry, begun.sidecar?.trace);
   const took = Math.round(performance.now() - sentAt);
   if (outcome.kind === "accepted") log.debug({ task: view.id, request: kind, ms: took }, "scheduler has accepted");
   else log.warn({ task: view.id, request: kind, outcome, ms: took }, "scheduler has not accepted");
