@@ -67,7 +67,9 @@ function open(url: string, log: Logger, options: RedisOptions): Redis {
     replyMapping: "legacy",
   };
   const sentinel = redisOptions(url);
-  const connection = sentinel ? new Redis({ ...settings, ...sentinel }) : new Redis(url, settings);
+  const connection = sentinel
+    ? new Redis({ ...settings, ...sentinel, replyMapping: "legacy" })
+    : new Redis(url, settings);
   const redis = maskUrl(url);
   let down = false;
   connection.on("error", (error: Error) => {
