@@ -2,7 +2,7 @@ import { acknowledgeLua } from "./acknowledgement.ts";
 import { type Change, commandsFor } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { idSets, keys } from "./keys.ts";
-import { changeRecord, type Owner, ownerOf } from "./record.ts";
+import { changeRecord, type Owner, ownerOf, type RecordChange, rewritable, type TaskRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
@@ -59,7 +59,7 @@ ${expectAndRun.run}`,
 export async function commit(context: TaskStateContext, view: View, change: Change): Promise<View | undefined> {
   const owner = ownerIn(view);
   const time = context.clock();
-  const record = view.record && change.record ? changeRecord(view.record, change.record, time) : view.record;
+  const record = change.record ? changed(view, change.record, time) : view.record;
   const raw = record !== view.record ? JSON.stringify(record) : view.raw;
   const sidecar = nextSidecar(view, owner, change);
 
@@ -80,6 +80,10 @@ export async function commit(context: TaskStateContext, view: View, change: Chan
   return change.remove === "purge"
     ? { ...view, raw: null, record: undefined, sidecar: undefined, deleted: true }
     : { ...view, raw, record, sidecar, deleted: view.deleted || change.remove === "hide" };
+}
+
+function changed({ record, raw }: View, change: RecordChange, time: string): TaskRecord | undefined {
+  return record && raw !== null ? changeRecord(rewritable(record, raw), change, time) : undefined;
 }
 
 function ownerIn(view: View): Owner | undefined {
