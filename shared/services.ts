@@ -16,9 +16,11 @@ export interface Services {
 /** Opens the connections that a configuration names and builds the store over them. */
 export function createServices(config: Config, log: Logger): Services {
   const redis = connectRedis(config, log);
+  const count = config.redisWaitReplicas;
   const context = createContext({
     primary: redis.primary,
     replica: redis.replica,
+    ...(count > 0 ? { replication: { writer: redis.openWriter(), count } } : {}),
     ttlSeconds: config.taskTtlSeconds,
     timeZone: config.timeZone,
     onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),

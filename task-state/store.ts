@@ -1,10 +1,11 @@
 import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
 import { type Clock, createClock } from "./clock.ts";
-import type { TaskStateContext } from "./context.ts";
+import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
+import { createReplicationBarrier } from "./replication.ts";
 import { type SubmitOptions, submit } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
@@ -13,6 +14,8 @@ export interface TaskStoreOptions {
   readonly primary: Redis;
   /** A replica that may lag. @default the primary */
   readonly replica?: Redis;
+  /** A connection to the primary for submissions alone, which are acknowledged when `count` replicas have them. */
+  readonly replication?: { readonly writer: Redis; readonly count: number };
   /** Lifetime of task data in seconds, counted from the last save. @default 7776000 (90 days) @minimum 1 */
   readonly ttlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
@@ -23,7 +26,10 @@ export interface TaskStoreOptions {
 
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
 export interface TaskStore {
-  /** Records a new `pending` task and its place in the queue in one atomic step, and gives its id. */
+  /**
+   * Records a new `pending` task and its place in the queue in one atomic step, and gives its id.
+   * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
+   */
   submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
   /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
   register(owner: Owner, parameters: Parameters): Promise<string>;
@@ -47,11 +53,15 @@ export interface TaskStore {
 
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {
+  const { replication, ttlSeconds = 7_776_000 } = options;
   return {
     primary: options.primary,
     replica: options.replica ?? options.primary,
+    writer: replication?.writer ?? options.primary,
+    ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
-    ttlSeconds: options.ttlSeconds ?? 7_776_000,
+    ttlSeconds,
+    isRefreshDue: createRefreshCheck(ttlSeconds),
     onUnreadable: once(options.onUnreadable ?? (() => {})),
   };
 }

@@ -1,4 +1,5 @@
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import { TaskStateError } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { newRecordTail, type Owner, type Parameters } from "./record.ts";
 import { defineScript } from "./script.ts";
@@ -25,6 +26,7 @@ const submitScript = defineScript({
     "orderedUsers",
     "orderedOwner",
     "work",
+    "added",
   ],
   args: ["tail", "serviceId", "userId", "phase", "trace", "ttl", "metadataTtl", "sidecarTtl"],
   lua: `
@@ -52,7 +54,10 @@ redis.call('ZADD', orderedUsers, 0, userId)
 redis.call('HSET', sidecar, 'service', serviceId, 'user', userId, 'phase', phase, 'rev', 1)
 if trace ~= '' then redis.call('HSET', sidecar, 'trace', trace) end
 redis.call('EXPIRE', sidecar, sidecarTtl)
-if phase == 'queued' then redis.call('XADD', work, '*', 'id', id) end
+if phase == 'queued' then
+  redis.call('XADD', work, '*', 'id', id)
+  redis.call('HSET', sidecar, 'place', redis.call('INCR', added))
+end
 return id`,
 });
 
@@ -75,8 +80,8 @@ export async function submit(
 ): Promise<string> {
   const { service, user } = owner;
   const reply = await submitScript(
-    context.primary,
-    { ...submitKeys(owner), sequence: keys.sequence, work: keys.work },
+    context.writer,
+    { ...submitKeys(owner), sequence: keys.sequence, work: keys.work, added: keys.added },
     {
       tail: newRecordTail(owner, parameters, context.clock()),
       serviceId: service,
@@ -89,7 +94,11 @@ export async function submit(
     },
     [keys.record("{id}"), keys.metadata("{id}"), keys.sidecar("{id}")],
   );
-  return String(reply);
+  const id = String(reply);
+  if (context.replicated && !(await context.replicated())) {
+    throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
+  }
+  return id;
 }
 
 function submitKeys(owner: Owner) {

@@ -19,6 +19,8 @@ const bodyLimit = 64 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
+const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+/;
+
 /** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
   const { config, log } = services;
@@ -44,6 +46,14 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.addHook("onRequest", (request, _reply, done) => {
+    // A body whose type is missing or no media type is read and dropped like any other.
+    const { headers } = request;
+    if (headers["content-length"] !== undefined && !mediaType.test(headers["content-type"] ?? "")) {
+      headers["content-type"] = "application/octet-stream";
+    }
+    done();
+  });
   app.setNotFoundHandler((_request, reply) => sendAnswer(reply, problem(404, "Not Found")));
   app.setErrorHandler((error, request, reply) => sendAnswer(reply, answerError(error, request.log)));
   const isOperator = operatorCheck(config.operatorTokens);

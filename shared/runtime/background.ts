@@ -11,8 +11,8 @@ export interface Budget {
 /** What a round did. It tells amounts only, because triggers are strangers. */
 export interface Round {
   readonly handled: number;
-  /** What could be worked on at once and was not. */
-  readonly left: number;
+  /** What could be worked on at once and was not; `null` when Redis cannot tell. */
+  readonly left: number | null;
   /** When something is due, in seconds from now; `null` when nothing waits. */
   readonly nextDueSeconds: number | null;
   /** True when everything was looked at that was there when the round began: its trigger may be forgotten. */

@@ -9,12 +9,15 @@ import {
   readEntries,
   type TaskStateContext,
   takeOverEntries,
+  trimAcknowledged,
   type WorkEntry,
 } from "../../../task-state/index.ts";
+import { createGate } from "./gate.ts";
 import { createIntake, logFault } from "./intake.ts";
 import type { Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
 import { createSlots, type Slots } from "./slots.ts";
+import { unpark } from "./unpark.ts";
 
 export interface DispatcherOptions {
   readonly context: TaskStateContext;
@@ -37,6 +40,8 @@ const promoteLimit = 100;
 const promoteInterval = 50;
 /** Time between two looks for what dead dispatchers and late writers have left, in ms. */
 const upkeepInterval = 5000;
+/** Time between two trims of the work stream, in ms. */
+const trimInterval = 1000;
 /** Pause after Redis has failed, in ms. */
 const faultPause = 250;
 
@@ -51,8 +56,9 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const hurry = new AbortController();
   const slots = createSlots(concurrency);
+  const gate = createGate(policy);
   let handled = 0;
-  const intake = createIntake({ ...options, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
+  const intake = createIntake({ ...options, gate, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
     handled += 1;
   });
 
@@ -60,18 +66,21 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   let wait = 0;
   const upkeep = async () => {
     const idle = { consumer: holder, idleMs: policy.lease };
-    void intake(await fill(slots, (count) => takeOverEntries(context.primary, { ...idle, count })));
+    void intake(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
     await buryDeleted(context);
   };
   const promote = async () => {
+    await unpark(context.primary, policy);
     const { nextMs = patience } = await promoteDue(context.primary, promoteLimit);
     wait = Math.min(patience, Math.max(1, nextMs));
   };
   const takeIn = async () => {
-    await slots.untilFree(signal);
-    if (signal.aborted) return;
-    const entries = await fill(slots, (count) => readEntries(blocking, { consumer: holder, count, blockMs: wait }));
-    if (entries.length === 0 && slots.isIdle()) options.onIdle?.();
+    const places = gate.limit(concurrency) - slots.inUse();
+    // While the scheduler is away the backlog waits on the stream, where it costs nothing.
+    if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
+    const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
+    const entries = await fill(slots, places, read);
+    if (entries.length === 0 && slots.inUse() === 0) options.onIdle?.();
     void intake(entries);
   };
 
@@ -80,6 +89,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   while (!signal.aborted) {
     try {
       if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
+      if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
       if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
       await takeIn();
     } catch (error) {
@@ -97,8 +107,8 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
 }
 
 /** Reads at most as many entries as there are free places, and holds a place for each. */
-async function fill(slots: Slots, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
-  const count = slots.take();
+async function fill(slots: Slots, places: number, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
+  const count = slots.take(places);
   if (count === 0) return [];
   let used = 0;
   try {

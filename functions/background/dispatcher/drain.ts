@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Budget, Round } from "../../../shared/runtime/background.ts";
-import { readBacklog, retireConsumers } from "../../../task-state/index.ts";
+import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 
 /** How long the queue must stay empty before a drain ends, in ms. */
@@ -22,8 +22,8 @@ export async function drain(options: DispatcherOptions, blocking: Redis, budget:
   const onIdle = () => idle.abort();
   const once = { ...options, shutdownGrace: budget.finishMs, patience, onIdle };
   const handled = await runDispatcher(once, blocking, signal);
-  await retireConsumers(primary, consumerMemory);
-  const { waiting, nextMs } = await readBacklog(primary);
+  await forgetConsumers(primary, consumerMemory);
+  const [{ waiting }, { nextMs }] = await Promise.all([readDispatchState(primary), promoteDue(primary, 0)]);
   return {
     handled,
     left: waiting,

@@ -1,18 +1,16 @@
 import { backgroundFunction } from "../../../shared/runtime/background.ts";
-import { runJanitor } from "./janitor.ts";
+import { mend, runJanitor } from "./janitor.ts";
 
 export default backgroundFunction({
   name: "janitor",
   summary: "Brings the indexes in line with the records",
-  open({ config, log, store }) {
+  open(services) {
     return {
       async round({ signal }) {
-        const { adopted, dropped, retired, buried } = await store.repair(signal);
-        log.info({ adopted, dropped, retired, buried }, "janitor's round is done");
-        const handled = adopted + dropped + retired + buried;
+        const handled = await mend(services, signal);
         return { handled, left: 0, nextDueSeconds: null, complete: !signal.aborted };
       },
-      reside: (signal) => runJanitor(store, log, config.janitorIntervalSeconds, signal),
+      reside: (signal) => runJanitor(services, services.config.janitorIntervalSeconds, signal),
       close: async () => {},
     };
   },
