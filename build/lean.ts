@@ -61,7 +61,14 @@ const replacements: readonly Replacement[] = [
   {
     importer: /scheduler-client\.ts$/,
     path: /^undici$/,
-    contents: 'exports.Pool = require("undici/lib/dispatcher/pool.js");',
+    contents: `Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
+      exports.Pool = require("undici/lib/dispatcher/pool.js");`,
+  },
+  // One of its four parsers is enough: answers of the scheduler are short.
+  {
+    importer: /undici\/lib\/dispatcher/,
+    path: /milo\/|llhttp_simd/,
+    contents: 'throw new Error("this parser is not part of the bundle");',
   },
   // Debug output is not for terminals.
   { importer: /\/debug\//, path: /^supports-color$/, contents: "exports.stderr = false;" },
