@@ -15,8 +15,8 @@ export interface FunctionsOptions {
   readonly environment: Environment;
   /** Where `npm run build` has written to. */
   readonly dist: string;
-  /** The gateway's routes. */
-  readonly manifest: string;
+  /** The files with the gateway's routes. */
+  readonly manifests: readonly string[];
   /** Of the router; 0: a free one. */
   readonly port: number;
   readonly host: string;
@@ -46,7 +46,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   const bell = `http://127.0.0.1:${ports.get("dispatcher")}/`;
   const processes = new Map<string, ChildProcess>();
   const over = new AbortController();
-  const router = createRouter(readRouting(options.manifest), (name) => ports.get(name));
+  const router = createRouter(readRouting(options.manifests), (name) => ports.get(name));
 
   const stop = async () => {
     over.abort();

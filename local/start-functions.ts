@@ -17,7 +17,7 @@ async function main(): Promise<void> {
     const functions = await startFunctions({
       environment: surroundings.environment,
       dist,
-      manifest: join(root, "knative", "base", "routes.yaml"),
+      manifests: ["routes.yaml", "gateway.yaml"].map((file) => join(root, "knative", "base", file)),
       host,
       port,
       onLine: (name, line) => process.stdout.write(`${name.padEnd(28)}${line}\n`),

@@ -125,7 +125,7 @@ export const variables = {
   timeZone: timeZone("DMS_TIMEZONE", "Asia/Seoul", "IANA zone of the times in records"),
   drainBudgetSeconds: number(
     "DMS_DRAIN_BUDGET_SECONDS",
-    50,
+    25,
     { minimum: 0.1, maximum: 600 },
     "longest time that a dispatcher woken by a trigger works before it answers; on Lambda also what the function has left",
   ),

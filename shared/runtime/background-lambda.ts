@@ -44,7 +44,7 @@ export function backgroundLambdaHandler(fn: BackgroundFunction) {
 /** Keeps half of what an invocation has left, at most, to finish what is under way. */
 export function budgetOf(context: LambdaContext, longest: number): Budget {
   const left = Math.max(0, context.getRemainingTimeInMillis() - answerTime);
-  const work = Math.min(longest, left / 2);
+  const work = Math.floor(Math.min(longest, left / 2));
   return { signal: AbortSignal.timeout(work), finishMs: Math.max(0, left - work) };
 }
 

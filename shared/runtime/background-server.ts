@@ -55,7 +55,7 @@ export async function startBackgroundServer(
 function addTrigger(app: FastifyInstance, background: Background, config: Config, stopping: AbortSignal): void {
   const request = createRounds((budget) => background.round(budget));
   const budget = (): Budget => ({
-    signal: AbortSignal.any([stopping, AbortSignal.timeout(config.drainBudgetSeconds * 1000)]),
+    signal: AbortSignal.any([stopping, AbortSignal.timeout(Math.ceil(config.drainBudgetSeconds * 1000))]),
     finishMs: config.shutdownGraceSeconds * 1000,
   });
   app.register(async (scope) => {
