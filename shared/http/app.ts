@@ -16,8 +16,6 @@ const bodyLimit = 64 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
-const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+/;
-
 /** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
   const { log } = services;
@@ -25,7 +23,8 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
     loggerInstance: log,
     logController: new RequestLog(),
     bodyLimit,
-    http: { maxHeaderSize },
+    http: { maxHeaderSize, requireHostHeader: false },
+    return503OnClosing: false,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => void send(reply, answerError(error, request.log)),
@@ -34,14 +33,13 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
-  app.addHook("onRequest", (request, _reply, done) => {
-    // A body whose type is missing or no media type is read and dropped like any other.
-    const { headers } = request;
-    if (headers["content-length"] !== undefined && !mediaType.test(headers["content-type"] ?? "")) {
-      headers["content-type"] = "application/octet-stream";
-    }
-    done();
+  app.addHook("onRequest", (request, reply, done) => {
+    // Bodies are dropped, so what a client calls them cannot be wrong.
+    delete request.headers["content-type"];
+    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") done();
+    else send(reply, problem(400, "The request has no Host header"));
   });
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
   app.setErrorHandler((error, request, reply) => send(reply, answerError(error, request.log)));
   const isOperator = operatorCheck(services.config.operatorTokens);
@@ -78,5 +76,5 @@ function send(reply: FastifyReply, { status, body, headers }: Answer): FastifyRe
   return reply
     .code(status)
     .header("content-type", "application/json; charset=utf-8")
-    .send(typeof body === "string" ? body : Readable.from(body));
+    .send(typeof body === "string" ? body : Readable.from(body, { highWaterMark: 1 }));
 }
