@@ -19,6 +19,7 @@ export function createServices(config: Config, log: Logger): Services {
     primary: redis.primary,
     replica: redis.replica,
     ttlSeconds: config.taskTtlSeconds,
+    idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,
     onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),
   });

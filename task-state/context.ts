@@ -10,6 +10,8 @@ export interface TaskStateContext {
   readonly clock: Clock;
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;
+  /** How long an idempotency key is remembered, in seconds. */
+  readonly idempotencyTtlSeconds: number;
   /** Told once about each record that cannot be read. */
   readonly onUnreadable: (taskId: string) => void;
 }

@@ -16,6 +16,7 @@ export { type Clock, createClock } from "./clock.ts";
 export { type Change, commit, deletionMemory } from "./commit.ts";
 export type { TaskStateContext } from "./context.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
+export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
@@ -23,6 +24,7 @@ export { cancellationRequested } from "./read.ts";
 export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
+export type { Submission } from "./submit.ts";
 export { buryDeleted, type Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {

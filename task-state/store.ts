@@ -5,7 +5,7 @@ import type { TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
-import { submit } from "./submit.ts";
+import { type Submission, submit, submitOnce } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
 export interface TaskStoreOptions {
@@ -15,6 +15,8 @@ export interface TaskStoreOptions {
   readonly replica?: Redis;
   /** Lifetime of task data in seconds, counted from the last save. @default 7776000 (90 days) @minimum 1 */
   readonly ttlSeconds?: number;
+  /** How long an idempotency key is remembered, in seconds. @default 86400 (a day) @minimum 1 */
+  readonly idempotencyTtlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
   readonly timeZone?: string;
   /** Told once about each record that is not valid and is therefore left out. @default nothing */
@@ -25,6 +27,8 @@ export interface TaskStoreOptions {
 export interface TaskStore {
   /** Records a new `pending` task and its place in the queue in one atomic step, and gives its id. */
   submit(owner: Owner, parameters: Parameters): Promise<string>;
+  /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
+  submitOnce(owner: Owner, parameters: Parameters, key: string): Promise<Submission>;
   /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
@@ -52,6 +56,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     replica: options.replica ?? options.primary,
     clock: createClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds: options.ttlSeconds ?? 7_776_000,
+    idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: once(options.onUnreadable ?? (() => {})),
   };
 }
@@ -60,6 +65,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
 export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
     submit: (owner, parameters) => submit(context, owner, parameters, "queued"),
+    submitOnce: (owner, parameters, key) => submitOnce(context, owner, parameters, key),
     register: (owner, parameters) => submit(context, owner, parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),

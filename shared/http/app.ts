@@ -11,8 +11,10 @@ import { RequestLog } from "./request-log.ts";
 
 /** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
 const maxHeaderSize = 256 * 1024;
-/** Bodies are read and dropped: older clients send empty ones of any type. In bytes. */
+/** Bodies that nobody wants are read and dropped: older clients send empty ones of any type. In bytes. */
 const bodyLimit = 64 * 1024;
+/** Room for the largest parameters, each of their bytes escaped. In bytes. */
+const wantedBodyLimit = 512 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
@@ -31,13 +33,17 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) =>
+    done(null, body.length > 0 && jsonType.test(request.headers["content-type"] ?? "") ? body : undefined),
+  );
   app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
   app.setErrorHandler((error, request, reply) => send(reply, answerError(error, request.log)));
   const isOperator = operatorCheck(services.config.operatorTokens);
   for (const fn of functions) mount(app, fn, services, isOperator);
   return app;
 }
+
+const jsonType = /^application\/json\s*(;|$)/i;
 
 function mount(
   app: FastifyInstance,
@@ -49,6 +55,7 @@ function mount(
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
   app.route({
     method: endpoint.method,
+    bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler: async (request, reply) => {
       if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {
@@ -57,7 +64,8 @@ function mount(
       const query = queryOf(request.raw.url ?? "");
       const parsed = readInput(request.params as Record<string, string>, query);
       if (!parsed.ok) return send(reply, parsed.answer);
-      const answer = await handle({ input: parsed.input as never, query, headers: request.headers }, services);
+      const body = endpoint.readsBody ? (request.body as Buffer | undefined) : undefined;
+      const answer = await handle({ input: parsed.input as never, query, body, headers: request.headers }, services);
       return send(reply, answer);
     },
   });
