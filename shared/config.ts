@@ -81,6 +81,36 @@ export const variables = {
     { minimum: 0.01, maximum: 3600 },
     "longest wait between attempts",
   ),
+  dispatchMaxAgeSeconds: number(
+    "DMS_DISPATCH_MAX_AGE_SECONDS",
+    0,
+    { minimum: 0 },
+    "age at which a task that could not be submitted fails; 0: none",
+  ),
+  dispatchMaxInFlight: number(
+    "DMS_DISPATCH_MAX_IN_FLIGHT",
+    0,
+    { minimum: 0, integer: true },
+    "submissions under way at once across all dispatchers; 0: no limit",
+  ),
+  dispatchMaxInFlightPerUser: number(
+    "DMS_DISPATCH_MAX_IN_FLIGHT_PER_USER",
+    0,
+    { minimum: 0, integer: true },
+    "the same for one user; 0: no limit",
+  ),
+  dispatchRatePerSecond: number(
+    "DMS_DISPATCH_RATE_PER_SECOND",
+    0,
+    { minimum: 0 },
+    "submissions per second across all dispatchers; 0: no limit",
+  ),
+  redisWaitReplicas: number(
+    "DMS_REDIS_WAIT_REPLICAS",
+    0,
+    { minimum: 0, maximum: 100, integer: true },
+    "replicas that must have a task before its submission is answered with 202; 0: none",
+  ),
   shutdownGraceSeconds: number(
     "DMS_SHUTDOWN_GRACE_SECONDS",
     10,

@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { Config } from "./config.ts";
 import type { Logger } from "./logger.ts";
 import { maskUrl } from "./mask.ts";
+import { redisOptions } from "./redis-url.ts";
 
 /** The connections of a process. */
 export interface RedisConnections {
@@ -10,6 +11,8 @@ export interface RedisConnections {
   readonly replica: Redis;
   /** A connection of its own to the primary, for a reader that waits. */
   openBlocking(): Redis;
+  /** A connection of its own to the primary, for submissions that wait for replicas. */
+  openWriter(): Redis;
   /** Resolves when the primary answers, or after `milliseconds` in any case. */
   untilReady(milliseconds: number): Promise<void>;
   /** Closes all connections; what is in flight fails. Tolerates being called twice. */
@@ -26,20 +29,20 @@ const readOnlyPause = 1000;
  * queueing up, and a command whose connection breaks is never sent again, because it may have been carried out.
  */
 export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUrl">, log: Logger): RedisConnections {
-  const primary = open(config.redisWriteUrl, log, { enableAutoPipelining: true, socketTimeout: silenceLimit });
-  const replica =
-    config.redisReadUrl === config.redisWriteUrl
-      ? primary
-      : open(config.redisReadUrl, log, { enableAutoPipelining: true, socketTimeout: silenceLimit });
+  const shared = { enableAutoPipelining: true, socketTimeout: silenceLimit };
+  const primary = open(config.redisWriteUrl, log, shared);
+  const replica = config.redisReadUrl === config.redisWriteUrl ? primary : open(config.redisReadUrl, log, shared);
   const connections = new Set([primary, replica]);
+  const openAnother = (options: RedisOptions) => {
+    const connection = open(config.redisWriteUrl, log, options);
+    connections.add(connection);
+    return connection;
+  };
   return {
     primary,
     replica,
-    openBlocking() {
-      const blocking = open(config.redisWriteUrl, log, {});
-      connections.add(blocking);
-      return blocking;
-    },
+    openBlocking: () => openAnother({}),
+    openWriter: () => openAnother(shared),
     untilReady: (milliseconds) => untilReady(primary, milliseconds),
     close() {
       for (const connection of connections) connection.disconnect();
@@ -63,7 +66,10 @@ function open(url: string, log: Logger, options: RedisOptions): Redis {
     ...options,
     replyMapping: "legacy",
   };
-  const connection = new Redis(url, settings);
+  const sentinel = redisOptions(url);
+  const connection = sentinel
+    ? new Redis({ ...settings, ...sentinel, replyMapping: "legacy" })
+    : new Redis(url, settings);
   const redis = maskUrl(url);
   let down = false;
   connection.on("error", (error: Error) => {

@@ -15,9 +15,11 @@ export interface Services {
 /** Opens the connections that a configuration names and builds the store over them. */
 export function createServices(config: Config, log: Logger): Services {
   const redis = connectRedis(config, log);
+  const count = config.redisWaitReplicas;
   const context = createContext({
     primary: redis.primary,
     replica: redis.replica,
+    ...(count > 0 ? { replication: { writer: redis.openWriter(), count } } : {}),
     ttlSeconds: config.taskTtlSeconds,
     idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,

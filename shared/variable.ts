@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { maskUrl } from "./mask.ts";
+import { isRedisUrl, redisUrlForm } from "./redis-url.ts";
 
 /** One environment variable. */
 export interface Variable<Value> {
@@ -96,31 +97,20 @@ export function urlPath(name: string, fallback: string, meaning: string): Variab
   return { name, default: fallback, meaning, show: plain, schema };
 }
 
-/** `redis://` or `rediss://`; a password in it is never shown. */
+/** `redis://`, `rediss://` or `redis+sentinel://`; a password in it is never shown. */
 export function redisUrl(name: string, fallback: string, meaning: string): Variable<string> {
-  return url(
-    name,
-    fallback,
-    meaning,
-    ["redis:", "rediss:"],
-    "must look like redis://[user:password@]host:port/0 or rediss://…",
-  );
+  const schema = z.string().trim().refine(isRedisUrl, redisUrlForm);
+  return { name, default: fallback, meaning, show: maskUrl, schema };
 }
 
 /** `http://` or `https://`, with a path where the scheduler lives below one. */
 export function schedulerUrl(name: string, fallback: string, meaning: string): Variable<string> {
-  return url(name, fallback, meaning, ["http:", "https:"], "must look like http://host:port or https://…");
+  const schema = z.string().trim().refine(isHttpUrl, "must look like http://host:port or https://…");
+  return { name, default: fallback, meaning, show: maskUrl, schema };
 }
 
-function url(name: string, fallback: string, meaning: string, protocols: string[], expected: string): Variable<string> {
-  const schema = z
-    .string()
-    .trim()
-    .refine(
-      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "",
-      expected,
-    );
-  return { name, default: fallback, meaning, show: maskUrl, schema };
+function isHttpUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
 /** One line that says which variable is wrong, what it is, and what it may be. */

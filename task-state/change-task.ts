@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { type Change, commit } from "./commit.ts";
+import type { Change } from "./commands.ts";
+import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { canMove, type Status } from "./lifecycle.ts";
@@ -57,7 +58,10 @@ export function cancelTask(
     if (hasEnded(record)) return { shown };
     if (isUnsent(record, sidecar)) {
       const logs = [cancellationRequested, "Cancelled before it was submitted"];
-      return { change: { record: { status: "cancelled", logs }, sidecar: { dueAt: null, hold: null } } };
+      // The wish stays: a writer without compare-and-set may yet put the record back to `pending`.
+      return {
+        change: { record: { status: "cancelled", logs }, sidecar: { want: "cancel", dueAt: null, hold: null } },
+      };
     }
     if (sidecar?.phase === "sending") {
       if (sidecar.want !== undefined) return { shown: () => readTask(context, id, owner) };

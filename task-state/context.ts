@@ -7,6 +7,10 @@ export interface TaskStateContext {
   readonly primary: Redis;
   /** May lag behind the primary; the same connection as `primary` where there is no replica. */
   readonly replica: Redis;
+  /** Takes the submissions: the primary connection, or one of its own where a barrier waits on it. */
+  readonly writer: Redis;
+  /** Resolves with true when replicas have what the writer has written; absent where none are asked for. */
+  readonly replicated?: () => Promise<boolean>;
   readonly clock: Clock;
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;

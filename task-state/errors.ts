@@ -1,6 +1,8 @@
 export type TaskStateErrorCode =
   /** Other writers kept changing the record; the same call may succeed later. */
   | "contended"
+  /** What was written is not yet on as many replicas as asked for. */
+  | "not_replicated"
   /** Redis answered with something that this library never stored. */
   | "unexpected_reply";
 

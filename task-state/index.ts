@@ -11,17 +11,38 @@
  * - adopt: to add a task that another program recorded to the ordered indexes.
  */
 
+export { findHold, type Hold, holdText } from "./blocks.ts";
 export type { Update } from "./change-task.ts";
 export { type Clock, createClock } from "./clock.ts";
-export { type Change, commit, deletionMemory } from "./commit.ts";
+export { type Change, deletionMemory } from "./commands.ts";
+export { commit } from "./commit.ts";
 export type { TaskStateContext } from "./context.ts";
+export {
+  type DeadLetter,
+  type DeadLetterPage,
+  discardDeadLetter,
+  readDeadLetters,
+  recordMalformedEntry,
+} from "./dead-letters.ts";
+export {
+  type DispatchState,
+  forgetConsumers,
+  pauseDispatch,
+  readDispatchState,
+  resumeDispatch,
+} from "./dispatch-state.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
+export { type Explanation, explainTask } from "./explain.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
+export { dueParkedUsers, releaseParked } from "./parking.ts";
+export { acquirePermit, type Caps, type Permit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";
 export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
+export { createReplicationBarrier } from "./replication.ts";
+export { type Retry, retryDeadLetter } from "./retry.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission } from "./submit.ts";

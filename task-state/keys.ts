@@ -34,8 +34,28 @@ export const keys = {
   sidecar: (id: string) => `dms:task:${id}`,
   /** stream; an entry says "look at task `id`". */
   work: "dms:work",
+  /** string; how many entries were ever added to the work stream. */
+  added: "dms:work:added",
+  /** string; exists while nothing is submitted to the scheduler. */
+  paused: "dms:dispatch:paused",
   /** sorted set; task ids by the time in ms at which to look again. */
   due: "dms:due",
+  /** sorted set; users with parked tasks, by the time in ms at which to ask again whether they may go on. */
+  parkedUsers: "dms:parked",
+  /** hash; user → how many parked tasks go on at the next release. */
+  parkedPace: "dms:parked:pace",
+  /** sorted set; a user's held task ids (score: the id). */
+  parked: (user: string) => `dms:parked:user:${user}`,
+  /** sorted set; ids of tasks that are being submitted, by the time in ms at which that must be over. */
+  inFlight: "dms:inflight",
+  /** the same for one user. */
+  inFlightOf: (user: string) => `dms:inflight:user:${user}`,
+  /** string; the time in ms from which on the next submission keeps to the rate. */
+  rate: "dms:dispatch:rate",
+  /** sorted set; what was given up (a task id, or a stream entry's id), by time in ms. */
+  dead: "dms:dead",
+  /** hash; the same names → JSON. */
+  deadLetters: "dms:dead:letters",
   /** hash; task id → time at which a cancellation was asked for that waits for its submission's end. */
   deferredCancels: "dms:cancels:deferred",
   /** sorted set; ids that no reader may see, by the time in ms at which to forget them (`+inf`: still needed). */

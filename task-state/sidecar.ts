@@ -22,8 +22,8 @@ export interface Sidecar {
   readonly cancelAttempts: number;
   /** While `sending`: when the fate of the submission may be judged by the record, in ms of Redis time. */
   readonly checkAt?: number;
-  /** While `sending`: number of log entries in the record as we wrote it; more of them are somebody else's. */
-  readonly logCount?: number;
+  /** While `sending`: log entries of others in the record before the submission; one more is a sign of the scheduler. */
+  readonly foreignLogs?: number;
   /** What the task's owner wants beyond its submission; `delete` includes the cancellation. */
   readonly want?: "cancel" | "delete";
   /** When it was first asked for, as records tell the time. */
@@ -36,8 +36,12 @@ export interface Sidecar {
   readonly confirmedAt?: number;
   /** Not to be looked at before, in ms of Redis time; also in `keys.due`. */
   readonly dueAt?: number;
-  /** Why a pending task is not submitted now. */
+  /** Why a pending task is not submitted now; it is parked with its user's. */
   readonly hold?: string;
+  /** Sends of the current request, counted or not. */
+  readonly tries?: number;
+  /** Number of the submission's entry among all that the work stream ever had. */
+  readonly place?: number;
   /** Cause of the latest unsuccessful attempt. */
   readonly error?: string;
   /** The dispatcher that is at work on the task, until `leaseUntil` (ms of Redis time). */
@@ -53,9 +57,11 @@ const numeric = new Set<string>([
   "attempts",
   "cancelAttempts",
   "checkAt",
-  "logCount",
+  "foreignLogs",
   "confirmedAt",
   "doubtful",
+  "tries",
+  "place",
   "dueAt",
   "leaseUntil",
 ] satisfies (keyof Sidecar)[]);

@@ -5,6 +5,7 @@ import type { TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
+import { createReplicationBarrier } from "./replication.ts";
 import { type Submission, submit, submitOnce } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
@@ -13,6 +14,8 @@ export interface TaskStoreOptions {
   readonly primary: Redis;
   /** A replica that may lag. @default the primary */
   readonly replica?: Redis;
+  /** A connection to the primary for submissions alone, which are acknowledged when `count` replicas have them. */
+  readonly replication?: { readonly writer: Redis; readonly count: number };
   /** Lifetime of task data in seconds, counted from the last save. @default 7776000 (90 days) @minimum 1 */
   readonly ttlSeconds?: number;
   /** How long an idempotency key is remembered, in seconds. @default 86400 (a day) @minimum 1 */
@@ -25,7 +28,10 @@ export interface TaskStoreOptions {
 
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
 export interface TaskStore {
-  /** Records a new `pending` task and its place in the queue in one atomic step, and gives its id. */
+  /**
+   * Records a new `pending` task and its place in the queue in one atomic step, and gives its id.
+   * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
+   */
   submit(owner: Owner, parameters: Parameters): Promise<string>;
   /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
   submitOnce(owner: Owner, parameters: Parameters, key: string): Promise<Submission>;
@@ -51,9 +57,12 @@ export interface TaskStore {
 
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {
+  const { replication } = options;
   return {
     primary: options.primary,
     replica: options.replica ?? options.primary,
+    writer: replication?.writer ?? options.primary,
+    ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
     clock: createClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds: options.ttlSeconds ?? 7_776_000,
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,

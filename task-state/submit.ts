@@ -1,4 +1,5 @@
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import { TaskStateError } from "./errors.ts";
 import { idempotencyKey, parametersDigest } from "./idempotency.ts";
 import { keys } from "./keys.ts";
 import { newRecordTail, type Owner, type Parameters } from "./record.ts";
@@ -33,6 +34,7 @@ const storeTask = {
     "orderedUsers",
     "orderedOwner",
     "work",
+    "added",
   ],
   args: ["tail", "serviceId", "userId", "phase", "ttl", "metadataTtl", "sidecarTtl"],
   lua: `
@@ -59,7 +61,10 @@ for _, set in ipairs({ orderedTasks, orderedService, orderedOwner }) do redis.ca
 redis.call('ZADD', orderedUsers, 0, userId)
 redis.call('HSET', sidecar, 'service', serviceId, 'user', userId, 'phase', phase, 'rev', 1)
 redis.call('EXPIRE', sidecar, sidecarTtl)
-if phase == 'queued' then redis.call('XADD', work, '*', 'id', id) end`,
+if phase == 'queued' then
+  redis.call('XADD', work, '*', 'id', id)
+  redis.call('HSET', sidecar, 'place', redis.call('INCR', added))
+end`,
 } as const;
 
 const submitScript = defineScript({ name: "submit", ...storeTask, lua: `${storeTask.lua}\nreturn id` });
@@ -77,6 +82,8 @@ const submitOnceScript = defineScript({
   lua: `
 local known = redis.call('GET', memory)
 if known then
+  -- A write, so that a wait for replicas covers what was stored before.
+  redis.call('SET', memory, known, 'KEEPTTL')
   local space = string.find(known, ' ', 1, true)
   return { 0, string.sub(known, 1, space - 1), string.sub(known, space + 1) }
 end
@@ -96,7 +103,9 @@ export async function submit(
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
 ): Promise<string> {
-  return String(await submitScript(context.primary, ...inputsOf(context, owner, parameters, phase)));
+  const id = String(await submitScript(context.writer, ...inputsOf(context, owner, parameters, phase)));
+  await untilReplicated(context, id);
+  return id;
 }
 
 /**
@@ -112,14 +121,20 @@ export async function submitOnce(
   const [keyNames, args, templates] = inputsOf(context, owner, parameters, "queued");
   const digest = parametersDigest(parameters);
   const reply = await submitOnceScript(
-    context.primary,
+    context.writer,
     { ...keyNames, memory: idempotencyKey(owner, key) },
     { ...args, digest, memoryTtl: context.idempotencyTtlSeconds },
     templates,
   );
   const [stored, id, known] = reply as [number, string, string];
+  await untilReplicated(context, id);
   if (stored === 1) return { outcome: "submitted", id };
   return { outcome: known === digest ? "replayed" : "conflict", id };
+}
+
+async function untilReplicated({ replicated }: TaskStateContext, id: string): Promise<void> {
+  if (!replicated || (await replicated())) return;
+  throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
 }
 
 function inputsOf(
@@ -129,7 +144,7 @@ function inputsOf(
   phase: Extract<Phase, "queued" | "external">,
 ) {
   return [
-    { ...submitKeys(owner), sequence: keys.sequence, work: keys.work },
+    { ...submitKeys(owner), sequence: keys.sequence, work: keys.work, added: keys.added },
     {
       tail: newRecordTail(owner, parameters, context.clock()),
       serviceId: owner.service,

@@ -1,4 +1,4 @@
-import { deletionMemory } from "./commit.ts";
+import { deletionMemory } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { type Repair, repairSet, scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";

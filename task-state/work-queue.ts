@@ -1,4 +1,6 @@
 import type { Redis } from "ioredis";
+import { acknowledgeLua, acknowledgeScript } from "./acknowledgement.ts";
+import { type Hold, readHold } from "./blocks.ts";
 import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
@@ -15,6 +17,8 @@ export interface WorkEntry {
 export interface Claim {
   readonly entry: WorkEntry;
   readonly view: View;
+  /** Why it must not be submitted now. */
+  readonly hold: Hold | undefined;
 }
 
 /*
@@ -23,41 +27,41 @@ export interface Claim {
  * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
  * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
  * other dispatcher held when it died, and then nothing else would bring the task back.
- * keys   work, deleted
- * args   group, holder, leaseMs, recordPrefix, sidecarPrefix, then entry id and task id of each
- * reply  { Redis time in ms, per task: false · { record or false, sidecar as a flat list, deleted 0|1 } }
+ * keys   work, deleted, paused, blocksAll
+ * args   group, holder, leaseMs, recordPrefix, sidecarPrefix, blocksPrefix, then entry id and task id of each
+ * reply  { Redis time in ms, pause or false, blocks of all or false,
+ *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false } }
  */
 const claimScript = defineScript({
   name: "claim",
-  keys: ["work", "deleted"],
-  args: ["group", "holder", "leaseMs", "recordPrefix", "sidecarPrefix"],
-  lua: `
+  keys: ["work", "deleted", "paused", "blocksAll"],
+  args: ["group", "holder", "leaseMs", "recordPrefix", "sidecarPrefix", "blocksPrefix"],
+  lua: `${acknowledgeLua}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local reply = { string.format('%.0f', now) }
-local function done(entry)
-  redis.call('XACK', work, group, entry)
-  redis.call('XDEL', work, entry)
-  return false
-end
+local reply = { string.format('%.0f', now), redis.call('GET', paused), redis.call('GET', blocksAll) }
 for index = first, #ARGV, 2 do
   local entry, id = ARGV[index], ARGV[index + 1]
   local sidecar = sidecarPrefix .. id
   local held = redis.call('HGET', sidecar, 'leaseUntil')
-  local claim
+  local claim = false
   if held and tonumber(held) > now then
     redis.call('HINCRBY', sidecar, 'rev', 1)
     local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
-    if not pending or pending[4] == 1 then done(entry) end
-    claim = false
+    if pending and pending[4] == 1 then acknowledge(entry) end
   else
     local raw = redis.call('GET', recordPrefix .. id)
     if redis.call('EXISTS', sidecar) == 1 then
       redis.call('HINCRBY', sidecar, 'rev', 1)
       redis.call('HSET', sidecar, 'lease', holder, 'leaseUntil', string.format('%.0f', now + leaseMs))
-      claim = { raw, redis.call('HGETALL', sidecar), redis.call('ZSCORE', deleted, id) and 1 or 0 }
+      claim = {
+        raw,
+        redis.call('HGETALL', sidecar),
+        redis.call('ZSCORE', deleted, id) and 1 or 0,
+        redis.call('GET', blocksPrefix .. (redis.call('HGET', sidecar, 'user') or '')),
+      }
     else
-      claim = done(entry)
+      acknowledge(entry)
     end
   end
   reply[#reply + 1] = claim
@@ -67,13 +71,13 @@ return reply`,
 
 /*
  * Moves tasks whose time has come to the work stream.
- * keys   due, work
+ * keys   due, work, added
  * args   limit
  * reply  { how many were moved, ms until the next one or -1 }
  */
 const promoteScript = defineScript({
   name: "promote",
-  keys: ["due", "work"],
+  keys: ["due", "work", "added"],
   args: ["limit"],
   lua: `
 local time = redis.call('TIME')
@@ -82,6 +86,7 @@ local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)
 for _, id in ipairs(ids) do
   redis.call('ZREM', due, id)
   redis.call('XADD', work, '*', 'id', id)
+  redis.call('INCR', added)
 end
 local head = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
 return { #ids, head[2] and math.max(0, math.ceil(head[2] - now)) or -1 }`,
@@ -143,30 +148,41 @@ export async function claim(
   if (wanted.length === 0) return [];
   const reply = await claimScript(
     context.primary,
-    { work: keys.work, deleted: keys.deleted },
-    { group: dispatchGroup, holder, leaseMs, recordPrefix: keys.record(""), sidecarPrefix: keys.sidecar("") },
+    { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll },
+    {
+      group: dispatchGroup,
+      holder,
+      leaseMs,
+      recordPrefix: keys.record(""),
+      sidecarPrefix: keys.sidecar(""),
+      blocksPrefix: keys.blocksUser(""),
+    },
     wanted.flatMap(({ entry, id }) => [entry.entryId, id]),
   );
-  const [now, ...claims] = reply as [string, ...(null | [string | null, string[], number])[]];
+  const [now, paused, blocksAll, ...claims] = reply as [string, string | null, string | null, ...ClaimReply[]];
   return wanted.flatMap(({ entry, id }, index) => {
     const found = claims[index];
     if (!found) return [];
-    const [raw, sidecar, deleted] = found;
-    return [{ entry, view: makeView(context, { id, now: Number(now), raw, sidecar, deleted: deleted === 1 }) }];
+    const [raw, sidecar, deleted, blocksUser] = found;
+    const view = makeView(context, { id, now: Number(now), raw, sidecar, deleted: deleted === 1 });
+    return [{ entry, view, hold: readHold(view.sidecar?.user ?? "", paused, blocksAll, blocksUser) }];
   });
 }
 
-/** Acknowledges an entry and removes it from the stream. It has been read, so the group's lag stays exact. */
+type ClaimReply = null | [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null];
+
+/** Acknowledges an entry that has been read and removes it from the stream; the group's lag stays exact. */
 export async function acknowledge(redis: Redis, entryId: string): Promise<void> {
-  await redis.multi().xack(keys.work, dispatchGroup, entryId).xdel(keys.work, entryId).exec();
+  await acknowledgeScript(redis, {}, { entry: entryId });
 }
 
 /** Puts up to `limit` tasks whose time has come on the work stream; tells when the next one is due. */
 export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: number; nextMs: number | undefined }> {
-  const [moved, nextMs] = (await promoteScript(redis, { due: keys.due, work: keys.work }, { limit })) as [
-    number,
-    number,
-  ];
+  const [moved, nextMs] = (await promoteScript(
+    redis,
+    { due: keys.due, work: keys.work, added: keys.added },
+    { limit },
+  )) as [number, number];
   return { moved, nextMs: nextMs < 0 ? undefined : nextMs };
 }
 

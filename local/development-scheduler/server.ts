@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import type { TaskStore } from "../../task-state/index.ts";
+import { maxIdentityBytes, type TaskStore } from "../../task-state/index.ts";
 import { createBlocks } from "./blocks.ts";
 import { createJobs, type SchedulerLog } from "./jobs.ts";
 import { addRoutes } from "./routes.ts";
@@ -59,11 +59,9 @@ export async function startDevelopmentScheduler({
 function createServer(log: SchedulerLog): FastifyInstance {
   const app = Fastify({
     forceCloseConnections: true,
-    // A task's parameters may have any name.
+    // A task's parameter may be called `__proto__`.
     onProtoPoisoning: "ignore",
-    onConstructorPoisoning: "ignore",
-    // A user id of 256 bytes, percent-encoded.
-    routerOptions: { maxParamLength: 768 },
+    routerOptions: { maxParamLength: maxIdentityBytes },
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);

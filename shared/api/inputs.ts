@@ -26,5 +26,11 @@ export const limit = z
 /** The `next_cursor` of the page before. */
 export const cursor = z.string().refine(isTaskId, "must be the next_cursor of an earlier page").optional();
 
+/** The `next_cursor` of the page of dead letters before. */
+export const deadLetterCursor = z
+  .string()
+  .regex(/^\d{1,16}:[\d-]{1,64}$/, "must be the next_cursor of an earlier page")
+  .optional();
+
 /** By task id. */
 export const order = z.enum(["asc", "desc"], { error: "must be asc or desc" }).optional();

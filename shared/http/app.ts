@@ -18,6 +18,8 @@ const wantedBodyLimit = 512 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
+const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+/;
+
 /** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
   const { log } = services;
@@ -33,9 +35,19 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) =>
-    done(null, body.length > 0 && jsonType.test(request.headers["content-type"] ?? "") ? body : undefined),
-  );
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+    if (jsonType.test(request.headers["content-type"] ?? "")) done(null, body.length > 0 ? body : undefined);
+    else if (body.length > bodyLimit) done(tooLarge);
+    else done(null, undefined);
+  });
+  app.addHook("onRequest", (request, _reply, done) => {
+    // A body whose type is missing or no media type is read and dropped like any other.
+    const { headers } = request;
+    if (headers["content-length"] !== undefined && !mediaType.test(headers["content-type"] ?? "")) {
+      headers["content-type"] = "application/octet-stream";
+    }
+    done();
+  });
   app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
   app.setErrorHandler((error, request, reply) => send(reply, answerError(error, request.log)));
   const isOperator = operatorCheck(services.config.operatorTokens);
@@ -43,6 +55,7 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   return app;
 }
 
+const tooLarge = Object.assign(new Error("Request body is too large"), { statusCode: 413 });
 const jsonType = /^application\/json\s*(;|$)/i;
 
 function mount(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { useService } from "./support/service.ts";
 
-const service = useService();
+const service = useService({ stepMs: 2000 });
 
 test("the commands of the former command line take the same words and print the server's JSON", async () => {
   const owner = ["--service", "sync", "--user", "veteran"];

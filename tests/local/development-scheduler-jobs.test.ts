@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { jobsKey } from "../../local/development-scheduler/jobs.ts";
 import { keys, type TaskStore } from "../../task-state/index.ts";
 import { forever, startScheduler } from "../support/development-scheduler.ts";
@@ -167,6 +169,28 @@ test("a stored job that cannot be read is dropped with a warning", async () => {
   const { warnings } = await startScheduler(redis);
   expect(warnings).toHaveLength(1);
   expect(await redis.client.exists(jobsKey)).toBe(0);
+});
+
+test("stop does not wait for a request that never ends", async () => {
+  const { scheduler } = await startScheduler(redis);
+  const socket = connect(Number(new URL(scheduler.url).port), "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  await once(socket, "connect");
+  socket.write("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  // A second request answered on another connection shows that the server has the first one.
+  await fetch(`${scheduler.url}/healthz`);
+  const closed = once(socket, "close");
+  socket.resume();
+  await scheduler.stop();
+  await closed;
+});
+
+test("a job is kept before its record tells of it, so that a crash in between loses nothing", async () => {
+  const { store, submit, read } = await startScheduler(redis, forever, { failures: 1 });
+  const id = await store.submit(alice, {});
+  expect((await submit(id)).status).toBe(500);
+  expect((await read(id))?.status).toBe("pending");
+  expect(await redis.client.hexists(jobsKey, id)).toBe(1);
 });
 
 test("stop ends server and timers at once, twice too", async () => {

@@ -66,6 +66,12 @@ test("more arguments reach the server", async () => {
   expect(await client.config("GET", "maxmemory")).toEqual(["maxmemory", "2097152"]);
 });
 
+test("it is in a process group of its own, which a Ctrl-C does not reach", async () => {
+  const { server } = await start();
+  const group = -(server.process.pid ?? Number.NaN);
+  expect(process.kill(group, 0)).toBe(true);
+});
+
 test("stop resolves when the process is gone, and may be called twice", async () => {
   const { server } = await start();
   await Promise.all([server.stop(), server.stop()]);

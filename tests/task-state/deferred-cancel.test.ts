@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTaskStore, keys, type Status } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
-import { alice, bob, change, foreignRecord, openStore, readable } from "./support.ts";
+import { alice, bob, change, foreignRecord, openStore, piecesOf, readable } from "./support.ts";
 
 const redis = useRedis();
 const since = "2026-11-24T05:00:00.000001+09:00";
@@ -30,7 +30,7 @@ test("every reader sees a deferred cancellation, while the record stays as it is
   expect(readable(shown)).toEqual(expected);
   for (const scope of [{}, { service: "sync" }, alice]) {
     expect((await store.page(scope, { limit: 1, order: "desc" })).tasks).toEqual([shown]);
-    expect((await Array.fromAsync(store.all(scope))).flat()).toEqual([shown]);
+    expect((await piecesOf(store.all(scope))).flat()).toEqual([shown]);
   }
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
-import { alice, change, foreignRecord, openStore, readable, saveAsScheduler } from "./support.ts";
+import { alice, change, foreignRecord, openStore, piecesOf, readable, saveAsScheduler } from "./support.ts";
 
 const redis = useRedis();
 
@@ -78,7 +78,7 @@ test("an unreadable record is left out of every list, and its neighbours are not
   const page = await store.page({ service: "sync" }, { limit: 3, order: "asc" });
   expect(page.tasks.map((raw) => readable(raw).task_id)).toEqual(["1", "3", "5"]);
   expect(page.nextCursor).toBeUndefined();
-  const all = (await Array.fromAsync(store.all({}))).flat();
+  const all = (await piecesOf(store.all({}))).flat();
   expect(all.map((raw) => readable(raw).task_id)).toEqual(["1", "3", "5"]);
   expect(unreadable.sort()).toEqual(["2", "4"]);
 });

@@ -29,8 +29,9 @@ function collisions(services: readonly string[], users: readonly string[]): numb
     claim(keys.ordered(set), `${meant}, ordered`);
     claim(keys.healing(set), `${meant}, healing`);
   };
-  const { work, due, deferredCancels, deleted, deletedOwners, sequence, blocksAll } = keys;
-  for (const key of [work, due, deferredCancels, deleted, deletedOwners, sequence, blocksAll]) claim(key, key);
+  for (const [name, key] of Object.entries(keys)) {
+    if (typeof key === "string" && key !== keys.tasks) claim(key, name);
+  }
   for (const id of ["1", "17"]) {
     claim(keys.record(id), `record ${id}`);
     claim(keys.metadata(id), `metadata ${id}`);
@@ -40,6 +41,8 @@ function collisions(services: readonly string[], users: readonly string[]): numb
   for (const user of users) {
     claimSet(keys.user(user), `user ${user}`);
     claim(keys.blocksUser(user), `blocks of ${user}`);
+    claim(keys.parked(user), `parked of ${user}`);
+    claim(keys.inFlightOf(user), `in flight of ${user}`);
   }
   for (const service of services) {
     claimSet(keys.service(service), `service ${service}`);

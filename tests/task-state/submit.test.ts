@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTaskStore, keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
-import { alice, commandsDuring, contents, openStore, readable, workIds } from "./support.ts";
+import { alice, change, commandsDuring, contents, openStore, readable, workIds } from "./support.ts";
 
 const redis = useRedis();
 
@@ -28,6 +28,7 @@ test("a submitted task has its keys, of their types and with their lifetimes, an
     "dms:order:index:service:sync:user:alice": ["zset", -1],
     "dms:task:1": ["hash", about(4600)],
     "dms:work": ["stream", -1],
+    "dms:work:added": ["string", -1],
   });
 });
 
@@ -48,7 +49,8 @@ test("the members of each key are the id, and the user in the users of the servi
     "dms:order:index:service:sync": ["1", "1"],
     "dms:order:index:service:sync:users": ["alice", "0"],
     "dms:order:index:service:sync:user:alice": ["1", "1"],
-    "dms:task:1": { service: "sync", user: "alice", phase: "queued", rev: "1" },
+    "dms:task:1": { service: "sync", user: "alice", phase: "queued", rev: "1", place: "1" },
+    "dms:work:added": "1",
   });
 });
 
@@ -125,6 +127,17 @@ test("a submission refreshes the lifetime of the sets that it adds to", async ()
   for (const set of sets) await redis.client.expire(set, 60);
   await store.submit(alice, {});
   for (const set of sets) expect(await redis.client.ttl(set)).toBeGreaterThan(7_000_000);
+});
+
+test("a queued task knows its place among all entries that the work stream ever had", async () => {
+  const { store, context } = openStore(redis);
+  const first = await store.submit(alice, {});
+  await change(context, first, { enqueue: true });
+  await store.register(alice, {});
+  const second = await store.submit(alice, {});
+  expect(await redis.client.hget(keys.sidecar(second), "place")).toBe("3");
+  expect(await redis.client.get(keys.added)).toBe("3");
+  expect(await redis.client.xlen(keys.work)).toBe(3);
 });
 
 test("a registered task is stored like any other, but is not put to work", async () => {

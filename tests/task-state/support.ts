@@ -44,11 +44,40 @@ export function idsOf(raws: readonly string[]): string[] {
   return raws.map((raw) => readable(raw).task_id);
 }
 
+/** All pieces of a list, read to its end. */
+export async function piecesOf(list: AsyncIterable<string[]>): Promise<string[][]> {
+  const pieces: string[][] = [];
+  for await (const piece of list) pieces.push(piece);
+  return pieces;
+}
+
 /** Looks and commits; fails when somebody was faster. */
 export async function change(context: TaskStateContext, id: string, wanted: Change): Promise<View> {
   const done = await commit(context, await look(context, id), wanted);
   if (!done) throw new Error(`task ${id} was changed by somebody else`);
   return done;
+}
+
+/** How far a task has come on its way to the scheduler; `foreign`: another program recorded it. */
+export const stages = ["queued", "doubtful", "sending", "sent", "registered", "foreign"] as const;
+export type Stage = (typeof stages)[number];
+
+/** A task of alice in this stage, as the dispatcher or another program leaves it. */
+export async function taskIn(stage: Stage, { store, context }: OpenStore): Promise<string> {
+  if (stage === "registered") return store.register(alice, {});
+  if (stage === "foreign") {
+    const id = String(await context.primary.incr(keys.sequence));
+    await saveAsScheduler(context.primary, id, { status: "running" });
+    return id;
+  }
+  const id = await store.submit(alice, {});
+  const dueAt = Date.now() + 3_600_000;
+  if (stage === "doubtful") await change(context, id, { sidecar: { doubtful: 1, dueAt } });
+  if (stage === "sending") {
+    await change(context, id, { record: { status: "dispatching" }, sidecar: { phase: "sending", attempts: 1, dueAt } });
+  }
+  if (stage === "sent") await change(context, id, { record: { status: "running" }, sidecar: { phase: "sent" } });
+  return id;
 }
 
 /** A record as another program writes it. */

@@ -1,9 +1,22 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../../shared/logger.ts";
-import { type Change, type Claim, commit, look, type TaskStateContext, type View } from "../../../task-state/index.ts";
+import {
+  acquirePermit,
+  type Change,
+  type Claim,
+  commit,
+  look,
+  releaseParked,
+  type TaskRecord,
+  type TaskStateContext,
+  type View,
+} from "../../../task-state/index.ts";
+import type { Gate } from "./gate.ts";
 import { nextStep, type Step } from "./next-step.ts";
-import type { Policy } from "./policy.ts";
+import type { Outcome } from "./outcome.ts";
+import { isCapped, type Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
-import { beginCancellation, beginSubmission, type Settlement, settleCancellation, settleSubmission } from "./settle.ts";
+import { beginCancellation, beginSubmission, settleCancellation, settleSubmission } from "./settle.ts";
 
 /** What attending to a task stands on. */
 export interface Attendance {
@@ -11,6 +24,7 @@ export interface Attendance {
   readonly client: SchedulerClient;
   readonly policy: Policy;
   readonly log: Logger;
+  readonly gate: Gate;
   /** Whose leases are ours. */
   readonly holder: string;
   /** Aborted: start no request any more, hand back what is not begun. */
@@ -21,39 +35,26 @@ export interface Attendance {
 
 /** More steps than a task ever takes at once; a wrong decision must not run in a circle. */
 const maxSteps = 50;
+const letGo = { lease: null, leaseUntil: null };
 
 /**
  * Does for a claimed task what there is to do, one step at a time, until it can be let go of. Every step is committed
  * against the task as it was seen; where somebody else was faster, the task is looked at and decided on anew.
  */
-export async function attend(attendance: Attendance, { entry, view: claimed }: Claim): Promise<void> {
+export async function attend(attendance: Attendance, { entry, view: claimed, hold }: Claim): Promise<void> {
   const { context, holder, log, policy } = attendance;
-  const letGo = { lease: null, leaseUntil: null };
-  const startedAt = performance.now();
+  const attempt = { acknowledge: entry.entryId, claimedAt: performance.now() };
   let view = claimed;
   for (let steps = 0; steps < maxSteps; steps += 1) {
-    const step = nextStep(view, policy);
-    const handBack = attendance.stopping.aborted && (step.kind === "submit" || step.kind === "cancel");
-    if (handBack) {
-      const change: Change = { sidecar: letGo, enqueue: true, acknowledge: entry.entryId };
-      if (await commit(context, view, change)) return;
-    } else if (step.kind === "submit" || step.kind === "cancel") {
-      // A process that has slept past its lease must not send: another one may have taken over.
-      if (performance.now() - startedAt > policy.lease / 3) return;
-      const settled = await request(attendance, view, step.kind, entry.entryId);
-      if (settled === "done") return;
-      if (settled) {
-        view = settled;
-        continue;
-      }
-    } else {
-      const change = changeOf(step, entry.entryId);
-      const next = await commit(context, view, change);
-      if (next && step.kind !== "write") return;
-      if (next) {
-        view = next;
-        continue;
-      }
+    const step = nextStep(view, policy, hold);
+    const result =
+      step.kind === "submit" || step.kind === "cancel"
+        ? await request(attendance, view, { ...attempt, kind: step.kind })
+        : await write(context, view, step, entry.entryId);
+    if (result === "done") return;
+    if (result) {
+      view = result;
+      continue;
     }
     view = await look(context, view.id);
     if (view.sidecar?.lease !== holder) return;
@@ -61,55 +62,116 @@ export async function attend(attendance: Attendance, { entry, view: claimed }: C
   log.error({ task: view.id }, "A task was not brought to rest; it will be looked at again");
 }
 
-function changeOf(step: Exclude<Step, { kind: "submit" | "cancel" }>, acknowledge: string): Change {
+/** The task afterwards; `done` when it was let go of; nothing when it had changed and must be looked at again. */
+type Result = View | "done" | undefined;
+
+async function write(
+  context: TaskStateContext,
+  view: View,
+  step: Exclude<Step, { kind: "submit" | "cancel" }>,
+  acknowledge: string,
+): Promise<Result> {
+  const written = await commit(context, view, changeOf(view, step, acknowledge));
+  return written && step.kind !== "write" ? "done" : written;
+}
+
+function changeOf(view: View, step: Exclude<Step, { kind: "submit" | "cancel" }>, acknowledge: string): Change {
   switch (step.kind) {
     case "purge":
       return { remove: "purge", acknowledge };
     case "write":
       return step.change;
-    case "rest":
-      return {
-        sidecar: { lease: null, leaseUntil: null, ...(step.until === undefined ? {} : { dueAt: step.until }) },
-        acknowledge,
-      };
+    case "rest": {
+      const { until, hold } = step;
+      const parked = hold === undefined ? {} : { hold, ...(view.sidecar?.dueAt === undefined ? {} : { dueAt: null }) };
+      return { sidecar: { ...letGo, ...parked, ...(until === undefined ? {} : { dueAt: until }) }, acknowledge };
+    }
   }
 }
 
-/**
- * Sends one request to the scheduler between two commits.
- * @returns the task afterwards; `done` when it was let go of; nothing when the task had changed before it was sent
- */
-async function request(
-  attendance: Attendance,
-  view: View,
-  kind: "submit" | "cancel",
-  acknowledge: string,
-): Promise<View | "done" | undefined> {
-  const { context, client, policy, log, holder, hurry } = attendance;
-  const begin = kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view);
-  const begun = await commit(context, view, begin);
-  if (!begun?.record) return undefined;
+/** Sends one request to the scheduler between two commits, when gate, limits and time allow it. */
+async function request(attendance: Attendance, view: View, attempt: Attempt): Promise<Result> {
+  const { context, gate, policy, stopping } = attendance;
+  const { kind, acknowledge } = attempt;
+  const handBack = async () =>
+    (await commit(context, view, { sidecar: letGo, enqueue: true, acknowledge })) && ("done" as const);
+  const admission = stopping.aborted ? undefined : gate.enter();
+  if (!admission) return handBack();
+  let outcome: Outcome | undefined;
+  try {
+    const permit = kind === "submit" && isCapped(policy) ? await awaitPermit(attendance, view) : "granted";
+    if (permit === "too_long") return await handBack();
+    if (permit === "user_full") {
+      const hold = "as many submissions of this user as allowed are under way";
+      return (await commit(context, view, { sidecar: { ...letGo, hold }, acknowledge })) && "done";
+    }
+    // A process that has slept through its lease must not send: another one may have taken over.
+    if (performance.now() - attempt.claimedAt > policy.lease / 2) return "done";
+    const begun = await commit(
+      context,
+      view,
+      kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view),
+    );
+    if (!begun?.record) return undefined;
+    outcome = await send(attendance, kind, begun.record);
+    // Waits count from the answer, not from the time at which the task was claimed.
+    const answered = { ...begun, now: begun.now + Math.round(performance.now() - attempt.claimedAt) };
+    return await settle(attendance, answered, attempt, outcome);
+  } finally {
+    admission(outcome);
+  }
+}
 
+interface Attempt {
+  readonly kind: "submit" | "cancel";
+  /** The entry to acknowledge when the task is let go of. */
+  readonly acknowledge: string;
+  /** By `performance.now()`. */
+  readonly claimedAt: number;
+}
+
+async function send({ client, log, hurry }: Attendance, kind: Attempt["kind"], record: TaskRecord): Promise<Outcome> {
   const sentAt = performance.now();
-  const outcome = await client[kind](begun.record, hurry);
-  const took = Math.round(performance.now() - sentAt);
-  if (outcome.kind === "accepted") log.debug({ task: view.id, request: kind, ms: took }, "scheduler has accepted");
-  else log.warn({ task: view.id, request: kind, outcome, ms: took }, "scheduler has not accepted");
+  const outcome = await client[kind](record, hurry);
+  const ms = Math.round(performance.now() - sentAt);
+  const accepted = outcome.kind === "accepted";
+  if (!accepted) log.warn({ task: record.task_id, request: kind, outcome, ms }, "scheduler has not accepted");
+  else if (log.isLevelEnabled("debug"))
+    log.debug({ task: record.task_id, request: kind, ms }, "scheduler has accepted");
+  return outcome;
+}
 
-  const settle = kind === "submit" ? settleSubmission : settleCancellation;
-  // The time of the answer counts for waits, not the time at which the task was claimed.
-  let seen: View = { ...begun, now: begun.now + took };
+/** Writes what an outcome changes, against the task as it is by now. */
+async function settle(attendance: Attendance, begun: View, attempt: Attempt, outcome: Outcome): Promise<Result> {
+  const { context, holder, policy } = attendance;
+  const { kind, acknowledge } = attempt;
+  const capped = kind === "submit" && isCapped(policy);
+  const decide = kind === "submit" ? settleSubmission : settleCancellation;
+  let seen = begun;
   for (let tries = 0; tries < maxSteps; tries += 1) {
-    const { change, done }: Settlement = settle(seen, outcome, policy);
-    const whole = done ? finish(change, acknowledge) : change;
+    const { change, done } = decide(seen, outcome, policy);
+    const permitted = capped ? { ...change, releasePermit: true } : change;
+    const whole = done ? { ...permitted, sidecar: { ...change.sidecar, ...letGo }, acknowledge } : permitted;
     const settled = await commit(context, seen, whole);
+    if (settled && capped) await releaseParked(context.primary, begun.record?.user_id ?? "", 1);
     if (settled) return done ? "done" : settled;
-    seen = await look(context, view.id);
+    seen = await look(context, seen.id);
     if (seen.sidecar?.lease !== holder) return "done";
   }
   return undefined;
 }
 
-function finish(change: Change, acknowledge: string): Change {
-  return { ...change, sidecar: { ...change.sidecar, lease: null, leaseUntil: null }, acknowledge };
+/** Waits for a permit as long as the lease leaves time for the request itself. */
+async function awaitPermit(
+  { context, policy, stopping }: Attendance,
+  view: View,
+): Promise<"granted" | "user_full" | "too_long"> {
+  const until = performance.now() + policy.lease / 4;
+  while (performance.now() < until && !stopping.aborted) {
+    const user = view.sidecar?.user ?? "";
+    const permit = await acquirePermit(context.primary, view.id, user, policy.caps, policy.lease);
+    if (permit.kind !== "wait") return permit.kind;
+    await delay(Math.min(permit.ms, 250), undefined, { signal: stopping }).catch(() => {});
+  }
+  return "too_long";
 }

@@ -11,10 +11,12 @@ import {
   takeOverEntries,
   type WorkEntry,
 } from "../../../task-state/index.ts";
+import { createGate } from "./gate.ts";
 import { createIntake, logFault } from "./intake.ts";
 import type { Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
 import { createSlots, type Slots } from "./slots.ts";
+import { unpark } from "./unpark.ts";
 
 export interface DispatcherOptions {
   readonly context: TaskStateContext;
@@ -49,8 +51,9 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const hurry = new AbortController();
   const slots = createSlots(concurrency);
+  const gate = createGate(policy);
   let handled = 0;
-  const intake = createIntake({ ...options, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
+  const intake = createIntake({ ...options, gate, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
     handled += 1;
   });
 
@@ -58,17 +61,20 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   let wait = 0;
   const upkeep = async () => {
     const idle = { consumer: holder, idleMs: policy.lease };
-    void intake(await fill(slots, (count) => takeOverEntries(context.primary, { ...idle, count })));
+    void intake(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
     await buryDeleted(context);
   };
   const promote = async () => {
+    await unpark(context.primary, policy);
     const { nextMs = longestWait } = await promoteDue(context.primary, promoteLimit);
     wait = Math.min(longestWait, Math.max(1, nextMs));
   };
   const takeIn = async () => {
-    await slots.untilFree(signal);
-    if (signal.aborted) return;
-    void intake(await fill(slots, (count) => readEntries(blocking, { consumer: holder, count, blockMs: wait })));
+    const places = gate.limit(concurrency) - slots.inUse();
+    // While the scheduler is away the backlog waits on the stream, where it costs nothing.
+    if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || longestWait, longestWait));
+    const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
+    void intake(await fill(slots, places, read));
   };
 
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
@@ -93,8 +99,8 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
 }
 
 /** Reads at most as many entries as there are free places, and holds a place for each. */
-async function fill(slots: Slots, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
-  const count = slots.take();
+async function fill(slots: Slots, places: number, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
+  const count = slots.take(places);
   if (count === 0) return [];
   let used = 0;
   try {

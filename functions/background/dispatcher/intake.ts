@@ -1,5 +1,5 @@
 import type { Logger } from "../../../shared/logger.ts";
-import { acknowledge, claim, isUnavailable, type WorkEntry } from "../../../task-state/index.ts";
+import { acknowledge, claim, isUnavailable, recordMalformedEntry, type WorkEntry } from "../../../task-state/index.ts";
 import { type Attendance, attend } from "./attend.ts";
 import type { Slots } from "./slots.ts";
 
@@ -33,7 +33,8 @@ export function createIntake(attendance: Attendance, slots: Slots, onHandled: ()
 async function dropMalformed({ context, log }: Attendance, entries: readonly WorkEntry[]): Promise<void> {
   for (const { entryId, taskId } of entries) {
     if (taskId !== undefined) continue;
-    log.error({ entry: entryId }, "An entry of the work stream names no task; it is dropped");
+    log.error({ entry: entryId }, "An entry of the work stream names no task; it goes to the dead letters");
+    await recordMalformedEntry(context.primary, entryId);
     await acknowledge(context.primary, entryId);
   }
 }

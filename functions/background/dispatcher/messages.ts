@@ -1,3 +1,5 @@
+import { cancellationRequested, type TaskRecord } from "../../../task-state/index.ts";
+
 /** The entries that a dispatcher writes into a task's log. Clients of old know the first two. */
 export const messages = {
   dispatching: "Dispatching to scheduler",
@@ -5,9 +7,37 @@ export const messages = {
   evident: "Scheduler has taken the submission",
   cancelledUnsent: "Cancelled before the scheduler had it",
   cancelled: "Scheduler confirmed cancellation",
+  tooOld: (seconds: number) => `Not submitted within ${seconds} s: given up`,
+  cancelFailed: (attempts: number, cause: string) => `Cancellation failed after ${attempts} attempts: ${cause}`,
   submissionFailed: (attempts: number, cause: string) => `Submission failed after ${attempts} attempts: ${cause}`,
   refused: (detail: string) => `Scheduler refused the task: ${detail}`,
   cancelRefused: (detail: string) => `Scheduler refused the cancellation: ${detail}`,
+  checked: (attempt: number, cause: string, seconds: number) =>
+    `Attempt ${attempt} ended without a clear answer (${cause}), checked in ${seconds} s`,
   retry: (attempt: number, cause: string, seconds: number) =>
     `Attempt ${attempt} failed with ${cause}, next in ${seconds} s`,
 } as const;
+
+/** How our own entries begin. The scheduler may lose some of them, so they are known by their text and not by number. */
+const ownBeginnings = [
+  cancellationRequested,
+  "Dispatching to scheduler",
+  "Scheduler acknowledged",
+  "Scheduler has taken",
+  "Scheduler confirmed",
+  "Scheduler refused",
+  "Cancelled before",
+  "Not submitted within",
+  "Submission ",
+  "Cancellation ",
+  "Attempt ",
+];
+
+/** How many entries of a record's log are not ours. */
+export function countForeignLogs({ logs = [] }: TaskRecord): number {
+  const isOurs = (entry: string) => {
+    const message = entry.slice(entry.indexOf(",") + 1);
+    return ownBeginnings.some((beginning) => message.startsWith(beginning));
+  };
+  return logs.reduce((count, entry) => (isOurs(entry) ? count : count + 1), 0);
+}

@@ -1,6 +1,8 @@
 import {
   type Change,
   cancellationRequested,
+  type Hold,
+  holdText,
   isOver,
   isUnsent,
   type RecordChange,
@@ -8,13 +10,13 @@ import {
   type TaskRecord,
   type View,
 } from "../../../task-state/index.ts";
-import { messages } from "./messages.ts";
+import { countForeignLogs, messages } from "./messages.ts";
 import type { Policy } from "./policy.ts";
 
 /** The one thing to do next for a task. */
 export type Step =
-  /** Let go of the task; nothing is to be done, or not before `until` (ms of Redis time). */
-  | { readonly kind: "rest"; readonly until?: number }
+  /** Let go of the task; nothing is to be done, or not before `until` (ms of Redis time), or not while it is held. */
+  | { readonly kind: "rest"; readonly until?: number; readonly hold?: string }
   /** Change it, then look again. */
   | { readonly kind: "write"; readonly change: Change }
   /** Remove all of it. */
@@ -28,7 +30,7 @@ const rest: Step = { kind: "rest" };
 const unreadablePause = 60_000;
 
 /** Decides what a task needs. Looks at nothing but its arguments, and is right however often it is asked. */
-export function nextStep(view: View, policy: Policy): Step {
+export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   const { record, sidecar, raw, now } = view;
   if (!sidecar) return rest;
   if (raw === null) return { kind: "purge" };
@@ -38,12 +40,17 @@ export function nextStep(view: View, policy: Policy): Step {
   if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
   if (sidecar.phase === "queued" && record.status !== "pending" && record.status !== "dispatching") {
     // Somebody else has moved a task on that we never submitted: it is theirs now.
-    return { kind: "write", change: { sidecar: { phase: "external" } } };
+    const phase = sidecar.doubtful === undefined ? "external" : "sent";
+    return { kind: "write", change: { sidecar: { phase } } };
   }
   if (sidecar.want !== undefined) return stop(record, sidecar, now);
   if (sidecar.phase !== "queued") return rest;
+  if (isTooOld(record, now, policy)) return giveUp(sidecar, messages.tooOld(policy.maxAge / 1000));
+  if (hold !== undefined) return { kind: "rest", hold: holdText(hold, sidecar.user) };
   if (sidecar.dueAt !== undefined && sidecar.dueAt > now) return { kind: "rest", until: sidecar.dueAt };
-  if (sidecar.attempts >= policy.maxAttempts) return giveUp(sidecar);
+  if (sidecar.attempts >= policy.maxAttempts) {
+    return giveUp(sidecar, messages.submissionFailed(sidecar.attempts, sidecar.error ?? "unknown"));
+  }
   return { kind: "submit", record, sidecar };
 }
 
@@ -51,7 +58,7 @@ export function nextStep(view: View, policy: Policy): Step {
 function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
   const { checkAt = now, want } = sidecar;
   if (checkAt > now) return { kind: "rest", until: checkAt };
-  const seen = { checkAt: null, logCount: null, dueAt: null };
+  const seen = { checkAt: null, foreignLogs: null, dueAt: null };
   if (showsScheduler(record, sidecar)) {
     const logs: RecordChange = record.status === "dispatching" ? { status: "running", logs: [messages.evident] } : {};
     return { kind: "write", change: { record: logs, sidecar: { ...seen, phase: "sent" } } };
@@ -66,7 +73,7 @@ function showsScheduler(record: TaskRecord, sidecar: Sidecar): boolean {
   if (record.status !== "pending" && record.status !== "dispatching") return true;
   if ((record.active_jobs?.length ?? 0) > 0) return true;
   if (Object.values(record.result ?? {}).some((value) => value !== null)) return true;
-  return (record.logs?.length ?? 0) > (sidecar.logCount ?? Number.POSITIVE_INFINITY);
+  return countForeignLogs(record) > (sidecar.foreignLogs ?? Number.POSITIVE_INFINITY);
 }
 
 function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {
@@ -79,6 +86,10 @@ function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {
     return { kind: "write", change: { record: change, sidecar: { wantedAt: null }, deferCancel: null } };
   }
   if (sidecar.dead) return rest;
+  if (sidecar.confirmedAt !== undefined) {
+    // A writer without compare-and-set has put the task back behind its confirmed end: the scheduler is asked once more.
+    return { kind: "write", change: { sidecar: { confirmedAt: null, dueAt: null } } };
+  }
   if (sidecar.dueAt !== undefined && sidecar.dueAt > now) return { kind: "rest", until: sidecar.dueAt };
   if (sidecar.want === "cancel" && record.status !== "cancel_requested") {
     // The submission has ended, so the scheduler cannot revive the task any more: now the record may say it.
@@ -93,7 +104,17 @@ function requestEntry({ wantedAt }: Sidecar): string[] {
   return wantedAt === undefined ? [] : [`${wantedAt},${cancellationRequested}`];
 }
 
-function giveUp(sidecar: Sidecar): Step {
-  const message = messages.submissionFailed(sidecar.attempts, sidecar.error ?? "unknown");
-  return { kind: "write", change: { record: { status: "failed", logs: [message] }, sidecar: { dueAt: null } } };
+function isTooOld(record: TaskRecord, now: number, { maxAge }: Policy): boolean {
+  return maxAge > 0 && now - Date.parse(record.created_at) > maxAge;
+}
+
+function giveUp(sidecar: Sidecar, message: string): Step {
+  return {
+    kind: "write",
+    change: {
+      record: { status: "failed", logs: [message] },
+      sidecar: { dead: "submit", dueAt: null, hold: null },
+      deadLetter: { request: "submit", attempts: sidecar.attempts, error: sidecar.error ?? message },
+    },
+  };
 }

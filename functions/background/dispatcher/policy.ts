@@ -1,4 +1,5 @@
 import type { Config } from "../../../shared/config.ts";
+import type { Caps } from "../../../task-state/index.ts";
 
 /** The numbers by which a dispatcher decides. Times in ms. */
 export interface Policy {
@@ -11,8 +12,9 @@ export interface Policy {
   readonly maxBackoff: number;
   /** How long a claimed task is ours; longer than its longest step can take. */
   readonly lease: number;
-  /** Wait before a task that is held back is looked at again. */
-  readonly holdPause: number;
+  /** Age at which a task that was never submitted fails; 0: none. */
+  readonly maxAge: number;
+  readonly caps: Caps;
 }
 
 /** The policy that a configuration asks for. */
@@ -25,8 +27,13 @@ export function policyOf(config: Config): Policy {
     minBackoff: config.dispatchMinBackoffSeconds * 1000,
     maxBackoff: config.dispatchMaxBackoffSeconds * 1000,
     // Connecting, waiting for the headers and reading the body may each take the whole time.
-    lease: 3 * requestTimeout + 5000,
-    holdPause: 2000,
+    lease: 3 * requestTimeout + Math.min(5000, Math.max(500, requestTimeout)),
+    maxAge: config.dispatchMaxAgeSeconds * 1000,
+    caps: {
+      maxInFlight: config.dispatchMaxInFlight,
+      maxInFlightPerUser: config.dispatchMaxInFlightPerUser,
+      ratePerSecond: config.dispatchRatePerSecond,
+    },
   };
 }
 
@@ -35,4 +42,9 @@ export function backoff({ minBackoff, maxBackoff }: Policy, attempt: number, ran
   const ceiling = Math.min(maxBackoff, minBackoff * 2 ** Math.min(attempt - 1, 30));
   // Full jitter may come out at zero; a floor keeps a refused connection from being tried in a tight circle.
   return Math.max(minBackoff / 2, Math.round(ceiling * random()));
+}
+
+/** True when submissions need a permit. */
+export function isCapped({ caps }: Policy): boolean {
+  return caps.maxInFlight > 0 || caps.maxInFlightPerUser > 0 || caps.ratePerSecond > 0;
 }

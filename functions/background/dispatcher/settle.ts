@@ -1,5 +1,5 @@
 import { type Change, hasEnded, type RecordChange, type SidecarPatch, type View } from "../../../task-state/index.ts";
-import { messages } from "./messages.ts";
+import { countForeignLogs, messages } from "./messages.ts";
 import type { Outcome } from "./outcome.ts";
 import { backoff, type Policy } from "./policy.ts";
 
@@ -13,21 +13,22 @@ export interface Settlement {
 /** The first step of a submission: the record says `dispatching`, the sidecar that attempt n is being sent. */
 export function beginSubmission({ record, sidecar, now }: View, policy: Policy): Change {
   const attempts = (sidecar?.attempts ?? 0) + 1;
-  const logs = attempts === 1 ? [messages.dispatching] : [];
+  const logs = sidecar?.tries === undefined ? [messages.dispatching] : [];
   return {
     record: { status: "dispatching", logs },
     sidecar: {
       phase: "sending",
       attempts,
+      tries: (sidecar?.tries ?? 0) + 1,
       checkAt: now + policy.requestTimeout + policy.grace,
-      logCount: (record?.logs?.length ?? 0) + logs.length,
-      dueAt: null,
-      hold: null,
+      foreignLogs: record ? countForeignLogs(record) : 0,
+      ...(sidecar?.dueAt === undefined ? {} : { dueAt: null }),
+      ...(sidecar?.hold === undefined ? {} : { hold: null }),
     },
   };
 }
 
-const sendingIsOver: SidecarPatch = { checkAt: null, logCount: null };
+const sendingIsOver: SidecarPatch = { checkAt: null, foreignLogs: null };
 
 /** What the outcome of a submission changes. The record may have been moved on by the scheduler meanwhile. */
 export function settleSubmission(view: View, outcome: Outcome, policy: Policy): Settlement {
@@ -37,13 +38,22 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
       return {
         change: {
           ...acknowledge(view),
-          sidecar: { ...sendingIsOver, phase: "sent", error: null },
+          sidecar: { ...sendingIsOver, phase: "sent", ...(view.sidecar?.error === undefined ? {} : { error: null }) },
         },
         done: !wanted,
       };
     case "unknown_fate": {
       const dueAt = view.now + policy.grace;
-      return { change: { sidecar: { checkAt: dueAt, dueAt, error: outcome.cause } }, done: true };
+      const tries = view.sidecar?.tries ?? 1;
+      const told = worthTelling(tries, outcome.cause, view.sidecar?.error);
+      const text = messages.checked(tries, outcome.cause, Math.ceil(policy.grace / 1000));
+      return {
+        change: {
+          ...(told ? moveFrom(view, "dispatching", { logs: [text] }) : {}),
+          sidecar: { checkAt: dueAt, dueAt, error: outcome.cause },
+        },
+        done: true,
+      };
     }
     case "refused":
       return {
@@ -54,7 +64,7 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
         done: true,
       };
     case "blocked":
-      return backInQueue(view, { hold: outcome.detail, dueAt: view.now + policy.holdPause }, false);
+      return backInQueue(view, { hold: outcome.detail }, false);
     case "unknown_task":
       return retryLater(view, "404", undefined, true, policy);
     case "not_started":
@@ -69,26 +79,32 @@ function retryLater(
   counted: boolean,
   policy: Policy,
 ): Settlement {
-  const attempt = view.sidecar?.attempts ?? 1;
-  const wait = retryAfterMs ?? backoff(policy, attempt);
-  const logs = worthTelling(attempt) ? [messages.retry(attempt, cause, Math.ceil(wait / 1000))] : [];
+  const tries = view.sidecar?.tries ?? 1;
+  const wait = retryAfterMs ?? backoff(policy, tries);
+  const logs = worthTelling(tries, cause, view.sidecar?.error) ? [retryText(tries, cause, wait)] : [];
   return backInQueue(view, { error: cause, dueAt: view.now + wait }, counted, logs);
 }
 
-/** Repeated attempts are told once in five, so that a long outage does not fill the task's log. */
-function worthTelling(attempt: number): boolean {
-  return attempt === 1 || attempt % 5 === 0;
+/** What repeats is told once in five, so that a long outage does not fill the task's log. */
+function worthTelling(tries: number, cause: string, lastCause: string | undefined): boolean {
+  return cause !== lastCause || tries % 5 === 0;
 }
 
-/** The submission provably started nothing: the task waits again. */
-function backInQueue(view: View, patch: SidecarPatch, counted: boolean, logs: string[] = []): Settlement {
+function retryText(tries: number, cause: string, wait: number): string {
+  return messages.retry(tries, cause, Math.ceil(wait / 1000));
+}
+
+/** The submission provably started nothing: the task waits again, or is ended where its owner wants that. */
+function backInQueue(view: View, waiting: SidecarPatch, counted: boolean, logs: string[] = []): Settlement {
   const attempts = (view.sidecar?.attempts ?? 1) - (counted ? 0 : 1);
+  const wanted = view.sidecar?.want !== undefined;
   return {
     change: {
       ...moveFrom(view, "dispatching", { status: "pending", logs }),
-      sidecar: { ...sendingIsOver, ...patch, phase: "queued", attempts },
+      sidecar: { ...sendingIsOver, ...(wanted ? {} : waiting), phase: "queued", attempts },
+      probe: waiting.hold !== undefined,
     },
-    done: view.sidecar?.want === undefined,
+    done: !wanted,
   };
 }
 
@@ -121,7 +137,8 @@ export function settleCancellation(view: View, outcome: Outcome, policy: Policy)
       return {
         change: {
           ...(ended ? {} : { record: { status: "cancelled", logs: [messages.cancelled] } }),
-          sidecar: { confirmedAt: now, error: null },
+          // One more look later: a writer that had read the record before may put it back.
+          sidecar: { confirmedAt: now, error: null, dueAt: now + Math.max(policy.grace, 1000) },
         },
         done: true,
       };
@@ -131,17 +148,29 @@ export function settleCancellation(view: View, outcome: Outcome, policy: Policy)
         change: {
           ...(ended ? {} : { record: { logs: [messages.cancelRefused(outcome.detail)] } }),
           sidecar: { dead: "cancel", error: outcome.detail },
+          deadLetter: { request: "cancel", attempts: sidecar?.cancelAttempts ?? 1, error: outcome.detail },
         },
         done: true,
       };
     case "not_started":
     case "unknown_fate": {
       const attempt = sidecar?.cancelAttempts ?? 1;
-      if (attempt >= policy.maxAttempts)
-        return { change: { sidecar: { dead: "cancel", error: outcome.cause } }, done: true };
+      if (attempt >= policy.maxAttempts) return giveUpCancel(view, attempt, outcome.cause);
       const retryAfter = outcome.kind === "not_started" ? outcome.retryAfterMs : undefined;
       const dueAt = now + (retryAfter ?? backoff(policy, attempt));
       return { change: { sidecar: { dueAt, error: outcome.cause } }, done: true };
     }
   }
+}
+
+function giveUpCancel({ record }: View, attempts: number, error: string): Settlement {
+  const logs = [messages.cancelFailed(attempts, error)];
+  return {
+    change: {
+      ...(record && !hasEnded(record) ? { record: { logs } } : {}),
+      sidecar: { dead: "cancel", error },
+      deadLetter: { request: "cancel", attempts, error },
+    },
+    done: true,
+  };
 }

@@ -2,36 +2,40 @@ import { EventEmitter, once } from "node:events";
 
 /** A number of places for tasks that are handled at once. */
 export interface Slots {
+  inUse(): number;
   /** Takes up to `most` free places, and says how many. */
-  take(most?: number): number;
+  take(most: number): number;
   /** Gives places back. */
   give(count: number): void;
-  /** Resolves when a place is free, or the signal aborts. */
-  untilFree(signal: AbortSignal): Promise<void>;
+  /** Resolves when places are given back, after `ms` where given, or when the signal aborts. */
+  untilChange(signal: AbortSignal, ms?: number): Promise<void>;
   /** Resolves when all places are free. */
   untilIdle(): Promise<void>;
 }
 
 /** All places are free at first. */
 export function createSlots(total: number): Slots {
-  let free = total;
+  let used = 0;
   const changes = new EventEmitter();
   changes.setMaxListeners(0);
   return {
-    take(most = total) {
-      const taken = Math.min(free, most);
-      free -= taken;
+    inUse: () => used,
+    take(most) {
+      const taken = Math.max(0, Math.min(total - used, most));
+      used += taken;
       return taken;
     },
     give(count) {
-      free += count;
+      used -= count;
       if (count > 0) changes.emit("change");
     },
-    async untilFree(signal) {
-      while (free === 0 && !signal.aborted) await once(changes, "change", { signal }).catch(() => {});
+    async untilChange(signal, ms) {
+      const timeout = ms === undefined ? [] : [AbortSignal.timeout(Math.ceil(ms))];
+      // Both ways to end the wait are ordinary here.
+      await once(changes, "change", { signal: AbortSignal.any([signal, ...timeout]) }).catch(() => {});
     },
     async untilIdle() {
-      while (free < total) await once(changes, "change");
+      while (used > 0) await once(changes, "change");
     },
   };
 }

@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+
+/** One round of load: as many requests as the server answers over some kept-alive connections. */
+export interface Target {
+  readonly url: string;
+  readonly method: "GET" | "POST";
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+const result = z.object({ perSecond: z.number(), p50: z.number(), p99: z.number(), failed: z.number() });
+
+/** Answers per second; latencies in ms. */
+export type LoadResult = z.infer<typeof result>;
+
+/** Makes load in a process of its own. */
+export interface LoadGenerator {
+  readonly name: string;
+  /** @throws Error when any request has failed: such a round says nothing */
+  run(target: Target, signal: AbortSignal): Promise<LoadResult>;
+}
+
+const run = promisify(execFile);
+
+/** wrk where it is on PATH or can be installed (root on Debian or Ubuntu), else autocannon. */
+export async function findLoadGenerator(): Promise<LoadGenerator> {
+  if (await has("wrk")) return wrk;
+  if (process.getuid?.() === 0 && /\b(debian|ubuntu)\b/.test(await osRelease())) {
+    process.stdout.write("There is no wrk on PATH: installing the package wrk with apt-get\n");
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    await run("apt-get", ["install", "-y", "wrk"], { env }).catch(() => {});
+    if (await has("wrk")) return wrk;
+  }
+  return autocannon;
+}
+
+// wrk shows its version with exit code 1, so only a missing file counts.
+const has = (command: string) =>
+  run(command, ["--version"]).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== "ENOENT",
+  );
+
+const osRelease = () => readFile("/etc/os-release", "utf8").catch(() => "");
+
+const wrk: LoadGenerator = {
+  name: "wrk",
+  async run({ url, method, connections, seconds }, signal) {
+    const script = fileURLToPath(new URL("./wrk.lua", import.meta.url));
+    const options = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
+    const { stdout } = await run("wrk", [...options, "--script", script, url, "--", method], { signal });
+    return sound(result.parse(JSON.parse(stdout.slice(stdout.lastIndexOf("\n{")))));
+  },
+};
+
+const autocannonResult = z.object({
+  duration: z.number(),
+  "2xx": z.number(),
+  non2xx: z.number(),
+  errors: z.number(),
+  latency: z.object({ p50: z.number(), p99: z.number() }),
+});
+
+const autocannon: LoadGenerator = {
+  name: "autocannon",
+  async run({ url, method, connections, seconds }, signal) {
+    const file = fileURLToPath(import.meta.resolve("autocannon"));
+    const options = ["--json", "--connections", String(connections), "--duration", String(seconds), "--method", method];
+    const { stdout } = await run(process.execPath, [file, ...options, url], { signal });
+    const { duration, "2xx": good, non2xx, errors, latency } = autocannonResult.parse(JSON.parse(stdout));
+    return sound({ perSecond: good / duration, p50: latency.p50, p99: latency.p99, failed: non2xx + errors });
+  },
+};
+
+function sound(measured: LoadResult): LoadResult {
+  if (measured.failed > 0) throw new Error(`${measured.failed} requests have failed under load`);
+  return measured;
+}

@@ -1,0 +1,73 @@
+import { Queue } from "bullmq";
+import { z } from "zod";
+import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
+import type { BenchProcess } from "../process.ts";
+import { receiptsOf } from "../receipts.ts";
+import { alice, parameters, serviceSettings } from "../requests.ts";
+import { inTurn, median } from "../rounds.ts";
+import type { Row } from "../row.ts";
+import type { StageRedis } from "../stage.ts";
+
+const inFlight = "32";
+/** Tasks that are queued at once while a round is prepared. */
+const piece = 500;
+
+/** How fast a queue of tasks is brought to a scheduler that answers at once, beside a BullMQ worker with the same duty. */
+export const dispatch: Row = {
+  name: "dispatch",
+  async measure(stage) {
+    const tasks = stage.effort.quick ? 5000 : 20_000;
+    const redis = await stage.redis();
+    const scheduler = await stage.start("scheduler", {});
+    const settings = {
+      ...serviceSettings(redis.url, scheduler.address),
+      DMS_EVENT_WORKER_COUNT: inFlight,
+      queue: "bench",
+    };
+    const dispatcher = await stage.start("dispatcher", settings);
+    const bullmq = await stage.start("bullmq-worker", settings);
+    const round = async (worker: BenchProcess, fill: () => Promise<void>) => {
+      await redis.client.flushall();
+      await fill();
+      const [receipts] = await Promise.all([receiptsOf(scheduler, tasks), worker.ask({ verb: "start" }, z.unknown())]);
+      const times = [...receipts.values()];
+      await worker.ask({ verb: "stop" }, z.unknown());
+      return ((tasks - 1) / (Math.max(...times) - Math.min(...times))) * 1000;
+    };
+    const rounds = await inTurn(stage.effort.rounds, {
+      bullmq: () => round(bullmq, () => fillBullmq(redis, settings.queue, tasks)),
+      ours: async () => {
+        const rate = await round(dispatcher, () => fillOurs(redis, tasks));
+        if ((await redis.client.xlen(keys.work)) > 0) throw new Error("entries were left on the work stream");
+        return rate;
+      },
+    });
+    const ours = { value: median(rounds.ours), unit: "/s" as const, rounds: rounds.ours };
+    const against = { name: "BullMQ", value: median(rounds.bullmq), rounds: rounds.bullmq };
+    return [
+      { ...ours, name: `dispatch, ${inFlight} in flight`, goal: { of: "value", atLeast: 8000 } },
+      { ...ours, name: "dispatch against BullMQ", against, goal: { of: "ratio", atLeast: 1 } },
+    ];
+  },
+};
+
+async function fillOurs({ client }: StageRedis, tasks: number): Promise<void> {
+  const store = createTaskStore(createContext({ primary: client }));
+  for (let done = 0; done < tasks; done += piece) {
+    await Promise.all(Array.from({ length: piece }, () => store.submit(alice, parameters)));
+  }
+}
+
+async function fillBullmq({ url }: StageRedis, name: string, tasks: number): Promise<void> {
+  const queue = new Queue(name, { connection: { url } });
+  for (let done = 0; done < tasks; done += piece) {
+    const data = (index: number) => ({
+      task_id: String(done + index + 1),
+      service: alice.service,
+      user_id: alice.user,
+      parameters,
+    });
+    await queue.addBulk(Array.from({ length: piece }, (_, index) => ({ name: "task", data: data(index) })));
+  }
+  await queue.close();
+}

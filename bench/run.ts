@@ -1,0 +1,72 @@
+import { parseArgs } from "node:util";
+import { findLoadGenerator } from "./load.ts";
+import { circumstances, table, writeResults } from "./report.ts";
+import type { Line, Row } from "./row.ts";
+import { dispatch } from "./rows/dispatch.ts";
+import { getTask } from "./rows/get-task.ts";
+import { page } from "./rows/page.ts";
+import { pageDepth } from "./rows/page-depth.ts";
+import { receipt } from "./rows/receipt.ts";
+import { submit } from "./rows/submit.ts";
+import { type Effort, openStage, type Stage } from "./stage.ts";
+
+const rows: readonly Row[] = [submit, getTask, page, pageDepth, dispatch, receipt];
+
+const usage = `npm run bench -- [--quick] [--only <row>]…
+  --quick  rounds of one second, to see that everything runs; the figures are rough
+  --only   one row, or several: ${rows.map(({ name }) => name).join(", ")}
+bench/results.json is written by whole runs without --quick.
+`;
+
+let stage: Stage | undefined;
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, async () => {
+    interrupted = true;
+    await stage?.close();
+    process.exit(1);
+  });
+}
+
+try {
+  const { values } = parseArgs({
+    options: { quick: { type: "boolean" }, only: { type: "string", multiple: true }, help: { type: "boolean" } },
+  });
+  if (values.help) process.stdout.write(usage);
+  else await run(values.only ?? [], values.quick ?? false);
+} catch (error) {
+  if (!interrupted) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function run(only: readonly string[], quick: boolean): Promise<void> {
+  const unknown = only.find((name) => !rows.some((row) => row.name === name));
+  if (unknown !== undefined) throw new Error(`There is no row ${unknown}.\n${usage}`);
+  const effort: Effort = { quick, seconds: quick ? 1 : 3, rounds: 3 };
+  const load = await findLoadGenerator();
+  const lines: Line[] = [];
+  for (const row of rows.filter(({ name }) => only.length === 0 || only.includes(name))) {
+    process.stdout.write(`measuring ${row.name}\n`);
+    stage = openStage(effort, load);
+    try {
+      lines.push(...(await row.measure(stage)));
+    } finally {
+      await stage.close();
+    }
+  }
+  const made = circumstances(await redisVersion(effort, load), load.name);
+  const { node, redis, cores, processor } = made;
+  process.stdout.write(`\n${table(lines)}\n\n`);
+  process.stdout.write(`Node.js ${node}, Redis ${redis}, ${cores} cores (${processor}), load by ${load.name}\n`);
+  if (only.length === 0 && !quick) await writeResults(lines, made);
+}
+
+async function redisVersion(...given: Parameters<typeof openStage>): Promise<string> {
+  stage = openStage(...given);
+  const { client } = await stage.redis();
+  const server = await client.info("server");
+  await stage.close();
+  return /redis_version:(\S+)/.exec(server)?.[1] ?? "unknown";
+}

@@ -1,0 +1,16 @@
+import Fastify from "fastify";
+import { alice, parameters, submitPath } from "../requests.ts";
+import { recordCommand } from "./recorded-command.ts";
+import { serve } from "./serve.ts";
+
+/** A submission without validation, logging and errors: the same round trip, the same bytes. */
+await serve(async ({ redis = "" }) => {
+  const submit = await recordCommand(redis, (store) => store.submit(alice, parameters));
+  const app = Fastify();
+  app.post(submitPath, async (_request, reply) => {
+    const id = await submit();
+    reply.code(202).header("content-type", "application/json; charset=utf-8");
+    return `{"task_id":"${id}","status":"pending"}`;
+  });
+  return { address: await app.listen({ host: "127.0.0.1", port: 0 }), stop: () => app.close() };
+});

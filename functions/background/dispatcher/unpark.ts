@@ -1,0 +1,18 @@
+import type { Redis } from "ioredis";
+import { dueParkedUsers, findHold, releaseParked, roomOf } from "../../../task-state/index.ts";
+import type { Policy } from "./policy.ts";
+
+/** Users whose parked tasks are looked at in one round. */
+const usersPerRound = 100;
+
+/**
+ * Lets parked tasks go on whose user nothing holds back any more: no pause, no block, room below the limit. Costs one look
+ * per user and half second, however many tasks are parked.
+ */
+export async function unpark(redis: Redis, { caps }: Policy): Promise<void> {
+  const now = Date.now();
+  for (const user of await dueParkedUsers(redis, now, usersPerRound)) {
+    if ((await findHold(redis, user)) !== undefined) continue;
+    await releaseParked(redis, user, await roomOf(redis, user, caps, now));
+  }
+}

@@ -1,0 +1,128 @@
+import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import { deadLetterCommands, type NewDeadLetter } from "./dead-letters.ts";
+import { idSets, keys } from "./keys.ts";
+import { park } from "./parking.ts";
+import type { Owner, RecordChange } from "./record.ts";
+import type { Sidecar, SidecarPatch } from "./sidecar.ts";
+import type { View } from "./view.ts";
+
+/** Everything that may change together with a task. All of it happens, or nothing. */
+export interface Change {
+  readonly record?: RecordChange;
+  readonly sidecar?: SidecarPatch;
+  /** Put the task on the work stream. */
+  readonly enqueue?: boolean;
+  /** Acknowledge and remove this entry of the work stream. */
+  readonly acknowledge?: string;
+  /** Give back the permits of a submission. */
+  readonly releasePermit?: boolean;
+  /** Let the first parked task of its user try alone when it is let go of, because only trying shows the way is free. */
+  readonly probe?: boolean;
+  /** Put it on the list of what was given up; `null` takes it off. */
+  readonly deadLetter?: NewDeadLetter | null;
+  /** Show readers a cancellation, asked for at this time, that the record cannot carry yet; `null` ends that. */
+  readonly deferCancel?: string | null;
+  /** `hide`: no reader sees the task any more. `purge`: nothing of it is left but the memory of its deletion. */
+  readonly remove?: "hide" | "purge";
+}
+
+/** A Redis command as its words. */
+export type Command = (string | number)[];
+
+/** How long a deleted id is remembered, so that a late writer cannot bring the task back, in ms. */
+export const deletionMemory = 15 * 60_000;
+
+/** The task as a change leaves it. */
+export interface Next {
+  readonly raw: string | null;
+  readonly sidecar: Sidecar | undefined;
+}
+
+/** The Redis commands that turn a task as seen into the task as changed. */
+export function commandsFor(
+  context: TaskStateContext,
+  view: View,
+  change: Change,
+  owner: Owner | undefined,
+  { raw, sidecar }: Next,
+): Command[] {
+  const { id } = view;
+  const commands: Command[] = [];
+  if (raw !== null && raw !== view.raw && owner) commands.push(...saveRecord(context, id, owner, raw));
+  if (change.remove === "purge") commands.push(...purge(view, owner));
+  else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
+  if (change.remove === "hide") commands.push(...remember(id, owner, "+inf"));
+  if (owner) commands.push(...follow(view, owner, change));
+  return commands;
+}
+
+function saveRecord(context: TaskStateContext, id: string, owner: Owner, raw: string): Command[] {
+  const sets = [...idSets(owner), keys.users(owner.service)];
+  return [
+    ["SET", keys.record(id), raw, "EX", context.ttlSeconds],
+    ["EXPIRE", keys.metadata(id), metadataTtl(context)],
+    ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
+    ...sets.map((set) => ["EXPIRE", set, context.ttlSeconds]),
+  ];
+}
+
+function saveSidecar(
+  context: TaskStateContext,
+  { id, now }: View,
+  sidecar: Sidecar,
+  { sidecar: patch = {}, probe }: Change,
+): Command[] {
+  const key = keys.sidecar(id);
+  const save: Command = ["HSET", key, "rev", sidecar.rev];
+  // A first revision is a new hash: it carries its owner and phase along.
+  if (sidecar.rev === 1) save.push("service", sidecar.service, "user", sidecar.user, "phase", sidecar.phase);
+  const drop: Command = ["HDEL", key];
+  for (const [field, value] of Object.entries(patch)) {
+    if (value === null) drop.push(field);
+    else save.push(field, value);
+  }
+  const commands: Command[] = [save];
+  if (drop.length > 2) commands.push(drop);
+  commands.push(["EXPIRE", key, sidecarTtl(context)]);
+  if (patch.dueAt === null) commands.push(["ZREM", keys.due, id]);
+  else if (patch.dueAt !== undefined) commands.push(["ZADD", keys.due, patch.dueAt, id]);
+  if (patch.hold === null) commands.push(["ZREM", keys.parked(sidecar.user), id]);
+  else if (patch.hold !== undefined) commands.push(...park(id, sidecar.user, now, probe ?? false));
+  return commands;
+}
+
+function follow({ id, now }: View, owner: Owner, change: Change): Command[] {
+  const { enqueue, deferCancel, releasePermit, deadLetter } = change;
+  const commands: Command[] = [];
+  if (enqueue) commands.push(["XADD", keys.work, "*", "id", id], ["INCR", keys.added]);
+  if (deferCancel === null) commands.push(["HDEL", keys.deferredCancels, id]);
+  else if (deferCancel !== undefined) commands.push(["HSET", keys.deferredCancels, id, deferCancel]);
+  if (releasePermit) commands.push(["ZREM", keys.inFlight, id], ["ZREM", keys.inFlightOf(owner.user), id]);
+  if (deadLetter !== undefined) commands.push(...deadLetterCommands(id, owner, deadLetter, now));
+  return commands;
+}
+
+function purge(view: View, owner: Owner | undefined): Command[] {
+  const { id } = view;
+  return [
+    ["DEL", keys.record(id), keys.metadata(id), keys.sidecar(id)],
+    ["ZREM", keys.due, id],
+    ["HDEL", keys.deferredCancels, id],
+    ["ZREM", keys.inFlight, id],
+    ["ZREM", keys.dead, id],
+    ["HDEL", keys.deadLetters, id],
+    ...(owner
+      ? [
+          ["ZREM", keys.parked(owner.user), id],
+          ["ZREM", keys.inFlightOf(owner.user), id],
+        ]
+      : []),
+    ...remember(id, owner, view.now + deletionMemory),
+  ];
+}
+
+function remember(id: string, owner: Owner | undefined, until: number | string): Command[] {
+  const commands: Command[] = [["ZADD", keys.deleted, until, id]];
+  if (owner) commands.push(["HSET", keys.deletedOwners, id, JSON.stringify([owner.service, owner.user])]);
+  return commands;
+}

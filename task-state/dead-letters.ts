@@ -1,0 +1,97 @@
+import type { Redis } from "ioredis";
+import type { Command } from "./commands.ts";
+import { keys } from "./keys.ts";
+import type { Owner } from "./record.ts";
+
+/** What was attempted in vain. `read`: a stream entry that names no task. */
+export type DeadRequest = "submit" | "cancel" | "read";
+
+export interface NewDeadLetter {
+  readonly request: DeadRequest;
+  readonly attempts: number;
+  /** The last error. */
+  readonly error: string;
+}
+
+/** Something that was given up and waits for an operator. */
+export interface DeadLetter extends NewDeadLetter {
+  /** The task; for `read` the id of the stream entry. */
+  readonly task_id: string;
+  readonly service?: string;
+  readonly user_id?: string;
+  /** When it was given up: ISO 8601, UTC. */
+  readonly at: string;
+}
+
+export interface DeadLetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** Give it as `cursor` for the next page; absent on the last one. */
+  readonly nextCursor?: string;
+}
+
+/** The commands that add a task to the list, or take it off. `now` in ms. */
+export function deadLetterCommands(id: string, owner: Owner, letter: NewDeadLetter | null, now: number): Command[] {
+  if (letter === null) return removal(id);
+  return addition(id, { task_id: id, service: owner.service, user_id: owner.user, ...letter, at: timeText(now) }, now);
+}
+
+/** Keeps a stream entry that names no task. It replaces nothing and may be called again. */
+export async function recordMalformedEntry(redis: Redis, entryId: string): Promise<void> {
+  const now = Date.now();
+  const error = "The entry names no task";
+  const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
+  const transaction = redis.multi();
+  for (const [name, ...words] of addition(entryId, letter, now)) transaction.call(String(name), ...words);
+  await transaction.exec();
+}
+
+/** One page, oldest first, in O(page). @param cursor the `nextCursor` of the page before */
+export async function readDeadLetters(redis: Redis, limit: number, cursor?: string): Promise<DeadLetterPage> {
+  const [at = "-inf", last] = cursor?.split(":") ?? [];
+  // Letters of the same ms come in the order of their names, so those up to the last one are skipped.
+  const ties = last === undefined ? 0 : await redis.zcount(keys.dead, at, at);
+  const found = await redis.zrange(keys.dead, at, "+inf", "BYSCORE", "LIMIT", 0, limit + ties + 1, "WITHSCORES");
+  const names: [name: string, at: string][] = [];
+  for (let index = 0; index < found.length; index += 2) {
+    const [name, score] = [found[index] as string, found[index + 1] as string];
+    if (last === undefined || score !== at || name > last) names.push([name, score]);
+  }
+  const page = names.slice(0, limit);
+  const texts = page.length === 0 ? [] : await redis.hmget(keys.deadLetters, ...page.map(([name]) => name));
+  const letters = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as DeadLetter]));
+  const [name, score] = page.at(-1) ?? [];
+  return names.length > limit ? { letters, nextCursor: `${score}:${name}` } : { letters };
+}
+
+/** One letter, or `undefined`. */
+export async function findDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
+  const text = await redis.hget(keys.deadLetters, id);
+  return text === null ? undefined : (JSON.parse(text) as DeadLetter);
+}
+
+/** Takes a letter off the list and gives it; its task is left as it is. */
+export async function discardDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
+  const letter = await findDeadLetter(redis, id);
+  const transaction = redis.multi();
+  for (const [name, ...words] of removal(id)) transaction.call(String(name), ...words);
+  await transaction.exec();
+  return letter;
+}
+
+function addition(id: string, letter: DeadLetter, now: number): Command[] {
+  return [
+    ["ZADD", keys.dead, now, id],
+    ["HSET", keys.deadLetters, id, JSON.stringify(letter)],
+  ];
+}
+
+function removal(id: string): Command[] {
+  return [
+    ["ZREM", keys.dead, id],
+    ["HDEL", keys.deadLetters, id],
+  ];
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}

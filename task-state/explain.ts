@@ -1,0 +1,93 @@
+import { findHold, holdText } from "./blocks.ts";
+import type { TaskStateContext } from "./context.ts";
+import { readGroup } from "./dispatch-state.ts";
+import { belongsTo } from "./read.ts";
+import { hasEnded, type Owner, type TaskRecord } from "./record.ts";
+import type { Sidecar } from "./sidecar.ts";
+import { look, type View } from "./view.ts";
+
+/** Why a task is where it is: one sentence for people, and the facts that it stands on. */
+export interface Explanation {
+  readonly explanation: string;
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Explains a task to its owner (to anybody where none is given), in O(1); `undefined` when there is none. */
+export async function explainTask(
+  context: TaskStateContext,
+  id: string,
+  owner: Owner | undefined,
+): Promise<Explanation | undefined> {
+  const view = await look(context, id);
+  const { record, deleted } = view;
+  if (!record || deleted || (owner && !belongsTo(record, owner))) return undefined;
+  const facts = factsOf(view, record);
+  return { explanation: await sentence(context, view, record, facts), facts };
+}
+
+type Facts = Record<string, string | number | boolean>;
+
+function factsOf({ sidecar, now }: View, record: TaskRecord): Facts {
+  const facts: Facts = { status: record.status, phase: sidecar?.phase ?? "external" };
+  if (!sidecar) return facts;
+  facts.attempts = sidecar.attempts;
+  if (sidecar.cancelAttempts > 0) facts.cancel_attempts = sidecar.cancelAttempts;
+  if (sidecar.error !== undefined) facts.last_error = sidecar.error;
+  if (sidecar.want !== undefined) facts.wanted = sidecar.want;
+  if (sidecar.dead !== undefined) facts.given_up = sidecar.dead;
+  if (sidecar.hold !== undefined) facts.hold = sidecar.hold;
+  if (sidecar.dueAt !== undefined) facts.next_in_seconds = Math.max(0, Math.ceil((sidecar.dueAt - now) / 1000));
+  if (sidecar.leaseUntil !== undefined) facts.being_handled = sidecar.leaseUntil > now;
+  return facts;
+}
+
+async function sentence(context: TaskStateContext, view: View, record: TaskRecord, facts: Facts): Promise<string> {
+  const { sidecar } = view;
+  if (hasEnded(record)) {
+    return sidecar?.dead === undefined
+      ? `ended: ${record.status}`
+      : `ended: ${record.status}, given up after ${sidecar.attempts} attempts (${sidecar.error ?? "unknown cause"})`;
+  }
+  if (!sidecar) return `${record.status}: brought in by another program`;
+  if (sidecar.want !== undefined) return cancelSentence(sidecar, facts);
+  switch (sidecar.phase) {
+    case "external":
+      return `${record.status}: run by another program`;
+    case "sent":
+      return record.status === "running" ? "running at the scheduler" : "sent, the scheduler has not started it yet";
+    case "sending":
+      return sidecar.error === undefined
+        ? "being sent to the scheduler"
+        : `attempt ${sidecar.attempts} ended without a clear answer (${sidecar.error}); its fate is checked ${soon(facts)}`;
+    case "queued":
+      return queuedSentence(context, sidecar, facts);
+  }
+}
+
+function cancelSentence(sidecar: Sidecar, facts: Facts): string {
+  if (sidecar.dead !== undefined)
+    return `cancel given up (${sidecar.error ?? "unknown cause"}): an operator must look at it`;
+  if (sidecar.confirmedAt !== undefined) return "cancel confirmed by the scheduler";
+  if (sidecar.phase === "sending") return "cancel waits for the end of the submission";
+  if (sidecar.cancelAttempts === 0) return "cancel requested, not sent yet";
+  if (sidecar.error === undefined) return "cancel sent, not confirmed";
+  return `cancel sent, not confirmed: attempt ${sidecar.cancelAttempts} failed with ${sidecar.error}, next ${soon(facts)}`;
+}
+
+async function queuedSentence(context: TaskStateContext, sidecar: Sidecar, facts: Facts): Promise<string> {
+  const hold = await findHold(context.primary, sidecar.user);
+  if (hold !== undefined) return `held: ${holdText(hold, sidecar.user)}`;
+  if (sidecar.hold !== undefined) return `held: ${sidecar.hold}`;
+  if (sidecar.error !== undefined) {
+    return `attempt ${sidecar.tries ?? sidecar.attempts} failed with ${sidecar.error}, next ${soon(facts)}`;
+  }
+  const { entriesRead } = await readGroup(context.primary);
+  const ahead = (sidecar.place ?? 0) - (entriesRead ?? 0) - 1;
+  if (ahead < 0 || entriesRead === null) return "waiting for a dispatcher to take it up";
+  facts.ahead = ahead;
+  return ahead === 0 ? "waiting as the next one" : `waiting behind ${ahead} ${ahead === 1 ? "other" : "others"}`;
+}
+
+function soon({ next_in_seconds: seconds }: Facts): string {
+  return seconds === undefined || seconds === 0 ? "at once" : `in ${seconds} s`;
+}

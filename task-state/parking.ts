@@ -1,0 +1,80 @@
+import type { Redis } from "ioredis";
+import type { Command } from "./commands.ts";
+import { keys } from "./keys.ts";
+import { defineScript } from "./script.ts";
+
+/** How long a user's parked tasks wait before it is asked again whether they may go on, in ms. */
+export const parkingPause = 500;
+/** Tasks that go on at the first release after a block; the number doubles with every further one. */
+const firstRelease = 64;
+
+/** The commands that park a task with its user's others. `now` in ms. */
+export function park(id: string, user: string, now: number, probe: boolean): Command[] {
+  const commands: Command[] = [
+    ["ZADD", keys.parked(user), id, id],
+    ["ZADD", keys.parkedUsers, "NX", now + parkingPause, user],
+  ];
+  if (probe) commands.push(["HSET", keys.parkedPace, user, 1]);
+  return commands;
+}
+
+/*
+ * Moves a user's first parked tasks to the work stream.
+ * keys   parked, parkedUsers, parkedPace, work, added
+ * args   user, room (most that may go on, -1: as many as the pace says), firstRelease
+ * reply  how many went on
+ */
+const releaseScript = defineScript({
+  name: "release",
+  keys: ["parked", "parkedUsers", "parkedPace", "work", "added"],
+  args: ["user", "room", "firstRelease"],
+  lua: `
+local pace = tonumber(redis.call('HGET', parkedPace, user) or firstRelease)
+local count = pace
+if tonumber(room) >= 0 then count = math.min(pace, tonumber(room)) end
+local moved = 0
+if count > 0 then
+  local popped = redis.call('ZPOPMIN', parked, count)
+  for index = 1, #popped, 2 do
+    redis.call('XADD', work, '*', 'id', popped[index])
+    moved = moved + 1
+  end
+  if moved > 0 then redis.call('INCRBY', added, moved) end
+end
+if redis.call('EXISTS', parked) == 0 then
+  redis.call('ZREM', parkedUsers, user)
+  redis.call('HDEL', parkedPace, user)
+else
+  redis.call('HSET', parkedPace, user, math.min(pace * 2, 4096))
+end
+return moved`,
+});
+
+/**
+ * Lets a user's parked tasks go on, oldest first, at a pace that doubles with every call.
+ * @param room the most that may go on now; all that the pace allows where absent
+ */
+export async function releaseParked(redis: Redis, user: string, room?: number): Promise<number> {
+  const reply = await releaseScript(
+    redis,
+    {
+      parked: keys.parked(user),
+      parkedUsers: keys.parkedUsers,
+      parkedPace: keys.parkedPace,
+      work: keys.work,
+      added: keys.added,
+    },
+    { user, room: room ?? -1, firstRelease },
+  );
+  return Number(reply);
+}
+
+/**
+ * The users whose parked tasks have waited long enough to ask again; they wait anew from now on.
+ * @param now in ms
+ */
+export async function dueParkedUsers(redis: Redis, now: number, limit: number): Promise<string[]> {
+  const users = await redis.zrange(keys.parkedUsers, "-inf", String(now), "BYSCORE", "LIMIT", 0, limit);
+  await Promise.all(users.map((user) => redis.zadd(keys.parkedUsers, "XX", String(now + parkingPause), user)));
+  return users;
+}

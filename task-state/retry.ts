@@ -1,0 +1,43 @@
+import { commit } from "./commit.ts";
+import type { TaskStateContext } from "./context.ts";
+import { findDeadLetter } from "./dead-letters.ts";
+import { TaskStateError } from "./errors.ts";
+import { look } from "./view.ts";
+
+/** What became of sending a dead letter again. */
+export type Retry =
+  | { readonly outcome: "queued"; readonly raw: string }
+  /** No such letter, or its task is gone. */
+  | { readonly outcome: "not_found" }
+  /** The task has found another ending meanwhile, or the letter is of no task: there is nothing to send. */
+  | { readonly outcome: "not_retryable" };
+
+/** How often the retry is decided anew because another writer was faster. */
+const maxTries = 16;
+
+/**
+ * Sends a dead letter again: a failed submission goes back to `pending`, the one way out of a terminal status, and only an
+ * operator takes it; a cancellation is asked for anew. The letter leaves the list in the same step.
+ */
+export async function retryDeadLetter(context: TaskStateContext, id: string): Promise<Retry> {
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const letter = await findDeadLetter(context.primary, id);
+    if (!letter) return { outcome: "not_found" };
+    if (letter.request === "read") return { outcome: "not_retryable" };
+    const view = await look(context, id);
+    if (!view.record) return { outcome: "not_found" };
+    const submission = letter.request === "submit";
+    if (submission && view.record.status !== "failed") return { outcome: "not_retryable" };
+    const again = { dead: null, error: null, tries: null, dueAt: null };
+    const done = await commit(context, view, {
+      record: submission
+        ? { status: "pending", logs: ["Submission is tried again by an operator"] }
+        : { logs: ["Cancellation is tried again by an operator"] },
+      sidecar: submission ? { ...again, phase: "queued", attempts: 0 } : { ...again, cancelAttempts: 0 },
+      deadLetter: null,
+      enqueue: true,
+    });
+    if (done?.raw) return { outcome: "queued", raw: done.raw };
+  }
+  throw new TaskStateError("contended", `Task ${id} is being changed by others; try again`);
+}

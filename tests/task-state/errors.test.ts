@@ -1,0 +1,83 @@
+import { Redis } from "ioredis";
+import { expect, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
+import { createContext, createTaskStore, isUnavailable, TaskStateError } from "../../task-state/index.ts";
+import { useRedis } from "../support/redis.ts";
+import { alice, contents, openStore } from "./support.ts";
+
+const redis = useRedis();
+
+async function failureOf(action: Promise<unknown>): Promise<unknown> {
+  return action.then(
+    () => "it did not fail",
+    (error: unknown) => error,
+  );
+}
+
+test("a Redis that nobody can reach is unavailable", async () => {
+  const lost = new Redis({
+    port: await freePort(),
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+    retryStrategy: () => null,
+  });
+  lost.on("error", () => {});
+  const store = createTaskStore(createContext({ primary: lost }));
+  expect(isUnavailable(await failureOf(store.get("1")))).toBe(true);
+  expect(isUnavailable(await failureOf(store.submit(alice, {})))).toBe(true);
+  lost.disconnect();
+});
+
+test("a closed connection is unavailable", async () => {
+  const connection = redis.connect();
+  await connection.ping();
+  const { store } = openStore(redis, { primary: connection });
+  connection.disconnect();
+  expect(isUnavailable(await failureOf(store.submit(alice, {})))).toBe(true);
+});
+
+test("a replica that was taken for the primary is unavailable, and nothing is written", async () => {
+  const { store } = openStore(redis);
+  await store.submit(alice, {});
+  const before = await contents(redis.client);
+  await redis.client.replicaof("127.0.0.1", await freePort());
+  try {
+    for (const action of [store.submit(alice, {}), store.cancel("1"), store.delete("1")]) {
+      expect(isUnavailable(await failureOf(action))).toBe(true);
+    }
+    expect(await store.get("1")).toBeDefined();
+  } finally {
+    await redis.client.replicaof("NO", "ONE");
+  }
+  expect(await contents(redis.client)).toEqual(before);
+});
+
+test.each([
+  "LOADING Redis is loading the dataset in memory",
+  "MASTERDOWN Link with MASTER is down",
+  "MISCONF Errors writing to the AOF file",
+  "NOAUTH Authentication required.",
+  "ERR max number of clients reached",
+  "connect ECONNREFUSED 127.0.0.1:6379",
+  "Command timed out",
+])("%s means unavailable", (message) => {
+  expect(isUnavailable(new Error(message))).toBe(true);
+});
+
+test.each([
+  new Error("WRONGTYPE Operation against a key holding the wrong kind of value"),
+  new Error("ERR wrong number of arguments"),
+  new Error("NOSCRIPT No matching script."),
+  new TaskStateError("contended", "Task 1 is being changed by others"),
+  new TypeError("fetch failed"),
+  "ECONNREFUSED",
+  undefined,
+])("%s does not", (error) => {
+  expect(isUnavailable(error)).toBe(false);
+});
+
+test("an error of this library says what kind it is", () => {
+  const error = new TaskStateError("unexpected_reply", "what?");
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toMatchObject({ name: "TaskStateError", code: "unexpected_reply", message: "what?" });
+});
