@@ -25,9 +25,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady(redisPatience);
-  const background: Promise<unknown>[] = [
-    runJanitor(services.store, log, config.janitorIntervalSeconds, stopping.signal),
-  ];
+  const background: Promise<unknown>[] = [runJanitor(services, config.janitorIntervalSeconds, stopping.signal)];
   if (config.eventWorkerCount > 0) background.push(dispatch(config, services, stopping.signal));
   try {
     const address = await app.listen({ host: config.host, port: config.port });

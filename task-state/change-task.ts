@@ -74,7 +74,7 @@ export function cancelTask(
     if (sidecar?.want !== undefined && record.status === "cancel_requested") return { shown };
     const request: RecordChange =
       record.status === "cancel_requested" ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
-    return { change: { record: request, sidecar: wanting("cancel", sidecar), enqueue: true } };
+    return { change: { record: request, ...wish("cancel", sidecar) } };
   });
 }
 
@@ -91,13 +91,15 @@ export function deleteTask(
   return decideAndCommit(context, id, owner, (view) => {
     const shown = () => view.raw;
     if (hasEnded(view.record) || isUnsent(view.record, view.sidecar)) return { shown, change: { remove: "purge" } };
-    return { shown, change: { remove: "hide", sidecar: wanting("delete", view.sidecar), enqueue: true } };
+    return { shown, change: { remove: "hide", ...wish("delete", view.sidecar) } };
   });
 }
 
-/** A wish replaces the waiting time of an earlier one, so that the dispatcher looks at once. */
-function wanting(want: "cancel" | "delete", sidecar: Sidecar | undefined): NonNullable<Change["sidecar"]> {
-  return sidecar?.phase === "sending" ? { want } : { want, dueAt: null };
+/** A new wish starts afresh: it waits for nothing that an earlier one has waited for, and nothing is given up yet. */
+function wish(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
+  const waiting = sidecar?.phase === "sending" ? {} : { dueAt: null };
+  if (sidecar?.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };
+  return { sidecar: { want, ...waiting, dead: null, cancelAttempts: 0 }, deadLetter: null, enqueue: true };
 }
 
 interface Decision {

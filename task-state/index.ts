@@ -12,6 +12,7 @@
  */
 
 export { findHold, type Hold, holdText } from "./blocks.ts";
+export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, deletionMemory } from "./commands.ts";
@@ -46,6 +47,7 @@ export { type Retry, retryDeadLetter } from "./retry.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission } from "./submit.ts";
+export type { Sweep } from "./sweep.ts";
 export { buryDeleted, type Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {

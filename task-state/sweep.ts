@@ -1,9 +1,8 @@
-import { deletionMemory } from "./commands.ts";
+import { buryDeleted } from "./bury.ts";
 import type { TaskStateContext } from "./context.ts";
 import { type Repair, repairSet, scan } from "./heal.ts";
-import { idSets, keys } from "./keys.ts";
-import { type Owner, ownerOf, parseRecord } from "./record.ts";
-import { defineScript } from "./script.ts";
+import { keys } from "./keys.ts";
+import { retire } from "./retire.ts";
 
 /** What a sweep has mended. */
 export interface Sweep extends Repair {
@@ -14,41 +13,6 @@ export interface Sweep extends Repair {
 }
 
 const pieceSize = 500;
-
-/*
- * keys   users, orderedUsers, ownerSet, orderedOwnerSet
- * args   user
- * reply  1 taken out · 0 still has tasks, or was not there
- */
-const retireScript = defineScript({
-  name: "retire",
-  keys: ["users", "orderedUsers", "ownerSet", "orderedOwnerSet"],
-  args: ["user"],
-  lua: `
-if redis.call('SCARD', ownerSet) > 0 or redis.call('ZCARD', orderedOwnerSet) > 0 then return 0 end
-return math.max(redis.call('SREM', users, user), redis.call('ZREM', orderedUsers, user))`,
-});
-
-/*
- * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
- * further: from now on it is remembered only as long as a purged one.
- * keys   record, metadata, sidecar, deleted
- * args   id, orderedPrefix, forgetAt (ms), then the sets
- * reply  1 there was something · 0 nothing
- */
-const buryScript = defineScript({
-  name: "bury",
-  keys: ["record", "metadata", "sidecar", "deleted"],
-  args: ["id", "orderedPrefix", "forgetAt"],
-  lua: `
-if redis.call('EXISTS', sidecar) == 1 then return 0 end
-if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
-local found = redis.call('DEL', record, metadata)
-for index = first, #ARGV do
-  found = found + redis.call('SREM', ARGV[index], id) + redis.call('ZREM', orderedPrefix .. ARGV[index], id)
-end
-return math.min(found, 1)`,
-});
 
 /**
  * Brings every index in line with the records: adopts tasks of other programs, drops what has expired, retires users
@@ -75,46 +39,6 @@ export async function sweep(context: TaskStateContext, signal?: AbortSignal): Pr
   return total;
 }
 
-/** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
-export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
-  const { primary } = context;
-  const now = Date.now();
-  let buried = 0;
-  for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
-    for (let index = 0; index < members.length; index += 2) {
-      if (signal?.aborted) return buried;
-      const id = members[index] as string;
-      buried += await bury(context, id);
-      if (Number(members[index + 1]) < now)
-        await primary.multi().zrem(keys.deleted, id).hdel(keys.deletedOwners, id).exec();
-    }
-  }
-  return buried;
-}
-
-async function bury(context: TaskStateContext, id: string): Promise<number> {
-  const owner = await deletedOwner(context, id);
-  const reply = await buryScript(
-    context.primary,
-    { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
-    { id, orderedPrefix: keys.ordered(""), forgetAt: Date.now() + deletionMemory },
-    owner ? idSets(owner) : [keys.tasks],
-  );
-  if (reply === 1 && owner) await retire(context, owner);
-  return Number(reply);
-}
-
-async function deletedOwner({ primary }: TaskStateContext, id: string): Promise<Owner | undefined> {
-  const known = await primary.hget(keys.deletedOwners, id);
-  if (known !== null) {
-    const [service, user] = JSON.parse(known) as [string, string];
-    return { service, user };
-  }
-  const raw = await primary.get(keys.record(id));
-  const record = raw === null ? undefined : parseRecord(raw);
-  return record && ownerOf(record);
-}
-
 async function retireUsers(context: TaskStateContext, service: string): Promise<number> {
   const { primary } = context;
   const users = keys.users(service);
@@ -128,16 +52,6 @@ async function retireUsers(context: TaskStateContext, service: string): Promise<
     }
   }
   return retired;
-}
-
-async function retire({ primary }: TaskStateContext, owner: Owner): Promise<number> {
-  const [users, ownerSet] = [keys.users(owner.service), keys.owner(owner)];
-  const reply = await retireScript(
-    primary,
-    { users, ownerSet, orderedUsers: keys.ordered(users), orderedOwnerSet: keys.ordered(ownerSet) },
-    { user: owner.user },
-  );
-  return Number(reply);
 }
 
 /** The names of all shared sets that exist, or whose ordered twin does. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../../shared/logger.ts";
 import {
+  acknowledge,
   acquirePermit,
   type Change,
   type Claim,
@@ -57,7 +58,8 @@ export async function attend(attendance: Attendance, { entry, view: claimed, hol
       continue;
     }
     view = await look(context, view.id);
-    if (view.sidecar?.lease !== holder) return;
+    if (!view.sidecar) return acknowledge(context.primary, entry.entryId);
+    if (view.sidecar.lease !== holder) return;
   }
   log.error({ task: view.id }, "A task was not brought to rest; it will be looked at again");
 }
@@ -69,22 +71,25 @@ async function write(
   context: TaskStateContext,
   view: View,
   step: Exclude<Step, { kind: "submit" | "cancel" }>,
-  acknowledge: string,
+  entryId: string,
 ): Promise<Result> {
-  const written = await commit(context, view, changeOf(view, step, acknowledge));
+  const written = await commit(context, view, changeOf(view, step, entryId));
   return written && step.kind !== "write" ? "done" : written;
 }
 
-function changeOf(view: View, step: Exclude<Step, { kind: "submit" | "cancel" }>, acknowledge: string): Change {
+function changeOf(view: View, step: Exclude<Step, { kind: "submit" | "cancel" }>, entryId: string): Change {
   switch (step.kind) {
     case "purge":
-      return { remove: "purge", acknowledge };
+      return { remove: "purge", acknowledge: entryId };
     case "write":
       return step.change;
     case "rest": {
       const { until, hold } = step;
       const parked = hold === undefined ? {} : { hold, ...(view.sidecar?.dueAt === undefined ? {} : { dueAt: null }) };
-      return { sidecar: { ...letGo, ...parked, ...(until === undefined ? {} : { dueAt: until }) }, acknowledge };
+      return {
+        sidecar: { ...letGo, ...parked, ...(until === undefined ? {} : { dueAt: until }) },
+        acknowledge: entryId,
+      };
     }
   }
 }
@@ -156,7 +161,8 @@ async function settle(attendance: Attendance, begun: View, attempt: Attempt, out
     if (settled && capped) await releaseParked(context.primary, begun.record?.user_id ?? "", 1);
     if (settled) return done ? "done" : settled;
     seen = await look(context, seen.id);
-    if (seen.sidecar?.lease !== holder) return "done";
+    if (!seen.sidecar) return undefined;
+    if (seen.sidecar.lease !== holder) return "done";
   }
   return undefined;
 }

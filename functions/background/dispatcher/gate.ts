@@ -32,12 +32,13 @@ export function createGate(policy: Policy, now: () => number = () => performance
   const isProbeDue = () => !probing && now() >= probeAt;
 
   const learn = (outcome: Outcome) => {
-    if (outcome.kind === "not_started" && outcome.away) {
+    const away = outcome.kind === "not_started" && outcome.away;
+    if (away || (outcome.kind === "unknown_fate" && isShut())) {
       failures += 1;
       ramp = firstRamp;
       const failedProbes = Math.max(1, failures - failuresToShut + 1);
-      probeAt = now() + (outcome.retryAfterMs ?? backoff(policy, failedProbes));
-    } else {
+      probeAt = now() + ((away && outcome.retryAfterMs) || backoff(policy, failedProbes));
+    } else if (outcome.kind !== "unknown_fate") {
       ramp = isShut() ? firstRamp : ramp * 2;
       failures = 0;
     }

@@ -1,0 +1,81 @@
+import { deletionMemory } from "./commands.ts";
+import type { TaskStateContext } from "./context.ts";
+import { scan } from "./heal.ts";
+import { idSets, keys } from "./keys.ts";
+import { type Owner, ownerOf, parseRecord } from "./record.ts";
+import { retire } from "./retire.ts";
+import { defineScript } from "./script.ts";
+
+const pieceSize = 500;
+
+/*
+ * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
+ * further: from now on it is remembered only as long as a purged one.
+ * keys   record, metadata, sidecar, deleted
+ * args   id, orderedPrefix, forgetAt (ms), then the sets
+ * reply  1 there was something · 0 nothing
+ */
+const buryScript = defineScript({
+  name: "bury",
+  keys: ["record", "metadata", "sidecar", "deleted"],
+  args: ["id", "orderedPrefix", "forgetAt"],
+  lua: `
+if redis.call('EXISTS', sidecar) == 1 then return 0 end
+if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
+local found = redis.call('DEL', record, metadata)
+for index = first, #ARGV do
+  found = found + redis.call('SREM', ARGV[index], id) + redis.call('ZREM', orderedPrefix .. ARGV[index], id)
+end
+return math.min(found, 1)`,
+});
+
+/** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
+export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
+  const { primary } = context;
+  const now = Date.now();
+  let buried = 0;
+  for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
+    if (signal?.aborted) return buried;
+    const ids = members.filter((_, index) => index % 2 === 0);
+    for (const id of await returned(context, ids)) buried += await bury(context, id);
+    const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
+    if (old.length > 0)
+      await primary
+        .multi()
+        .zrem(keys.deleted, ...old)
+        .hdel(keys.deletedOwners, ...old)
+        .exec();
+  }
+  return buried;
+}
+
+/** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
+async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+  const signs = await Promise.all(
+    ids.map((id) => Promise.all([primary.exists(keys.record(id)), primary.sismember(keys.tasks, id)])),
+  );
+  return ids.filter((_, index) => signs[index]?.includes(1));
+}
+
+async function bury(context: TaskStateContext, id: string): Promise<number> {
+  const owner = await deletedOwner(context, id);
+  const reply = await buryScript(
+    context.primary,
+    { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
+    { id, orderedPrefix: keys.ordered(""), forgetAt: Date.now() + deletionMemory },
+    owner ? idSets(owner) : [keys.tasks],
+  );
+  if (reply === 1 && owner) await retire(context, owner);
+  return Number(reply);
+}
+
+async function deletedOwner({ primary }: TaskStateContext, id: string): Promise<Owner | undefined> {
+  const known = await primary.hget(keys.deletedOwners, id);
+  if (known !== null) {
+    const [service, user] = JSON.parse(known) as [string, string];
+    return { service, user };
+  }
+  const raw = await primary.get(keys.record(id));
+  const record = raw === null ? undefined : parseRecord(raw);
+  return record && ownerOf(record);
+}

@@ -1,0 +1,88 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { expect, onTestFinished } from "vitest";
+import { type RedisServer, startRedisServer } from "../../local/redis-server.ts";
+import { endpoints } from "../../shared/api/endpoints.ts";
+import type { Reply, TestService } from "../support/service.ts";
+import { expectProblem, operator } from "./support.ts";
+
+/** Longest wait of a client for its 503, in ms; what a busy machine adds to the 2 s of the promise is not the service's. */
+export const patience = 2000;
+
+const withoutRedis: readonly unknown[] = [endpoints.help, endpoints.health];
+
+/** A request to each endpoint that needs Redis, about alice's task of this id. */
+export function requestsTo(service: TestService, id = "1"): [name: string, send: () => Promise<Reply>][] {
+  const values: Record<string, string> = { service: "sync", user_id: "alice", task_id: id };
+  return Object.values(endpoints)
+    .filter((endpoint) => !withoutRedis.includes(endpoint))
+    .map(({ name, method, path, queryInputs }) => {
+      const filled = path.replaceAll(/\{(\w+)\}/g, (_, input: string) => values[input] ?? "");
+      const query = "user_id" in queryInputs ? "?user_id=alice" : "";
+      return [name, () => service.request(method, filled + query, operator)];
+    });
+}
+
+/** Sends a request and expects its 503 in time. */
+export async function expectUnavailable(send: () => Promise<Reply>, name = ""): Promise<void> {
+  const from = performance.now();
+  const reply = await send();
+  expect(performance.now() - from, name).toBeLessThan(patience);
+  expectProblem(reply, 503);
+  expect(Number(reply.headers.get("retry-after")), name).toBeGreaterThan(0);
+}
+
+/** Expects that a failing Redis is what `/healthz` tells. */
+export async function expectSick(service: TestService): Promise<void> {
+  const from = performance.now();
+  const { status, body } = await service.get("/healthz");
+  expect(performance.now() - from).toBeLessThan(patience);
+  expect(status).toBe(503);
+  expect(body).toMatchObject({ status: "error", redis: { connected: false, message: expect.stringMatching(/\w/) } });
+}
+
+/** A redis-server that a test may kill, hang and start again on the same port with the same data. */
+export interface FragileRedis {
+  readonly server: RedisServer;
+  kill(): Promise<void>;
+  startAgain(): Promise<void>;
+  /** Stops its process as a hanging machine would. */
+  hang(): void;
+  resume(): void;
+  /** A new connection, closed after the test. */
+  connect(): Redis;
+}
+
+/** Starts one with an append-only file that is synced at every write; gone after the test. */
+export async function startFragileRedis(): Promise<FragileRedis> {
+  const directory = await mkdtemp(join(tmpdir(), "dms-faults-"));
+  const extra = ["--appendfsync", "always"];
+  let server = await startRedisServer({ directory, extra });
+  const { port, url } = server;
+  onTestFinished(async () => {
+    await server.stop("SIGKILL");
+    await rm(directory, { recursive: true });
+  });
+  return {
+    get server() {
+      return server;
+    },
+    async kill() {
+      server.process.kill("SIGKILL");
+      if (server.process.signalCode === null) await once(server.process, "exit");
+    },
+    async startAgain() {
+      server = await startRedisServer({ directory, port, extra });
+    },
+    hang: () => void server.process.kill("SIGSTOP"),
+    resume: () => void server.process.kill("SIGCONT"),
+    connect() {
+      const connection = new Redis(url);
+      onTestFinished(() => connection.disconnect());
+      return connection;
+    },
+  };
+}

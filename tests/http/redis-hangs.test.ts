@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { startServiceForTest } from "../support/service.ts";
+import { until } from "../support/until.ts";
+import { expectSick, expectUnavailable, requestsTo, startFragileRedis } from "./faults.ts";
+import { aliceTask, aliceTasks, idsIn, submit, taskIn } from "./support.ts";
+
+test("while Redis hangs every endpoint is 503 in time, and service resumes by itself", async () => {
+  const redis = await startFragileRedis();
+  const service = await startServiceForTest(redis.server.url);
+  const id = await submit(service);
+  redis.hang();
+  // All at once: each of them meets the hanging connection, not the one that was given up.
+  await Promise.all([...requestsTo(service).map(([name, send]) => expectUnavailable(send, name)), expectSick(service)]);
+  for (const [name, send] of requestsTo(service)) await expectUnavailable(send, `${name}, later`);
+  redis.resume();
+  await until(async () => (await service.get("/healthz")).status === 200);
+  await until(async () => (await service.get(aliceTasks)).status === 200);
+  expect(Number(await submit(service))).toBeGreaterThan(Number(id));
+});
+
+test("500 requests while Redis hangs are all answered in time, and none of them waits in a queue", async () => {
+  const redis = await startFragileRedis();
+  const service = await startServiceForTest(redis.server.url);
+  const id = await submit(service);
+  redis.hang();
+  const read = () => service.get(aliceTask(id));
+  await Promise.all(Array.from({ length: 250 }, () => expectUnavailable(read)));
+  // The connection is given up by now: these must not even be sent.
+  await Promise.all(Array.from({ length: 250 }, () => expectUnavailable(() => service.post(aliceTasks))));
+  redis.resume();
+  await until(async () => (await service.get(aliceTask(id))).status === 200);
+  expect(idsIn(await service.get(aliceTasks))).toEqual([id]);
+});
+
+test("after Redis has hung, the dispatcher works again", async () => {
+  const redis = await startFragileRedis();
+  const service = await startServiceForTest(redis.server.url, {
+    DMS_EVENT_WORKER_COUNT: "2",
+    DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:1",
+  });
+  redis.hang();
+  await expectUnavailable(() => service.post(aliceTasks));
+  redis.resume();
+  await until(async () => (await service.get("/healthz")).status === 200);
+  const id = await submit(service);
+  // Nothing listens there, so an attempt is all that can be seen.
+  await until(async () =>
+    taskIn(await service.get(aliceTask(id))).logs?.some((entry) => entry.includes("ECONNREFUSED")),
+  );
+});

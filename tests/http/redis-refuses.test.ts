@@ -1,0 +1,129 @@
+import { expect, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
+import { keys } from "../../task-state/index.ts";
+import { startServiceForTest, useService } from "../support/service.ts";
+import { until } from "../support/until.ts";
+import { contents, saveAsScheduler, tracesOf } from "../task-state/support.ts";
+import { expectUnavailable } from "./faults.ts";
+import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./support.ts";
+
+const service = useService();
+const { redis } = service;
+
+/** Turns Redis into one that refuses writes, and gives what turns it back. */
+const refusals: [name: string, begin: () => Promise<unknown>, end: () => Promise<unknown>][] = [
+  [
+    "a read-only replica",
+    async () => redis.client.replicaof("127.0.0.1", await freePort()),
+    () => redis.client.replicaof("NO", "ONE"),
+  ],
+  [
+    "out of memory",
+    () => redis.client.config("SET", "maxmemory", "1"),
+    () => redis.client.config("SET", "maxmemory", "0"),
+  ],
+  [
+    "without the replicas that it must have",
+    () => redis.client.config("SET", "min-replicas-to-write", "1"),
+    () => redis.client.config("SET", "min-replicas-to-write", "0"),
+  ],
+];
+
+test.each(refusals)("while Redis is %s, writes are 503 and leave nothing half-written", async (_, begin, end) => {
+  const id = await submit(service, "?src=/a");
+  const running = await submit(service);
+  await redis.client.set(
+    keys.record(running),
+    String(await redis.client.get(keys.record(running))).replace("pending", "running"),
+  );
+  await begin();
+  try {
+    const before = await contents(redis.client);
+    for (let round = 0; round < 3; round += 1) {
+      await expectUnavailable(() => service.post(`${aliceTasks}?src=/b`));
+      await expectUnavailable(() => service.post("/services/new/users/carol/tasks?src=/b"));
+      for (const task of [id, running]) {
+        await expectUnavailable(() => service.post(aliceTask(task, "/cancel")));
+        await expectUnavailable(() => service.post(`/admin/tasks/${task}/cancel`, operator));
+      }
+    }
+    await Promise.all(Array.from({ length: 50 }, () => expectUnavailable(() => service.post(aliceTasks))));
+    expect(await contents(redis.client)).toEqual(before);
+  } finally {
+    await end();
+  }
+  const next = await until(async () => {
+    const { status, body } = await service.post(aliceTasks);
+    return status === 202 && (body as { task_id: string }).task_id;
+  });
+  expect(next).toBe("3");
+});
+
+test.each(refusals)("while Redis is %s, a deletion is whole or 503 without any effect", async (_, begin, end) => {
+  const id = await submit(service, "?src=/a");
+  await begin();
+  try {
+    const before = await contents(redis.client);
+    const { status } = await service.delete(aliceTask(id));
+    if (status === 200) expect(await tracesOf(redis.client, id)).toEqual([keys.deleted, keys.deletedOwners]);
+    else {
+      expect(status).toBe(503);
+      expect(await contents(redis.client)).toEqual(before);
+    }
+  } finally {
+    await end();
+  }
+});
+
+test.each(refusals)("while Redis is %s, tasks can still be read", async (_, begin, end) => {
+  const id = await submit(service, "?src=/a");
+  await begin();
+  try {
+    await service.post(aliceTasks);
+    await until(async () => taskIn(await service.get(aliceTask(id))));
+    for (const path of [aliceTasks, "/admin/tasks?limit=1"]) {
+      expect(idsIn(await service.get(path, operator))).toEqual([id]);
+    }
+    expect((await service.get("/services/sync/users")).body).toEqual({ users: ["alice"] });
+  } finally {
+    await end();
+  }
+});
+
+test.each(refusals)(
+  "while Redis is %s, lists are read although their index cannot be mended",
+  async (_, begin, end) => {
+    await submit(service);
+    await submit(service);
+    await saveAsScheduler(redis.client, "7");
+    await redis.client.del(keys.record("2"));
+    await begin();
+    try {
+      for (const path of [aliceTasks, "/admin/tasks?limit=1"]) {
+        const ids = idsIn(await service.get(path, operator));
+        expect(ids[0]).toBe("1");
+      }
+    } finally {
+      await end();
+    }
+  },
+);
+
+test("a wrong Redis password is 503, and never stands in an answer or in the log", async () => {
+  await redis.client.config("SET", "requirepass", "s3cret-right");
+  try {
+    const url = redis.url.replace("redis://", "redis://:s3cret-wrong@");
+    const locked = await startServiceForTest(url);
+    await expectUnavailable(() => locked.post(aliceTasks));
+    const reply = await locked.get("/healthz");
+    expect(reply.status).toBe(503);
+    expect(reply.text + JSON.stringify(locked.logs)).not.toContain("s3cret");
+    expect(locked.logs).toContainEqual(
+      expect.objectContaining({ level: "error", cause: expect.stringMatching(/WRONGPASS|AUTH/) }),
+    );
+    const open = await startServiceForTest(redis.url.replace("redis://", "redis://:s3cret-right@"));
+    expect((await open.post(aliceTasks)).status).toBe(202);
+  } finally {
+    await redis.client.config("SET", "requirepass", "");
+  }
+});
