@@ -48,7 +48,6 @@ export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission } from "./submit.ts";
 export type { Sweep } from "./sweep.ts";
-export { buryDeleted, type Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {
   acknowledge,
