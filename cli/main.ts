@@ -1,8 +1,9 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
+import { completionLines } from "./completion/complete.ts";
 import { type ExitCode, exitCodes, Failure } from "./exit-code.ts";
 import { tame } from "./output/width.ts";
 import { createProgram } from "./program.ts";
-import type { Shell } from "./shell.ts";
+import { type Shell, write } from "./shell.ts";
 
 const stop = new AbortController();
 let interruption: ExitCode = exitCodes.interrupted;
@@ -43,13 +44,21 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     },
   });
   try {
-    await program.parseAsync(args, { from: "user" });
+    const [first, ...words] = args;
+    if (first === "__complete") await complete(program, words);
+    else await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
     if (stop.signal.aborted) return interruption;
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     return report(error);
   }
+}
+
+/** Completion says nothing rather than something wrong. */
+async function complete(program: Command, words: readonly string[]): Promise<void> {
+  const lines = await completionLines(program, words, shell).catch(() => []);
+  await write(shell.stdout, lines.map((line) => `${line}\n`).join(""));
 }
 
 function report(error: unknown): ExitCode {

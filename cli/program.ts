@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { deadLettersCommand, dispatchCommands } from "./admin/dispatch.ts";
+import { adminTaskCommand, adminTasksCommand, adminVerbCommands } from "./admin/tasks.ts";
 import { describeGroup, type Host } from "./command.ts";
+import { completionCommand } from "./completion/command.ts";
+import { pingCommand } from "./service/ping.ts";
+import { devCommand, serveCommand } from "./service/serve.ts";
+import { showConfigCommand } from "./service/show-config.ts";
+import { adminExplainCommand, explainCommand } from "./tasks/explain.ts";
 import { listCommand } from "./tasks/list.ts";
 import { logsCommand } from "./tasks/logs.ts";
 import { cancelCommand, deleteCommand, statusCommand } from "./tasks/one-or-several.ts";
@@ -21,26 +28,33 @@ const tasks: readonly Make[] = [
   waitCommand,
   watchCommand,
   logsCommand,
+  explainCommand,
 ];
+
+const admin: readonly Make[] = [
+  adminTasksCommand,
+  adminTaskCommand,
+  ...adminVerbCommands,
+  deadLettersCommand,
+  ...dispatchCommands,
+  adminExplainCommand,
+];
+
+const others: readonly Make[] = [pingCommand, serveCommand, devCommand, showConfigCommand, completionCommand];
 
 /** The whole command line; nothing is opened, and little is loaded, before a command runs. */
 export function createProgram(host: Host): Command {
-  const program = describeGroup(
-    "dms-frontend",
-    "The Data Moving Service: submit, follow and manage data transfer tasks",
-    [
-      describeGroup(
-        "tasks",
-        "Submit, follow, cancel and delete tasks",
-        tasks.map((make) => make(host)),
-      ),
-    ],
-  ).version(packageJson.version, "-V, --version", "show the version");
+  const made = (list: readonly Make[]) => list.map((make) => make(host));
+  const program = describeGroup("dms-frontend", "Submit, follow and manage the tasks of the Data Moving Service", [
+    describeGroup("tasks", "Submit, follow, cancel and delete tasks", made(tasks)),
+    describeGroup("admin", "Manage everybody's tasks and the queue, with an operator token", made(admin)),
+    ...made(others),
+  ]).version(packageJson.version, "-V, --version", "show the version");
   overwriteErrors(program, host);
   return program;
 }
 
-/** An error is one line, and where it helps the way to the help; the rest of the help stays away. */
+/** An error is one line, with what was meant where that is clear; the help stays away. */
 function overwriteErrors(command: Command, host: Host): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => void host.shell.stdout.write(text),

@@ -36,9 +36,9 @@ export function parseObject(text: string): Fields {
   return value;
 }
 
-/** Reads `{"task": …}`. */
-export function parseTask(text: string): Task {
-  return asTask(parseObject(text).task);
+/** Reads `{"task": …}`, or another member that names a task. */
+export function parseTask(text: string, member = "task"): Task {
+  return asTask(parseObject(text)[member]);
 }
 
 /** A page of tasks. */

@@ -18,6 +18,8 @@ export interface TaskVerb {
   readonly values: Values;
   /** What has happened to a task, for people; without it the tasks themselves are shown. */
   readonly says?: (task: Task) => string;
+  /** The member of the answer that names the task. @default task */
+  readonly member?: string;
 }
 
 const atOnce = 8;
@@ -39,7 +41,7 @@ export async function actOnTasks(
   let failed = false;
   async function* pieces(): AsyncGenerator<Piece> {
     for await (const { id, text, fault } of inOrder(ids, atOnce, (id) => attempt(id, ask))) {
-      if (text !== undefined) yield { tasks: [parseTask(text)], cutOff: false };
+      if (text !== undefined) yield { tasks: [parseTask(text, verb.member)], cutOff: false };
       if (fault === undefined) continue;
       failed = true;
       await session.note(`dms-frontend: task ${id}: ${fault.message}`);
@@ -65,10 +67,10 @@ async function attempt(id: string, ask: (id: string) => Promise<string>): Promis
   }
 }
 
-async function printOne(session: Session, text: string, { says }: TaskVerb, showTime: ShowTime): Promise<void> {
+async function printOne(session: Session, text: string, { says, member }: TaskVerb, showTime: ShowTime): Promise<void> {
   const { format, line } = session;
   if (format === "json") return line(text);
-  const task = parseTask(text);
+  const task = parseTask(text, member);
   if (format === "jsonl") return line(JSON.stringify(task));
   if (format === "id") return line(task.task_id);
   if (says) return line(sentence(session, task, says));
