@@ -121,7 +121,7 @@ function verbCommand(host: Host, { name, summary, asks, ...verb }: OperatorVerb)
     .option("-y, --yes", "do not ask before more than one is changed");
   addTimeOptions(command).addOption(outputOption());
   return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
-    const ids = idsOf(args, options);
+    const ids = idsOf(args, options, { entries: name === "retry" || name === "discard" });
     if (ids.length > 1) await confirm(session.shell, `${asks} ${ids.length} tasks?`, options.yes);
     return actOnTasks(session, ids, { ...verb, values: {} }, options);
   });

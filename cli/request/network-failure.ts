@@ -6,6 +6,7 @@ type Words = readonly [message: string, hint: string];
 
 const start =
   "Is the service running there? --api-base or DMS_API_BASE says where to look; `dms-frontend dev` starts one.";
+const broken = "Try again; a service that restarts does this, and one that wants https:// instead of http://.";
 const unknownIssuer = "If it is your organisation's own, name its certificate in DMS_CLI_CA_BUNDLE=/path/to/ca.pem.";
 
 /** Words by the code of the error, for `host`. https://nodejs.org/api/tls.html#x509-certificate-error-codes */
@@ -16,8 +17,8 @@ const words: Readonly<Record<string, (host: string) => Words>> = {
   EHOSTUNREACH: (host) => [`${host} cannot be reached`, "Check the network, a VPN, and --api-base."],
   ENETUNREACH: (host) => [`${host} cannot be reached`, "Check the network, a VPN, and --api-base."],
   ETIMEDOUT: (host) => [`no connection to ${host} in time`, "Check the network, a VPN, and --api-base."],
-  ECONNRESET: (host) => [`the connection to ${host} broke`, "Try again; a service that restarts does this."],
-  EPIPE: (host) => [`the connection to ${host} broke`, "Try again; a service that restarts does this."],
+  ECONNRESET: (host) => [`the connection to ${host} broke`, broken],
+  EPIPE: (host) => [`the connection to ${host} broke`, broken],
   SELF_SIGNED_CERT_IN_CHAIN: (host) => [`the issuer of ${host}'s certificate is not trusted`, unknownIssuer],
   DEPTH_ZERO_SELF_SIGNED_CERT: (host) => [`the certificate of ${host} is self-signed and not trusted`, unknownIssuer],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: (host) => [`the issuer of ${host}'s certificate is not known`, unknownIssuer],

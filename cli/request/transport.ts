@@ -36,7 +36,7 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   const secure = origin.protocol === "https:";
   // TLS takes as long to load as everything else here together.
   const https = secure ? await import("node:https") : undefined;
-  const agent = https ? new https.Agent({ ...options, ...trust(caBundle) }) : new HttpAgent(options);
+  const agent = https ? new https.Agent({ ...options, ...(await trust(caBundle)) }) : new HttpAgent(options);
   const start = https ? https.request : requestHttp;
   const place = {
     protocol: origin.protocol,
@@ -64,10 +64,12 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   };
 }
 
-function trust(caBundle: string | undefined): { ca?: string[] } {
+async function trust(caBundle: string | undefined): Promise<{ ca?: string[] }> {
   if (caBundle === undefined || caBundle === "") return {};
   try {
-    return { ca: [readFileSync(caBundle, "utf8")] };
+    const own = readFileSync(caBundle, "utf8");
+    const { rootCertificates } = await import("node:tls");
+    return { ca: [...rootCertificates, own] };
   } catch (error) {
     throw usageFailure(`DMS_CLI_CA_BUNDLE cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -18,8 +18,8 @@ export interface IdsOptions {
 }
 
 /** The ids that a command line names, as arguments and with `--task-id`. */
-export function idsOf(args: readonly string[], { taskId }: IdsOptions): string[] {
-  return parseIds(taskId === undefined ? args : [taskId, ...args]);
+export function idsOf(args: readonly string[], { taskId }: IdsOptions, allow: { entries?: boolean } = {}): string[] {
+  return parseIds(taskId === undefined ? args : [taskId, ...args], allow);
 }
 
 /** What has become of a task whose cancellation was asked for. */

@@ -1,3 +1,4 @@
+import type { Redis } from "ioredis";
 import { afterAll, beforeAll } from "vitest";
 import { startDevelopmentScheduler } from "../../../local/development-scheduler/server.ts";
 import { startRedisServer } from "../../../local/redis-server.ts";
@@ -22,6 +23,7 @@ export interface ServiceOptions {
 export interface Service {
   readonly apiBase: string;
   readonly store: TaskStore;
+  readonly redis: Redis;
   /** A user whom no other test has, and the environment in which the command line stands for that user. */
   newUser(): { owner: Owner; env: Record<string, string>; run(...args: string[]): Promise<Run> };
   /** Runs the command line against the service. */
@@ -38,6 +40,7 @@ export function useService({ stepMs = 60, steps = 5, env = {} }: ServiceOptions 
   let users = 0;
   let port = 0;
   let store: TaskStore | undefined;
+  let client: Redis | undefined;
   let startServer: () => Promise<void> = async () => {};
   let stopServer: () => Promise<void> = async () => {};
 
@@ -57,6 +60,7 @@ export function useService({ stepMs = 60, steps = 5, env = {} }: ServiceOptions 
     stops.push(async () => services.redis.close());
     await services.redis.untilReady(2000);
     store = services.store;
+    client = services.redis.primary;
     const scheduler = await startDevelopmentScheduler({ store, redis: services.redis.primary, log, stepMs, steps });
     stops.push(() => scheduler.stop());
     given.DMS_SCHEDULER_BASE_URL = scheduler.url;
@@ -80,6 +84,10 @@ export function useService({ stepMs = 60, steps = 5, env = {} }: ServiceOptions 
     get store() {
       if (!store) throw new Error("the service of this file has not started");
       return store;
+    },
+    get redis() {
+      if (!client) throw new Error("the service of this file has not started");
+      return client;
     },
     newUser() {
       const owner = { service: "sync", user: `user${++users}` };
