@@ -33,7 +33,7 @@ export const listSources = {
   everybody: (): ListSource => ({ route: endpoints.adminListTasks, values: {} }),
 };
 
-const pageSize = 500;
+const pageSize = 200;
 
 /** Reads a list in pages, so that its length never matters to memory; stops asking once nothing more can match. */
 export async function* readList(client: Client, source: ListSource, selection: Selection): AsyncGenerator<Piece> {
