@@ -1,36 +1,41 @@
+import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 
-/**
- * Lua: `acknowledge(entry)` acknowledges an entry of the work stream and takes off the stream what has been read and
- * acknowledged. Never by XDEL: once that has hit the entry that was read last, the group's lag is NULL as long as an
- * older one is pending, and a scaler that goes by the lag starts nobody.
- */
-export const acknowledgeLua = `
-local function acknowledge(entry)
-  local work, group = '${keys.work}', '${dispatchGroup}'
-  if redis.call('XACK', work, group, entry) == 0 then return end
-  local oldest = redis.call('XPENDING', work, group, '-', '+', 1)[1]
-  local keepFrom = oldest and oldest[1]
-  if not keepFrom then
-    for _, info in ipairs(redis.call('XINFO', 'GROUPS', work)) do
-      local ms, seq = string.match(info[8], '(%d+)-(%d+)')
-      if info[2] == group then keepFrom = ms .. '-' .. string.format('%.0f', seq + 1) end
-    end
-  end
-  redis.call('XTRIM', work, 'MINID', keepFrom)
-end
-`;
-
 /*
- * keys   none
- * args   entry
- * reply  nothing
+ * Takes what has been read and acknowledged off the work stream, up to the first entry that is still pending. Never by
+ * XDEL: once that has hit the entry that was read last, the group's lag is NULL as long as an older one is pending, and a
+ * scaler that goes by the lag starts nobody (seen with Redis 7.0).
+ * keys   work
+ * args   group
+ * reply  how many entries were taken off
  */
-export const acknowledgeScript = defineScript({
-  name: "acknowledge",
-  keys: [],
-  args: ["entry"],
-  lua: `${acknowledgeLua}
-acknowledge(entry)`,
+const trimScript = defineScript({
+  name: "trim",
+  keys: ["work"],
+  args: ["group"],
+  lua: `
+if redis.call('EXISTS', work) == 0 then return 0 end
+local last
+for _, info in ipairs(redis.call('XINFO', 'GROUPS', work)) do
+  if info[2] == group then last = info[8] end
+end
+if not last then return 0 end
+local oldest = redis.call('XPENDING', work, group, '-', '+', 1)[1]
+if oldest then return redis.call('XTRIM', work, 'MINID', oldest[1]) end
+local ms, seq = string.match(last, '(%d+)-(%d+)')
+return redis.call('XTRIM', work, 'MINID', ms .. '-' .. string.format('%.0f', seq + 1))`,
 });
+
+/**
+ * Acknowledges an entry. It stays on the stream, where nobody reads it any more, until {@link trimAcknowledged}; an entry
+ * that was never read is not touched.
+ */
+export async function acknowledge(redis: Redis, entryId: string): Promise<void> {
+  await redis.xack(keys.work, dispatchGroup, entryId);
+}
+
+/** Takes acknowledged entries off the work stream; what is unread or pending stays. Safe at any time, by anybody. */
+export async function trimAcknowledged(redis: Redis): Promise<number> {
+  return Number(await trimScript(redis, { work: keys.work }, { group: dispatchGroup }));
+}

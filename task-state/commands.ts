@@ -1,6 +1,6 @@
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
 import { deadLetterCommands, type NewDeadLetter } from "./dead-letters.ts";
-import { idSets, keys } from "./keys.ts";
+import { dispatchGroup, idSets, keys } from "./keys.ts";
 import { park } from "./parking.ts";
 import type { Owner, RecordChange } from "./record.ts";
 import type { Sidecar, SidecarPatch } from "./sidecar.ts";
@@ -12,7 +12,7 @@ export interface Change {
   readonly sidecar?: SidecarPatch;
   /** Put the task on the work stream. */
   readonly enqueue?: boolean;
-  /** Acknowledge and remove this entry of the work stream. */
+  /** Acknowledge this entry of the work stream. */
   readonly acknowledge?: string;
   /** Give back the permits of a submission. */
   readonly releasePermit?: boolean;
@@ -62,7 +62,7 @@ function saveRecord(context: TaskStateContext, id: string, owner: Owner, raw: st
     ["SET", keys.record(id), raw, "EX", context.ttlSeconds],
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
     ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
-    ...sets.map((set) => ["EXPIRE", set, context.ttlSeconds]),
+    ...sets.filter(context.isRefreshDue).map((set) => ["EXPIRE", set, context.ttlSeconds]),
   ];
 }
 
@@ -83,7 +83,7 @@ function saveSidecar(
   }
   const commands: Command[] = [save];
   if (drop.length > 2) commands.push(drop);
-  commands.push(["EXPIRE", key, sidecarTtl(context)]);
+  if (sidecar.rev === 1) commands.push(["EXPIRE", key, sidecarTtl(context)]);
   if (patch.dueAt === null) commands.push(["ZREM", keys.due, id]);
   else if (patch.dueAt !== undefined) commands.push(["ZADD", keys.due, patch.dueAt, id]);
   if (patch.hold === null) commands.push(["ZREM", keys.parked(sidecar.user), id]);
@@ -92,13 +92,14 @@ function saveSidecar(
 }
 
 function follow({ id, now }: View, owner: Owner, change: Change): Command[] {
-  const { enqueue, deferCancel, releasePermit, deadLetter } = change;
+  const { enqueue, acknowledge, deferCancel, releasePermit, deadLetter } = change;
   const commands: Command[] = [];
   if (enqueue) commands.push(["XADD", keys.work, "*", "id", id], ["INCR", keys.added]);
   if (deferCancel === null) commands.push(["HDEL", keys.deferredCancels, id]);
   else if (deferCancel !== undefined) commands.push(["HSET", keys.deferredCancels, id, deferCancel]);
   if (releasePermit) commands.push(["ZREM", keys.inFlight, id], ["ZREM", keys.inFlightOf(owner.user), id]);
   if (deadLetter !== undefined) commands.push(...deadLetterCommands(id, owner, deadLetter, now));
+  if (acknowledge !== undefined) commands.push(["XACK", keys.work, dispatchGroup, acknowledge]);
   return commands;
 }
 

@@ -1,8 +1,7 @@
-import { acknowledgeLua } from "./acknowledgement.ts";
 import { type Change, commandsFor } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { idSets, keys } from "./keys.ts";
-import { changeRecord, type Owner, ownerOf } from "./record.ts";
+import { changeRecord, type Owner, ownerOf, type RecordChange, rewritable, type TaskRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
@@ -10,7 +9,7 @@ import type { View } from "./view.ts";
 /*
  * Runs commands if the task is still exactly as the caller has seen it.
  * keys   record, sidecar
- * args   raw (the record as seen, '' for none), rev (the sidecar's, '' for none), entry (to acknowledge, '' for none),
+ * args   raw (the record as seen, '' for none), rev (the sidecar's, '' for none),
  *        then per command: its length and words
  * reply  1 done · 0 somebody was faster, nothing was written
  */
@@ -18,21 +17,20 @@ const expectAndRun = {
   expect: `
 if (redis.call('GET', record) or '') ~= raw then return 0 end
 if (redis.call('HGET', sidecar, 'rev') or '') ~= rev then return 0 end`,
-  run: `${acknowledgeLua}
+  run: `
 local index = first
 while index <= #ARGV do
   local length = tonumber(ARGV[index])
   redis.call(unpack(ARGV, index + 1, index + length))
   index = index + length + 1
 end
-if entry ~= '' then acknowledge(entry) end
 return 1`,
 };
 
 const commitScript = defineScript({
   name: "commit",
   keys: ["record", "sidecar"],
-  args: ["raw", "rev", "entry"],
+  args: ["raw", "rev"],
   lua: expectAndRun.expect + expectAndRun.run,
 });
 
@@ -40,7 +38,7 @@ const commitScript = defineScript({
 const commitRemovalScript = defineScript({
   name: "commit-removal",
   keys: ["record", "sidecar", "ownerSet", "users", "orderedOwnerSet", "orderedUsers"],
-  args: ["raw", "rev", "entry", "id", "user", "sets"],
+  args: ["raw", "rev", "id", "user", "sets"],
   lua: `${expectAndRun.expect}
 for set = first, first + sets - 1 do
   redis.call('SREM', ARGV[set], id)
@@ -59,12 +57,12 @@ ${expectAndRun.run}`,
 export async function commit(context: TaskStateContext, view: View, change: Change): Promise<View | undefined> {
   const owner = ownerIn(view);
   const time = context.clock();
-  const record = view.record && change.record ? changeRecord(view.record, change.record, time) : view.record;
+  const record = change.record ? changed(view, change.record, time) : view.record;
   const raw = record !== view.record ? JSON.stringify(record) : view.raw;
   const sidecar = nextSidecar(view, owner, change);
 
   const commands = commandsFor(context, view, change, owner, { raw, sidecar });
-  const expectation = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "", entry: change.acknowledge ?? "" };
+  const expectation = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "" };
   const own = { record: keys.record(view.id), sidecar: keys.sidecar(view.id) };
   const words = commands.flatMap((command) => [command.length, ...command]);
   const done =
@@ -80,6 +78,10 @@ export async function commit(context: TaskStateContext, view: View, change: Chan
   return change.remove === "purge"
     ? { ...view, raw: null, record: undefined, sidecar: undefined, deleted: true }
     : { ...view, raw, record, sidecar, deleted: view.deleted || change.remove === "hide" };
+}
+
+function changed({ record, raw }: View, change: RecordChange, time: string): TaskRecord | undefined {
+  return record && raw !== null ? changeRecord(rewritable(record, raw), change, time) : undefined;
 }
 
 function ownerIn(view: View): Owner | undefined {

@@ -14,6 +14,8 @@ export interface TaskStateContext {
   readonly clock: Clock;
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;
+  /** True when the expiry of a shared set is to be refreshed with this save; see {@link createRefreshCheck}. */
+  readonly isRefreshDue: (set: string) => boolean;
   /** How long an idempotency key is remembered, in seconds. */
   readonly idempotencyTtlSeconds: number;
   /** Told once about each record that cannot be read. */
@@ -28,4 +30,22 @@ export function metadataTtl(context: TaskStateContext): number {
 /** The sidecar outlives the record by an hour, so that what an expired record leaves behind can still be found. */
 export function sidecarTtl(context: TaskStateContext): number {
   return context.ttlSeconds + 3600;
+}
+
+/** Sets whose last refresh is remembered. */
+const rememberedSets = 10_000;
+
+/**
+ * Makes a check that lets the expiry of each set be refreshed once per thousandth of its lifetime, and not with every save:
+ * a busy set would otherwise be told its expiry thousands of times a second.
+ */
+export function createRefreshCheck(ttlSeconds: number): (set: string) => boolean {
+  const refreshedAt = new Map<string, number>();
+  return (set) => {
+    const now = performance.now();
+    if (now - (refreshedAt.get(set) ?? Number.NEGATIVE_INFINITY) < ttlSeconds) return false;
+    if (refreshedAt.size >= rememberedSets) refreshedAt.clear();
+    refreshedAt.set(set, now);
+    return true;
+  };
 }

@@ -11,6 +11,7 @@
  * - adopt: to add a task that another program recorded to the ordered indexes.
  */
 
+export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./blocks.ts";
 export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
@@ -50,7 +51,6 @@ export type { Submission } from "./submit.ts";
 export type { Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {
-  acknowledge,
   type Claim,
   claim,
   ensureGroup,

@@ -1,6 +1,6 @@
 import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
-import { changeRecord, hasEnded, type Owner, parseRecord, type TaskRecord } from "./record.ts";
+import { changeRecord, hasEnded, type Owner, parseRecord, rewritable, type TaskRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 
 /** The log entry of a cancellation as its owner asked for it. */
@@ -58,7 +58,7 @@ export function belongsTo(record: TaskRecord, owner: Owner): boolean {
 export function withDeferredCancel(record: TaskRecord, raw: string, since: string): string {
   if (hasEnded(record) || record.status === "cancel_requested") return raw;
   const shown = changeRecord(
-    record,
+    rewritable(record, raw),
     { status: "cancel_requested", datedLogs: [`${since},${cancellationRequested}`] },
     since,
   );

@@ -1,4 +1,4 @@
-import { parseLossless } from "./json.ts";
+import { holdsNumber, parseLossless } from "./json.ts";
 import { isStatus, isTerminal, type Status } from "./lifecycle.ts";
 
 /** What a task was asked to do: query parameters as plain strings, in the order they were given. */
@@ -33,7 +33,7 @@ export interface Owner {
 export function parseRecord(raw: string): TaskRecord | undefined {
   let value: unknown;
   try {
-    value = parseLossless(raw);
+    value = JSON.parse(raw);
   } catch {
     return undefined;
   }
@@ -49,6 +49,12 @@ function isRecord(value: unknown): value is TaskRecord {
     typeof record.user_id === "string" &&
     isStatus(record.status)
   );
+}
+
+/** The record to base a new text on: numbers come out as they stand in `raw`, however long or fractional. */
+export function rewritable(record: TaskRecord, raw: string): TaskRecord {
+  // Records hold no numbers of ours, so the slower reading is seldom needed.
+  return holdsNumber(record) ? (parseLossless(raw) as TaskRecord) : record;
 }
 
 /** True when the record says that its task has ended. */

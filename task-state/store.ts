@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
 import { createClock } from "./clock.ts";
-import type { TaskStateContext } from "./context.ts";
+import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
@@ -57,14 +57,15 @@ export interface TaskStore {
 
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {
-  const { replication } = options;
+  const { replication, ttlSeconds = 7_776_000 } = options;
   return {
     primary: options.primary,
     replica: options.replica ?? options.primary,
     writer: replication?.writer ?? options.primary,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
     clock: createClock(options.timeZone ?? "Asia/Seoul"),
-    ttlSeconds: options.ttlSeconds ?? 7_776_000,
+    ttlSeconds,
+    isRefreshDue: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: once(options.onUnreadable ?? (() => {})),
   };

@@ -1,5 +1,4 @@
 import type { Redis } from "ioredis";
-import { acknowledgeLua, acknowledgeScript } from "./acknowledgement.ts";
 import { type Hold, readHold } from "./blocks.ts";
 import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
@@ -36,7 +35,7 @@ const claimScript = defineScript({
   name: "claim",
   keys: ["work", "deleted", "paused", "blocksAll"],
   args: ["group", "holder", "leaseMs", "recordPrefix", "sidecarPrefix", "blocksPrefix"],
-  lua: `${acknowledgeLua}
+  lua: `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply = { string.format('%.0f', now), redis.call('GET', paused), redis.call('GET', blocksAll) }
@@ -48,7 +47,7 @@ for index = first, #ARGV, 2 do
   if held and tonumber(held) > now then
     redis.call('HINCRBY', sidecar, 'rev', 1)
     local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
-    if pending and pending[4] == 1 then acknowledge(entry) end
+    if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
   else
     local raw = redis.call('GET', recordPrefix .. id)
     if redis.call('EXISTS', sidecar) == 1 then
@@ -61,7 +60,7 @@ for index = first, #ARGV, 2 do
         redis.call('GET', blocksPrefix .. (redis.call('HGET', sidecar, 'user') or '')),
       }
     else
-      acknowledge(entry)
+      redis.call('XACK', work, group, entry)
     end
   end
   reply[#reply + 1] = claim
@@ -170,11 +169,6 @@ export async function claim(
 }
 
 type ClaimReply = null | [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null];
-
-/** Acknowledges an entry that has been read and removes it from the stream; the group's lag stays exact. */
-export async function acknowledge(redis: Redis, entryId: string): Promise<void> {
-  await acknowledgeScript(redis, {}, { entry: entryId });
-}
 
 /** Puts up to `limit` tasks whose time has come on the work stream; tells when the next one is due. */
 export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: number; nextMs: number | undefined }> {

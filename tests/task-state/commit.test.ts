@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commit, ensureGroup, keys, look, readEntries } from "../../task-state/index.ts";
+import { commit, ensureGroup, keys, look, readEntries, trimAcknowledged } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, commandsDuring, contents, foreignRecord, openStore, workIds } from "./support.ts";
 
@@ -26,6 +26,7 @@ test("record, sidecar, due time, entry and acknowledgement change together, in o
   expect(after.sidecar).toMatchObject({ phase: "sending", attempts: 1, dueAt: 1_800_000_000_000, rev: 2 });
   expect(await redis.client.zscore(keys.due, id)).toBe("1800000000000");
   expect(await redis.client.hget(keys.deferredCancels, id)).toBe("since");
+  await trimAcknowledged(redis.client);
   expect(await workIds(redis.client)).toEqual([id]);
   expect(await redis.client.xpending(keys.work, "dispatchers")).toEqual([0, null, null, null]);
 });

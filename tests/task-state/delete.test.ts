@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { claim, deletionMemory, keys, look, readEntries } from "../../task-state/index.ts";
+import { claim, deletionMemory, keys, look, readEntries, trimAcknowledged } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import {
   alice,
@@ -76,6 +76,7 @@ test("the entry that a purged task leaves on the work stream is dropped when it 
   const entries = await readEntries(redis.client, { consumer: "c", count: 10, blockMs: 0 });
   expect(entries.map(({ taskId }) => taskId)).toEqual([id]);
   expect(await claim(context, entries, "c", 1000)).toEqual([]);
+  await trimAcknowledged(redis.client);
   expect(await redis.client.xlen(keys.work)).toBe(0);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });

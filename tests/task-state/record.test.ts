@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { hasEnded, parseRecord, statuses } from "../../task-state/index.ts";
-import { changeRecord } from "../../task-state/record.ts";
+import { changeRecord, rewritable } from "../../task-state/record.ts";
 import { foreignRecord, readable } from "./support.ts";
 
 const time = "2026-11-24T05:00:00.000001+09:00";
@@ -33,7 +33,7 @@ test("a change keeps every field that nobody here knows, in its place and as it 
   const raw =
     '{"x_first":1.0,"task_id":"1","service":"sync","user_id":"alice","status":"running","parameters":{"__proto__":"p"},' +
     '"created_at":"c","updated_at":"u","x_big":12345678901234567890,"__proto__":{"x":[]},"x_last":{"a":[],"b":{}}}';
-  const changed = changeRecord(readable(raw), { status: "completed" }, time);
+  const changed = changeRecord(rewritable(readable(raw), raw), { status: "completed" }, time);
   expect(JSON.stringify(changed)).toBe(
     raw.replace('"running"', '"completed"').replace('"updated_at":"u"', `"updated_at":"${time}"`),
   );

@@ -8,6 +8,7 @@ import {
   keys,
   readEntries,
   takeOverEntries,
+  trimAcknowledged,
   type WorkEntry,
 } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
@@ -106,6 +107,7 @@ test.each([
   expect(entries).toEqual([{ entryId: expect.stringMatching(/^\d+-\d+$/), taskId: undefined }]);
   expect(await claim(context, entries, "a", 1000)).toEqual([]);
   await acknowledge(redis.client, entries[0]?.entryId ?? "");
+  await trimAcknowledged(redis.client);
   expect(await redis.client.xlen(keys.work)).toBe(0);
   expect(await group()).toEqual({ lag: 0, pending: 0 });
 });
@@ -132,6 +134,7 @@ test("an acknowledged entry is gone, and acknowledging it again is harmless", as
   const [first] = await read();
   await acknowledge(redis.client, first?.entryId ?? "");
   await acknowledge(redis.client, first?.entryId ?? "");
+  await trimAcknowledged(redis.client);
   expect(await workIds(redis.client)).toEqual(["2"]);
   expect(await group()).toEqual({ lag: 0, pending: 1 });
 });
@@ -150,9 +153,11 @@ test("acknowledged entries do not outlive the pending one before them, and nothi
   for (const { entryId } of others) await acknowledge(redis.client, entryId);
   await submitted(1);
   await acknowledge(redis.client, first?.entryId ?? "");
+  await trimAcknowledged(redis.client);
   expect(await workIds(redis.client)).toEqual(["5"]);
   const [last] = await read();
   await acknowledge(redis.client, last?.entryId ?? "");
+  await trimAcknowledged(redis.client);
   expect(await redis.client.xlen(keys.work)).toBe(0);
 });
 
@@ -174,6 +179,7 @@ test("the lag tells what is unread at every moment, whatever is acknowledged, in
   const entries = await read("a", 3);
   for (const [index, { entryId }] of entries.toReversed().entries()) {
     await acknowledge(redis.client, entryId);
+    await trimAcknowledged(redis.client);
     expect(await group()).toEqual({ lag: 2, pending: 2 - index });
   }
   await submitted(2);

@@ -9,6 +9,7 @@ import {
   readEntries,
   type TaskStateContext,
   takeOverEntries,
+  trimAcknowledged,
   type WorkEntry,
 } from "../../../task-state/index.ts";
 import { createGate } from "./gate.ts";
@@ -37,6 +38,8 @@ const promoteLimit = 100;
 const promoteInterval = 50;
 /** Time between two looks for what dead dispatchers and late writers have left, in ms. */
 const upkeepInterval = 5000;
+/** Time between two trims of the work stream, in ms. */
+const trimInterval = 1000;
 /** Pause after Redis has failed, in ms. */
 const faultPause = 250;
 
@@ -82,6 +85,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   while (!signal.aborted) {
     try {
       if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
+      if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
       if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
       await takeIn();
     } catch (error) {
