@@ -31,6 +31,12 @@ export const variables = {
     { minimum: 1, integer: true },
     "expiry of task data and indexes, counted from the last save",
   ),
+  idempotencyTtlSeconds: number(
+    "DMS_IDEMPOTENCY_TTL_SECONDS",
+    86_400,
+    { minimum: 1, integer: true },
+    "how long the Idempotency-Key of a submission is remembered",
+  ),
   schedulerBaseUrl: schedulerUrl("DMS_SCHEDULER_BASE_URL", "http://dms-scheduler", "the scheduler"),
   schedulerTaskEndpoint: urlPath("DMS_SCHEDULER_TASK_ENDPOINT", "/task", "its path for submissions"),
   schedulerCancelEndpoint: urlPath("DMS_SCHEDULER_CANCEL_ENDPOINT", "/cancel", "its path for cancellations"),

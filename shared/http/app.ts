@@ -11,8 +11,10 @@ import { RequestLog } from "./request-log.ts";
 
 /** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
 const maxHeaderSize = 256 * 1024;
-/** Bodies are read and dropped: older clients send empty ones of any type. In bytes. */
+/** Bodies that nobody wants are read and dropped: older clients send empty ones of any type. In bytes. */
 const bodyLimit = 64 * 1024;
+/** Room for the largest parameters, each of their bytes escaped. In bytes. */
+const wantedBodyLimit = 512 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
@@ -32,10 +34,15 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
+    if (request.headers["content-type"] !== undefined) done(null, body.length > 0 ? body : undefined);
+    else if (body.length > bodyLimit) done(tooLarge);
+    else done(null, undefined);
+  });
   app.addHook("onRequest", (request, reply, done) => {
-    // Bodies are dropped, so what a client calls them cannot be wrong.
-    delete request.headers["content-type"];
+    // Bodies that are not JSON are dropped, so what a client calls them cannot be wrong.
+    const type = request.headers["content-type"];
+    if (type !== undefined && !jsonType.test(type)) delete request.headers["content-type"];
     if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") done();
     else send(reply, problem(400, "The request has no Host header"));
   });
@@ -47,6 +54,9 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   return app;
 }
 
+const tooLarge = Object.assign(new Error("Request body is too large"), { statusCode: 413 });
+const jsonType = /^application\/json\s*(;|$)/i;
+
 function mount(
   app: FastifyInstance,
   { endpoint, handle }: HttpFunction,
@@ -57,6 +67,7 @@ function mount(
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
   app.route({
     method: endpoint.method,
+    bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler: async (request, reply) => {
       if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {
@@ -65,7 +76,8 @@ function mount(
       const query = queryOf(request.raw.url ?? "");
       const parsed = readInput(request.params as Record<string, string>, query);
       if (!parsed.ok) return send(reply, parsed.answer);
-      const answer = await handle({ input: parsed.input as never, query, headers: request.headers }, services);
+      const body = endpoint.readsBody ? (request.body as Buffer | undefined) : undefined;
+      const answer = await handle({ input: parsed.input as never, query, body, headers: request.headers }, services);
       return send(reply, answer);
     },
   });
