@@ -5,6 +5,7 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
 
@@ -42,7 +43,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
 
   async function stop(): Promise<void> {
     stopping.abort();
-    await Promise.all([app.close(), ...background]);
+    await Promise.all([closeApp(app, config.shutdownGraceSeconds), ...background]);
     redis.close();
   }
 }

@@ -34,6 +34,12 @@ export const variables = {
     { minimum: 1, integer: true },
     "expiry of task data and indexes, counted from the last save",
   ),
+  idempotencyTtlSeconds: number(
+    "DMS_IDEMPOTENCY_TTL_SECONDS",
+    86_400,
+    { minimum: 1, integer: true },
+    "how long the Idempotency-Key of a submission is remembered",
+  ),
   schedulerBaseUrl: schedulerUrl("DMS_SCHEDULER_BASE_URL", "http://dms-scheduler", "the scheduler"),
   schedulerTaskEndpoint: urlPath("DMS_SCHEDULER_TASK_ENDPOINT", "/task", "its path for submissions"),
   schedulerCancelEndpoint: urlPath("DMS_SCHEDULER_CANCEL_ENDPOINT", "/cancel", "its path for cancellations"),
@@ -133,7 +139,7 @@ export const variables = {
     "DMS_DISPATCHER_URL",
     "where a submission rings the dispatcher's bell; unset: a schedule or a resident dispatcher finds it",
   ),
-  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; `*`: any"),
+  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; *: any"),
   host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which a server listens"),
   port: number(
     "DMS_CLI_DEFAULT_PORT",
@@ -170,7 +176,8 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Environment variables, as a process or a handler is given them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the configuration from environment variables; unset ones have their defaults.
@@ -183,7 +190,8 @@ export function loadConfig(environment: Environment): Config {
     const given = environment[variable.name] ?? impliedBy(variable.name, environment);
     const parsed = variable.schema.safeParse(given ?? variable.default);
     if (parsed.success) settings[name] = parsed.data;
-    else faults.push(faultText(variable, given ?? variable.default, parsed.error));
+    else if (environment[variable.name] !== undefined || given === undefined)
+      faults.push(faultText(variable, given ?? variable.default, parsed.error));
   }
   faults.push(...contradictions(settings));
   if (faults.length > 0) throw new ConfigError(faults);

@@ -22,6 +22,7 @@ export function createServices(config: Config, log: Logger): Services {
     replica: redis.replica,
     ...(count > 0 ? { replication: { writer: redis.openWriter(), count } } : {}),
     ttlSeconds: config.taskTtlSeconds,
+    idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,
     onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),
   });

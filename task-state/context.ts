@@ -16,6 +16,8 @@ export interface TaskStateContext {
   readonly ttlSeconds: number;
   /** True when the expiry of a shared set is to be refreshed with this save; see {@link createRefreshCheck}. */
   readonly isRefreshDue: (set: string) => boolean;
+  /** How long an idempotency key is remembered, in seconds. */
+  readonly idempotencyTtlSeconds: number;
   /** Told once about each record that cannot be read. */
   readonly onUnreadable: (taskId: string) => void;
 }

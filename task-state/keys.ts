@@ -62,6 +62,8 @@ export const keys = {
   deleted: "dms:deleted",
   /** hash; task id → JSON `[service, user]` of a deleted task. */
   deletedOwners: "dms:deleted:owners",
+  /** string with an expiry; `<task id> <digest of its parameters>` for an owner's idempotency key. */
+  idempotency: (digest: string) => `dms:idempotency:${digest}`,
   /** string with an expiry; one process at a time heals an index. */
   healing: (sharedSet: string) => `dms:healing:${sharedSet}`,
 } as const;

@@ -6,7 +6,7 @@ import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope }
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
-import { type SubmitOptions, submit } from "./submit.ts";
+import { type Submission, type SubmitOptions, submit, submitOnce } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
 export interface TaskStoreOptions {
@@ -18,6 +18,8 @@ export interface TaskStoreOptions {
   readonly replication?: { readonly writer: Redis; readonly count: number };
   /** Lifetime of task data in seconds, counted from the last save. @default 7776000 (90 days) @minimum 1 */
   readonly ttlSeconds?: number;
+  /** How long an idempotency key is remembered, in seconds. @default 86400 (a day) @minimum 1 */
+  readonly idempotencyTtlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
   readonly timeZone?: string;
   /** Told once about each record that is not valid and is therefore left out. @default nothing */
@@ -31,6 +33,8 @@ export interface TaskStore {
    * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
    */
   submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
+  /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
+  submitOnce(owner: Owner, parameters: Parameters, key: string, options?: SubmitOptions): Promise<Submission>;
   /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
@@ -62,6 +66,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
+    idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: once(options.onUnreadable ?? (() => {})),
   };
 }
@@ -70,6 +75,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
 export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
     submit: (owner, parameters, options) => submit(context, owner, parameters, "queued", options),
+    submitOnce: (owner, parameters, key, options) => submitOnce(context, owner, parameters, key, options),
     register: (owner, parameters) => submit(context, owner, parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),

@@ -1,9 +1,18 @@
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
+import { idempotencyKey, parametersDigest } from "./idempotency.ts";
 import { keys } from "./keys.ts";
 import { newRecordTail, type Owner, type Parameters } from "./record.ts";
 import { defineScript } from "./script.ts";
 import type { Phase } from "./sidecar.ts";
+
+/** What has become of a submission that may be a repetition. */
+export type Submission =
+  | { readonly outcome: "submitted"; readonly id: string }
+  /** The same submission was recorded before, as this task. */
+  | { readonly outcome: "replayed"; readonly id: string }
+  /** The key was used before for other parameters, as this task. */
+  | { readonly outcome: "conflict"; readonly id: string };
 
 /*
  * Stores a new task whole.
@@ -12,8 +21,7 @@ import type { Phase } from "./sidecar.ts";
  *        (seconds), then the key templates of record, metadata and sidecar, in which {id} stands for the id
  * reply  the task id
  */
-const submitScript = defineScript({
-  name: "submit",
+const storeTask = {
   keys: [
     "sequence",
     "tasks",
@@ -57,8 +65,32 @@ redis.call('EXPIRE', sidecar, sidecarTtl)
 if phase == 'queued' then
   redis.call('XADD', work, '*', 'id', id)
   redis.call('HSET', sidecar, 'place', redis.call('INCR', added))
+end`,
+} as const;
+
+const submitScript = defineScript({ name: "submit", ...storeTask, lua: `${storeTask.lua}\nreturn id` });
+
+/*
+ * Stores a new task unless its idempotency key is known.
+ * keys   also: the key's memory
+ * args   also: digest of the parameters, memoryTtl in seconds
+ * reply  { 1 stored · 0 known, task id, digest that the key stands for }
+ */
+const submitOnceScript = defineScript({
+  name: "submit-once",
+  keys: [...storeTask.keys, "memory"],
+  args: [...storeTask.args, "digest", "memoryTtl"],
+  lua: `
+local known = redis.call('GET', memory)
+if known then
+  -- A write, so that a wait for replicas covers what was stored before.
+  redis.call('SET', memory, known, 'KEEPTTL')
+  local space = string.find(known, ' ', 1, true)
+  return { 0, string.sub(known, 1, space - 1), string.sub(known, space + 1) }
 end
-return id`,
+${storeTask.lua}
+redis.call('SET', memory, id .. ' ' .. digest, 'EX', memoryTtl)
+return { 1, id, digest }`,
 });
 
 export interface SubmitOptions {
@@ -76,16 +108,56 @@ export async function submit(
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
-  { trace = "" }: SubmitOptions = {},
+  options: SubmitOptions = {},
 ): Promise<string> {
-  const { service, user } = owner;
-  const reply = await submitScript(
+  const id = String(await submitScript(context.writer, ...inputsOf(context, owner, parameters, phase, options)));
+  if (context.replicated) await untilReplicated(context, id);
+  return id;
+}
+
+/**
+ * As {@link submit}, but at most once for a key of the owner's within the memory's lifetime: the key is remembered in the
+ * same atomic step, and a repetition gives the first task's id and stores nothing.
+ */
+export async function submitOnce(
+  context: TaskStateContext,
+  owner: Owner,
+  parameters: Parameters,
+  key: string,
+  options: SubmitOptions = {},
+): Promise<Submission> {
+  const [keyNames, args, templates] = inputsOf(context, owner, parameters, "queued", options);
+  const digest = parametersDigest(parameters);
+  const reply = await submitOnceScript(
     context.writer,
+    { ...keyNames, memory: idempotencyKey(owner, key) },
+    { ...args, digest, memoryTtl: context.idempotencyTtlSeconds },
+    templates,
+  );
+  const [stored, id, known] = reply as [number, string, string];
+  await untilReplicated(context, id);
+  if (stored === 1) return { outcome: "submitted", id };
+  return { outcome: known === digest ? "replayed" : "conflict", id };
+}
+
+async function untilReplicated({ replicated }: TaskStateContext, id: string): Promise<void> {
+  if (!replicated || (await replicated())) return;
+  throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
+}
+
+function inputsOf(
+  context: TaskStateContext,
+  owner: Owner,
+  parameters: Parameters,
+  phase: Extract<Phase, "queued" | "external">,
+  { trace = "" }: SubmitOptions,
+) {
+  return [
     { ...submitKeys(owner), sequence: keys.sequence, work: keys.work, added: keys.added },
     {
       tail: newRecordTail(owner, parameters, context.clock()),
-      serviceId: service,
-      userId: user,
+      serviceId: owner.service,
+      userId: owner.user,
       phase,
       trace,
       ttl: context.ttlSeconds,
@@ -93,12 +165,7 @@ export async function submit(
       sidecarTtl: sidecarTtl(context),
     },
     [keys.record("{id}"), keys.metadata("{id}"), keys.sidecar("{id}")],
-  );
-  const id = String(reply);
-  if (context.replicated && !(await context.replicated())) {
-    throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
-  }
-  return id;
+  ] as const;
 }
 
 function submitKeys(owner: Owner) {

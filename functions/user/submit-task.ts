@@ -1,14 +1,44 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
-import { json, problem } from "../../shared/http/answer.ts";
+import { type Answer, json, problem } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
 import { readParameters } from "../../shared/http/parameters.ts";
 import { traceOf } from "../../shared/http/trace.ts";
+import {
+  maxIdempotencyKeyBytes,
+  type Owner,
+  type Parameters,
+  type SubmitOptions,
+  type TaskStore,
+} from "../../task-state/index.ts";
 
-export default httpFunction(endpoints.submitTask, async ({ input, query, headers }, { store }) => {
-  const read = readParameters(query);
+export default httpFunction(endpoints.submitTask, async ({ input, query, body, headers }, { store }) => {
+  const read = readParameters(query, body);
   if (!read.ok) return problem(read.status, read.detail);
-  const trace = traceOf(headers);
   const owner = { service: input.service, user: input.user_id };
-  const taskId = await store.submit(owner, read.parameters, trace === undefined ? {} : { trace });
-  return json(202, { task_id: taskId, status: "pending" });
+  const trace = traceOf(headers);
+  const options = trace === undefined ? {} : { trace };
+  const key = headers["idempotency-key"];
+  if (key !== undefined) return submitOnce(store, owner, read.parameters, String(key), options);
+  return accepted(await store.submit(owner, read.parameters, options));
 });
+
+async function submitOnce(
+  store: TaskStore,
+  owner: Owner,
+  parameters: Parameters,
+  key: string,
+  options: SubmitOptions,
+): Promise<Answer> {
+  // A header arrives as one character per byte.
+  if (key === "" || key.length > maxIdempotencyKeyBytes) {
+    return problem(422, `Idempotency-Key: must have 1 to ${maxIdempotencyKeyBytes} bytes`);
+  }
+  const { outcome, id } = await store.submitOnce(owner, parameters, key, options);
+  if (outcome === "submitted") return accepted(id);
+  if (outcome === "replayed") return { ...accepted(id), headers: { "idempotency-replayed": "true" } };
+  return problem(422, `Idempotency-Key: was used before with other parameters, for task ${id}`);
+}
+
+function accepted(id: string): Answer {
+  return json(202, { task_id: id, status: "pending" });
+}

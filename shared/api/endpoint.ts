@@ -20,6 +20,8 @@ export interface Endpoint<Path extends Inputs = Inputs, Query extends Inputs = I
   readonly success: 200 | 202;
   readonly pathInputs: Path;
   readonly queryInputs: Query;
+  /** True: the function reads a JSON body. @default bodies are dropped */
+  readonly readsBody?: boolean;
 }
 
 type Values<Rules extends Inputs> = { readonly [Name in keyof Rules]: z.output<Rules[Name]> };

@@ -46,6 +46,7 @@ export const endpoints = {
     success: 202,
     pathInputs: { service, user_id: user },
     queryInputs: {},
+    readsBody: true,
   }),
   listUsers: endpoint({
     name: "list-users",

@@ -8,6 +8,8 @@ export interface FunctionRequest<Input> {
   /** Undecoded, without the `?`. */
   readonly query: string;
   /** Lower-case names. */
+  /** JSON text, where the endpoint reads a body and the client has sent one. */
+  readonly body?: Buffer | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 

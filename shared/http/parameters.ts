@@ -8,11 +8,16 @@ export const maxParameterBytes = 64 * 1024;
 
 export type ReadParameters =
   | { readonly ok: true; readonly parameters: Parameters }
-  | { readonly ok: false; readonly status: 413; readonly detail: string };
+  | { readonly ok: false; readonly status: 413 | 422; readonly detail: string };
 
-/** Reads a task's parameters from an undecoded query string. */
-export function readParameters(query: string): ReadParameters {
-  const parameters = parseQuery(query);
+/** Reads a task's parameters from an undecoded query string and, where there is one, a JSON body; the query wins. */
+export function readParameters(query: string, body?: Uint8Array): ReadParameters {
+  let parameters = parseQuery(query);
+  if (body !== undefined) {
+    const read = parseBody(body);
+    if (typeof read === "string") return { ok: false, status: 422, detail: read };
+    parameters = Object.assign(read, parameters);
+  }
   let count = 0;
   let bytes = 0;
   for (const name in parameters) {
@@ -27,4 +32,34 @@ export function readParameters(query: string): ReadParameters {
 
 function tooMuch(detail: string): ReadParameters {
   return { ok: false, status: 413, detail };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+const form = 'the body must be JSON of the form {"parameters": {"name": "value"}}';
+
+/** The parameters in a body, or what is wrong with it. */
+function parseBody(body: Uint8Array): Record<string, string> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(body));
+  } catch (error) {
+    return `${form}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  if (!isObject(value)) return form;
+  const stranger = Object.keys(value).find((name) => name !== "parameters");
+  if (stranger !== undefined) return `${form}; ${JSON.stringify(stranger)} is not known there`;
+  const given = value.parameters ?? {};
+  if (!isObject(given)) return form;
+  const parameters: Record<string, string> = Object.create(null);
+  for (const [name, content] of Object.entries(given)) {
+    if (typeof content !== "string") return `parameter ${JSON.stringify(name)} must be a string`;
+    if (!name.isWellFormed() || !content.isWellFormed())
+      return `parameter ${JSON.stringify(name)} must be valid Unicode`;
+    parameters[name] = content;
+  }
+  return parameters;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

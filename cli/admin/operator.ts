@@ -1,0 +1,72 @@
+import { readFile, stat } from "node:fs/promises";
+import type { Command } from "commander";
+import type { Host } from "../command.ts";
+import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
+import type { RemoteOptions } from "../options.ts";
+import { performRemotely, type Session } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { readAll } from "../tasks/parameters.ts";
+import { variables } from "../variables.ts";
+
+/** Where the operator token comes from. Never from an argument, which every user of the machine can see. */
+export interface TokenOptions {
+  readonly tokenStdin?: boolean;
+  readonly tokenFile?: string;
+}
+
+/** Adds {@link TokenOptions}. */
+export function addTokenOptions(command: Command): Command {
+  return command
+    .option("--token-stdin", "read the operator token from standard input")
+    .option("--token-file <file>", "read the operator token from a file that only you can read");
+}
+
+/** Gives a command what an operator's one has. */
+export function performAsOperator<Options extends object>(
+  host: Host,
+  command: Command,
+  action: (
+    session: Session,
+    options: Options & RemoteOptions,
+    args: readonly string[],
+  ) => Promise<ExitCode | undefined>,
+): Command {
+  return performRemotely<Options & TokenOptions>(host, addTokenOptions(command), action, tokenReader);
+}
+
+/** Reads the token once, when the first request needs it. */
+export function tokenReader(shell: Shell, options: TokenOptions): () => Promise<string> {
+  let token: Promise<string> | undefined;
+  return () => {
+    token ??= readToken(shell, options);
+    return token;
+  };
+}
+
+async function readToken(shell: Shell, { tokenStdin, tokenFile }: TokenOptions): Promise<string> {
+  const text = tokenStdin ? await readAll(shell.stdin) : tokenFile !== undefined ? await readTokenFile(tokenFile) : "";
+  const token = text.trim() || tokenInEnvironment(shell);
+  if (token === undefined) {
+    throw new Failure(exitCodes.denied, "this needs an operator token", {
+      hint: `Give it in ${variables.operatorToken.name}, with --token-file or with --token-stdin.`,
+    });
+  }
+  // What cannot be a header would be told with the token in the message.
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new Failure(exitCodes.denied, "the operator token holds characters that no token has");
+}
+
+/** The token in the environment; of several, which a server takes while they are rotated, the first. */
+export function tokenInEnvironment({ env }: Pick<Shell, "env">): string | undefined {
+  return env[variables.operatorToken.name]?.split(",")[0]?.trim() || undefined;
+}
+
+async function readTokenFile(file: string): Promise<string> {
+  try {
+    const { mode } = await stat(file);
+    if ((mode & 0o077) === 0) return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Failure(exitCodes.denied, `${file} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+  throw new Failure(exitCodes.denied, `${file} can be read by others`, { hint: `chmod 600 ${file} keeps them out.` });
+}

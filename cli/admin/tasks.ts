@@ -1,0 +1,128 @@
+import type { Command } from "commander";
+import { endpoints } from "../../shared/api/endpoints.ts";
+import { describeCommand, type Host } from "../command.ts";
+import { confirm } from "../confirm.ts";
+import { exitCodes, Failure, usageFailure } from "../exit-code.ts";
+import { addTimeOptions, outputOption, serviceOption, taskIdOption } from "../options.ts";
+import { type TimeOptions, timeFormat } from "../output/times.ts";
+import { parseTaskPage } from "../request/answers.ts";
+import { addListOptions, type ListOptions, printList } from "../tasks/list.ts";
+import { actOnTasks, type TaskVerb } from "../tasks/on-tasks.ts";
+import { type IdsOptions, idsOf, saysCancelled, saysDeleted } from "../tasks/one-or-several.ts";
+import { printTasks } from "../tasks/print-list.ts";
+import { taskLines } from "../tasks/print-task.ts";
+import { listSources } from "../tasks/task-list.ts";
+import { performAsOperator } from "./operator.ts";
+
+/** `admin tasks` */
+export function adminTasksCommand(host: Host): Command {
+  const command = describeCommand("tasks", {
+    summary: "List everybody's tasks",
+    examples: [
+      ["the newest tasks of all services, in a terminal", "dms-frontend admin tasks"],
+      [
+        "what failed in one service today, as JSON lines",
+        "dms-frontend admin tasks --service sync --status failed --since 1d --output jsonl",
+      ],
+    ],
+  }).addOption(serviceOption());
+  return performAsOperator<ListOptions & { service?: string }>(
+    host,
+    addListOptions(command),
+    async (session, options) => {
+      const source = options.service ? listSources.service(options.service) : listSources.everybody();
+      await printList(session, source, options, { owner: true });
+      return undefined;
+    },
+  );
+}
+
+/** `admin task` */
+export function adminTaskCommand(host: Host): Command {
+  const command = describeCommand("task", {
+    summary: "Show any task",
+    examples: [["a task whose owner need not be known", "dms-frontend admin task 17"]],
+  })
+    .argument("[id]", "the task")
+    .addOption(taskIdOption());
+  addTimeOptions(command).addOption(outputOption());
+  return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
+    const [id, second] = idsOf(args, options);
+    if (id === undefined || second !== undefined) throw usageFailure("one task can be shown, not several");
+    // The list is ordered by id: the first task behind the id before is the one, or there is none.
+    const before = Number(id) - 1;
+    const values = { limit: "1", order: "asc", cursor: before === 0 ? undefined : String(before) };
+    const [task] = parseTaskPage(await session.client.text({ route: endpoints.adminListTasks, values })).tasks;
+    if (task?.task_id !== id) throw new Failure(exitCodes.notFound, "Task not found");
+    const showTime = timeFormat(options, session.now);
+    if (session.format === "table") await session.line(taskLines(task, session, showTime).join("\n"));
+    else if (session.format === "json") await session.line(JSON.stringify({ task }));
+    else await printTasks(session, once({ tasks: [task], cutOff: false }), { showTime });
+    return undefined;
+  });
+}
+
+async function* once<Item>(item: Item): AsyncGenerator<Item> {
+  yield item;
+}
+
+interface OperatorVerb extends Pick<TaskVerb, "route" | "says" | "member"> {
+  readonly name: string;
+  readonly summary: string;
+  /** The verb of the question before several are changed. */
+  readonly asks: string;
+}
+
+const verbs: readonly OperatorVerb[] = [
+  {
+    name: "cancel",
+    summary: "Ask for the cancellation of any tasks",
+    route: endpoints.adminCancelTask,
+    says: saysCancelled,
+    asks: "Cancel",
+  },
+  {
+    name: "delete",
+    summary: "Delete any tasks; what still runs is cancelled first",
+    route: endpoints.adminDeleteTask,
+    says: saysDeleted,
+    asks: "Delete",
+  },
+  {
+    name: "retry",
+    summary: "Try again what was given up",
+    route: endpoints.adminRetryDeadLetter,
+    says: () => "queued again",
+    asks: "Retry",
+  },
+  {
+    name: "discard",
+    summary: "Take tasks off the list of what was given up",
+    route: endpoints.adminDiscardDeadLetter,
+    says: () => "taken off the list",
+    asks: "Discard",
+    member: "dead_letter",
+  },
+];
+
+/** `admin cancel`, `delete`, `retry` and `discard` */
+export const adminVerbCommands = verbs.map((verb) => (host: Host) => verbCommand(host, verb));
+
+function verbCommand(host: Host, { name, summary, asks, ...verb }: OperatorVerb): Command {
+  const command = describeCommand(name, {
+    summary,
+    examples: [
+      ["one", `dms-frontend admin ${name} 17`],
+      ["several, without a question", `dms-frontend admin ${name} 1,2,5-9 --yes`],
+    ],
+  })
+    .argument("[ids...]", "ids such as 17 or 1,2,5-9")
+    .addOption(taskIdOption())
+    .option("-y, --yes", "do not ask before more than one is changed");
+  addTimeOptions(command).addOption(outputOption());
+  return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
+    const ids = idsOf(args, options, { entries: name === "retry" || name === "discard" });
+    if (ids.length > 1) await confirm(session.shell, `${asks} ${ids.length} tasks?`, options.yes);
+    return actOnTasks(session, ids, { ...verb, values: {} }, options);
+  });
+}

@@ -1,0 +1,84 @@
+import type { Command, Option } from "commander";
+import { tame } from "../output/width.ts";
+import type { Shell } from "../shell.ts";
+import { liveValues } from "./live.ts";
+
+/** What may stand at the cursor, with what it means. */
+export interface Candidate {
+  readonly value: string;
+  readonly meaning?: string;
+}
+
+/** The shell completes names of files itself. */
+const files = ":files";
+
+/** Options whose values are names of files. */
+const fileOptions = new Set(["--params-file", "--token-file"]);
+
+/** Lines for the shell: what may stand where the last of `words` is, a tab and its meaning. */
+export async function completionLines(program: Command, words: readonly string[], shell: Shell): Promise<string[]> {
+  const { command, given, pending, current } = readWords(program, words);
+  if (pending && fileOptions.has(pending.long ?? "")) return [files];
+  const candidates = await candidatesAt(command, given, pending, current, shell);
+  return candidates
+    .filter(({ value }) => value.startsWith(current))
+    .map(({ value, meaning = "" }) => `${value}\t${tame(meaning)}`);
+}
+
+async function candidatesAt(
+  command: Command,
+  given: ReadonlyMap<string, string>,
+  pending: Option | undefined,
+  current: string,
+  shell: Shell,
+): Promise<Candidate[]> {
+  if (pending) {
+    if (pending.argChoices) return pending.argChoices.map((value) => ({ value }));
+    return liveValues(pending.attributeName(), command.name(), given, current, shell);
+  }
+  if (current.startsWith("-")) {
+    return command
+      .createHelp()
+      .visibleOptions(command)
+      .map(({ long, description }) => ({ value: long ?? "", meaning: description }));
+  }
+  if (command.commands.length > 0) {
+    return command.commands.map((child) => ({ value: child.name(), meaning: child.summary() }));
+  }
+  const [argument] = command.registeredArguments;
+  if (argument?.argChoices) return argument.argChoices.map((value) => ({ value }));
+  return argument ? liveValues("taskId", command.name(), given, current, shell) : [];
+}
+
+interface ReadWords {
+  readonly command: Command;
+  /** Values of options so far, by attribute. */
+  readonly given: ReadonlyMap<string, string>;
+  /** The option whose value is being typed. */
+  readonly pending: Option | undefined;
+  readonly current: string;
+}
+
+function readWords(program: Command, words: readonly string[]): ReadWords {
+  // Some shells split `--output=json` into three words.
+  const before = words.slice(0, -1).filter((word) => word !== "=");
+  let current = words.at(-1) ?? "";
+  if (current === "=") current = "";
+  const given = new Map<string, string>();
+  let command = program;
+  let pending: Option | undefined;
+  for (const word of before) {
+    if (pending) {
+      given.set(pending.attributeName(), word);
+      pending = undefined;
+    } else if (word.startsWith("-")) {
+      const [flag = "", ...value] = word.split("=");
+      const option = command.options.find(({ long, short }) => long === flag || short === flag);
+      if (option && value.length > 0) given.set(option.attributeName(), value.join("="));
+      else if (option?.required) pending = option;
+    } else {
+      command = command.commands.find((child) => child.name() === word) ?? command;
+    }
+  }
+  return { command, given, pending, current };
+}

@@ -1,0 +1,90 @@
+import { endpoints } from "../../shared/api/endpoints.ts";
+import { statuses } from "../../task-state/lifecycle.ts";
+import { tokenInEnvironment } from "../admin/operator.ts";
+import { parseObject, parseTaskPage, type Task } from "../request/answers.ts";
+import { openSession, type Session } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { parameterText, statusOf } from "../tasks/columns.ts";
+import { hasEnded } from "../tasks/poll.ts";
+import { variables } from "../variables.ts";
+import type { Candidate } from "./complete.ts";
+
+/** Longer than this nobody waits for a completion, in ms. */
+const patience = 1000;
+/** Commands that have nothing to do with a task that has ended. */
+const forTheLiving = new Set(["cancel", "wait", "watch"]);
+
+/** Values of an option that the server knows; none when it is away. Never fails. */
+export async function liveValues(
+  attribute: string,
+  command: string,
+  given: ReadonlyMap<string, string>,
+  current: string,
+  shell: Shell,
+): Promise<Candidate[]> {
+  if (attribute === "status")
+    return listed(
+      current,
+      statuses.map((value) => ({ value })),
+    );
+  const { env } = shell;
+  const service = given.get("service") || env[variables.service.name];
+  const user = given.get("user") || env[variables.user.name];
+  const apiBase = given.get("apiBase") || env[variables.apiBase.name] || variables.apiBase.default;
+  const token = tokenInEnvironment(shell);
+  const signal = AbortSignal.any([shell.signal, AbortSignal.timeout(patience)]);
+  const options = { apiBase, timeoutRequest: patience, retries: 0 };
+  let session: Session | undefined;
+  try {
+    session = await openSession({ ...shell, signal }, options, async () => token ?? "");
+    if (attribute === "user" && service) return await users(session, service);
+    if (attribute === "service" && token !== undefined) return await services(session);
+    if (attribute !== "taskId") return [];
+    return listed(current, await taskIds(session, service, user, token, forTheLiving.has(command)));
+  } catch {
+    return [];
+  } finally {
+    session?.client.close();
+  }
+}
+
+/** Candidates for the last part of a list with commas. */
+function listed(current: string, candidates: readonly Candidate[]): Candidate[] {
+  const start = current.slice(0, current.lastIndexOf(",") + 1);
+  return candidates.map(({ value, ...rest }) => ({ value: start + value, ...rest }));
+}
+
+async function users({ client }: Session, service: string): Promise<Candidate[]> {
+  const found = parseObject(await client.text({ route: endpoints.listUsers, values: { service } })).users;
+  return Array.isArray(found) ? found.map((value) => ({ value: String(value) })) : [];
+}
+
+/** No endpoint lists the services: those of the latest tasks are the ones that matter. */
+async function services({ client }: Session): Promise<Candidate[]> {
+  const values = { limit: "500", order: "desc" };
+  const { tasks } = parseTaskPage(await client.text({ route: endpoints.adminListTasks, values }));
+  return [...new Set(tasks.map(({ service }) => service ?? ""))].filter(Boolean).map((value) => ({ value }));
+}
+
+async function taskIds(
+  { client }: Session,
+  service: string | undefined,
+  user: string | undefined,
+  token: string | undefined,
+  living: boolean,
+): Promise<Candidate[]> {
+  const newest = { limit: "100", order: "desc" };
+  let tasks: readonly Task[] = [];
+  if (service && user) {
+    const values = { ...newest, service, user_id: user };
+    tasks = parseTaskPage(await client.text({ route: endpoints.listTasks, values })).tasks;
+  } else if (token !== undefined) {
+    tasks = parseTaskPage(await client.text({ route: endpoints.adminListTasks, values: newest })).tasks;
+  }
+  return tasks
+    .filter((task) => !living || !hasEnded(task))
+    .map((task) => ({
+      value: task.task_id,
+      meaning: `${statusOf(task)} ${parameterText(task.parameters)}`.trim().slice(0, 60),
+    }));
+}

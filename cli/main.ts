@@ -1,0 +1,70 @@
+import { type Command, CommanderError } from "commander";
+import { completionLines } from "./completion/complete.ts";
+import { type ExitCode, exitCodes, Failure } from "./exit-code.ts";
+import { tame } from "./output/width.ts";
+import { createProgram } from "./program.ts";
+import { type Shell, write } from "./shell.ts";
+
+const stop = new AbortController();
+let interruption: ExitCode = exitCodes.interrupted;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait.
+    if (stop.signal.aborted) process.exit(interruption);
+    interruption = signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
+    stop.abort();
+  });
+}
+for (const output of [process.stdout, process.stderr]) {
+  output.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever reads has seen enough, as `head` has.
+    if (error.code === "EPIPE") process.exit(exitCodes.done);
+    throw error;
+  });
+}
+
+const shell: Shell = {
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: stop.signal,
+};
+
+run(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
+
+async function run(args: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.done;
+  const program = createProgram({
+    shell,
+    finish: (given) => {
+      code = given;
+    },
+  });
+  try {
+    const [first, ...words] = args;
+    if (first === "__complete") await complete(program, words);
+    else await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (stop.signal.aborted) return interruption;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    return report(error);
+  }
+}
+
+/** Completion says nothing rather than something wrong. */
+async function complete(program: Command, words: readonly string[]): Promise<void> {
+  const lines = await completionLines(program, words, shell).catch(() => []);
+  await write(shell.stdout, lines.map((line) => `${line}\n`).join(""));
+}
+
+function report(error: unknown): ExitCode {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint =
+    error instanceof Failure && error.hint !== undefined ? `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}` : "";
+  process.stderr.write(`dms-frontend: ${tame(message)}${hint}\n`);
+  return error instanceof Failure ? error.exitCode : exitCodes.failed;
+}

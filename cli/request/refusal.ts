@@ -1,0 +1,59 @@
+import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
+import type { Route } from "./route.ts";
+
+/** What an answer other than 2xx means for the caller. */
+export function refusal(status: number, body: string, route: Route): Failure {
+  const detail = detailOf(body);
+  if (status === 404 && route.method !== undefined && !isMissingTask(detail)) {
+    return new Failure(exitCodes.failed, `this server does not offer ${route.method} ${route.path}`, {
+      hint: "It may be older than this command, or --api-base may lack the API's prefix.",
+    });
+  }
+  return new Failure(codeOf(status), detail ?? `the server answered ${status}`, { hint: hintFor(status) });
+}
+
+/** True for answers that a later repetition may turn into a success. */
+export function isPassing(status: number): boolean {
+  return status === 429 || status === 502 || status === 503 || status === 504;
+}
+
+function isMissingTask(detail: string | undefined): boolean {
+  return detail !== undefined && detail !== "Not Found";
+}
+
+function codeOf(status: number): ExitCode {
+  if (status === 404) return exitCodes.notFound;
+  if (status === 401 || status === 403) return exitCodes.denied;
+  if (status === 408 || status === 429 || status >= 500) return exitCodes.unavailable;
+  return exitCodes.failed;
+}
+
+function hintFor(status: number): string | undefined {
+  switch (status) {
+    case 401:
+    case 403:
+      return "Give the operator token in DMS_OPERATOR_TOKEN, with --token-file or with --token-stdin.";
+    case 404:
+      return "A task is found only with its own service and user: check --service, --user and the id.";
+    case 413:
+    case 414:
+      return "Put long values into a file on the storage and submit its path.";
+    case 429:
+    case 503:
+      return "Try again in a moment; `dms-frontend ping` shows what is away.";
+    default:
+      return status >= 500 ? "The fault is the server's; its log says more." : undefined;
+  }
+}
+
+/** The `detail` of an error body: a text, or a list of faults as other frameworks write it. */
+function detailOf(body: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || !("detail" in value)) return undefined;
+  return typeof value.detail === "string" ? value.detail : JSON.stringify(value.detail);
+}

@@ -1,0 +1,55 @@
+import type { Endpoint } from "../../shared/api/endpoint.ts";
+import { usageFailure } from "../exit-code.ts";
+
+/** What of an endpoint a client needs: the names of its inputs, not their rules. */
+export interface Route extends Pick<Endpoint, "name" | "method" | "path" | "atRoot" | "auth" | "summary"> {
+  readonly queryInputs: Readonly<Record<string, unknown>>;
+}
+
+/** Values of an endpoint's inputs by name; absent ones are left out of the query. */
+export type Values = Readonly<Record<string, string | undefined>>;
+
+/** Where the API is. */
+export interface ApiBase {
+  /** Scheme, host and port. */
+  readonly origin: URL;
+  /** Path without a slash at its end. */
+  readonly prefix: string;
+}
+
+/**
+ * Reads the address of an API, such as `http://localhost:8000/api/v1`.
+ * @throws Failure with the usage code
+ */
+export function parseApiBase(text: string): ApiBase {
+  const url = URL.parse(text);
+  if (!url || !["http:", "https:"].includes(url.protocol)) {
+    throw usageFailure(
+      `${JSON.stringify(text)} is not the address of an API`,
+      "--api-base and DMS_API_BASE look like http://localhost:8000/api/v1.",
+    );
+  }
+  return { origin: url, prefix: url.pathname.replace(/\/+$/, "") };
+}
+
+const defaultPrefix = "/api/v1";
+
+/**
+ * The request target of an endpoint: path parameters and query encoded, `parameters` added to the query.
+ * Endpoints at the root stand beside the API's usual prefix, also behind a gateway that adds a path of its own.
+ */
+export function targetOf(base: ApiBase, route: Route, values: Values, parameters: Values = {}): string {
+  const { prefix } = base;
+  const root = prefix.endsWith(defaultPrefix) ? prefix.slice(0, -defaultPrefix.length) : "";
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
+  const query = new URLSearchParams();
+  for (const name of Object.keys(route.queryInputs)) {
+    const value = values[name];
+    if (value !== undefined) query.set(name, value);
+  }
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, value);
+  }
+  const text = query.toString();
+  return (route.atRoot ? root : prefix) + path + (text === "" ? "" : `?${text}`);
+}

@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { runDevelopment, runServer } from "../../local/run.ts";
+import { type Config, loadConfig, variables } from "../../shared/config.ts";
+import type { Variable } from "../../shared/variable.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command line gives a server beside the environment. */
+export interface ServerOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly reload?: boolean;
+}
+
+export interface ServerProcess {
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+  readonly tell: (text: string) => void;
+}
+
+/** Runs `serve` or `dev` until the signal aborts. */
+export function serve(
+  name: "serve" | "dev",
+  options: ServerOptions,
+  { env, signal, tell }: ServerProcess,
+): Promise<number> {
+  const environment = withOptions(env, options);
+  const address = [
+    ...(options.host === undefined ? [] : ["--host", options.host]),
+    ...(options.port === undefined ? [] : ["--port", options.port]),
+  ];
+  const run = name === "dev" ? runDevelopment : runServer;
+  return run({ environment, signal, tell, command: [entry(), name, ...address] });
+}
+
+/** In a checkout the sources, so that a change of them is noticed; else the built file. */
+function entry(): string {
+  const sources = join(import.meta.dirname, "../../cli/main.ts");
+  const runs = process.features.typescript && !sources.includes("node_modules");
+  return runs && existsSync(sources) ? sources : join(import.meta.dirname, "dms-frontend.cjs");
+}
+
+function withOptions(env: Environment, { host, port, reload }: ServerOptions): Environment {
+  return {
+    ...env,
+    ...(host === undefined ? {} : { [variables.host.name]: host }),
+    ...(port === undefined ? {} : { [variables.port.name]: port }),
+    ...(reload ? { [variables.reload.name]: "true" } : {}),
+  };
+}
+
+/** One effective setting of the server. */
+export interface Setting {
+  readonly name: string;
+  /** Secrets masked. */
+  readonly value: string;
+  readonly source: "default" | "environment" | "implied";
+  readonly meaning: string;
+}
+
+/**
+ * Every setting as a server in this environment would have it.
+ * @throws ConfigError with every fault
+ */
+export function effectiveSettings(env: Environment): Setting[] {
+  const config: Config = loadConfig(env);
+  return Object.entries<Variable<unknown>>(variables).map(([key, { name, default: fallback, meaning, show }]) => {
+    const given = env[name];
+    if (given !== undefined) return { name, value: show(given), source: "environment", meaning };
+    const effective = config[key as keyof Config];
+    // A value that is neither given nor the default follows from another variable.
+    if (typeof effective === "string" && key === "redisReadUrl" && effective !== fallback) {
+      return { name, value: show(effective), source: "implied", meaning };
+    }
+    return { name, value: show(fallback), source: "default", meaning };
+  });
+}

@@ -1,0 +1,30 @@
+import type { ReadStream, WriteStream } from "node:tty";
+
+type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY">>;
+type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
+
+/** What a command stands on: the process around it, as a parameter. */
+export interface Shell {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Aborts on Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Writes and waits until the reader has room again, so that long output does not pile up in memory. */
+export async function write(output: Output, text: string | Uint8Array): Promise<void> {
+  if (output.write(text)) return;
+  await new Promise<void>((resolve) => output.once("drain", resolve));
+}
+
+/** Writes one line; see {@link write}. */
+export function writeLine(output: Output, line: string): Promise<void> {
+  return write(output, `${line}\n`);
+}
+
+/** Width of the terminal behind an output; endless where there is none. */
+export function columnsOf(output: Output): number {
+  return output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
+}

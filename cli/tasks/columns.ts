@@ -1,0 +1,40 @@
+import { statusColour } from "../output/colour.ts";
+import type { Column } from "../output/table.ts";
+import type { ShowTime } from "../output/times.ts";
+import type { Task } from "../request/answers.ts";
+import { progressOf, shortProgress } from "./progress.ts";
+
+export interface TaskColumns {
+  readonly showTime: ShowTime;
+  /** Show whose the task is, where a list holds several owners' tasks. */
+  readonly owner?: boolean;
+}
+
+/** The columns of a table of tasks. */
+export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Task>[] {
+  const owners: Column<Task>[] = [
+    { title: "SERVICE", text: ({ service }) => service ?? "", least: 8 },
+    { title: "USER", text: ({ user_id }) => user_id ?? "", least: 8 },
+  ];
+  return [
+    { title: "ID", text: ({ task_id }) => task_id },
+    ...(owner ? owners : []),
+    { title: "STATUS", text: statusOf, colour: (task) => statusColour(statusOf(task)) },
+    { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)) },
+    { title: "CREATED", text: ({ created_at }) => showTime(created_at) },
+    { title: "UPDATED", text: ({ updated_at }) => showTime(updated_at) },
+    { title: "PARAMETERS", text: ({ parameters }) => parameterText(parameters), least: 10 },
+  ];
+}
+
+/** The status, or `?` where a record lacks it. */
+export function statusOf({ status }: Task): string {
+  return status ?? "?";
+}
+
+/** `src=/a dst=/b` */
+export function parameterText(parameters: Task["parameters"]): string {
+  return Object.entries(parameters ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}

@@ -1,0 +1,93 @@
+import { type Command, Option } from "commander";
+import { statuses } from "../../task-state/lifecycle.ts";
+import { describeCommand, type Host } from "../command.ts";
+import { parseSince } from "../duration.ts";
+import { usageFailure } from "../exit-code.ts";
+import { addTimeOptions, count, outputOption } from "../options.ts";
+import { type TimeOptions, timeFormat } from "../output/times.ts";
+import { performRemotely, type Session } from "../session.ts";
+import { write } from "../shell.ts";
+import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
+import { printTasks } from "./print-list.ts";
+import { type ListSource, listSources, readList } from "./task-list.ts";
+
+/** Options that choose from a list of tasks. */
+export interface ListOptions extends TimeOptions {
+  readonly status?: string;
+  readonly limit?: number;
+  readonly all?: boolean;
+  readonly since?: string;
+  readonly order?: "asc" | "desc";
+}
+
+/** Rows of a table where nothing else is asked for. */
+const defaultRows = 50;
+
+/** Adds {@link ListOptions}. */
+export function addListOptions(command: Command): Command {
+  return addTimeOptions(command)
+    .option("--status <statuses>", `only these, separated by commas: ${statuses.join(", ")}`)
+    .addOption(count("--limit <n>", `at most this many; without it ${defaultRows} in a table, else all`))
+    .addOption(new Option("--all", "all, also in a table").conflicts("limit"))
+    .option("--since <time>", "only those created since then: 2h, 1d, or an ISO 8601 time")
+    .addOption(
+      new Option("--order <order>", "by id; without it the newest first in a table, else the oldest").choices([
+        "asc",
+        "desc",
+      ]),
+    )
+    .addOption(outputOption());
+}
+
+/** `tasks list` */
+export function listCommand(host: Host): Command {
+  const command = describeCommand("list", {
+    summary: "List a user's tasks in a service",
+    examples: [
+      ["the newest tasks, in a terminal", "dms-frontend tasks list --service sync --user alice"],
+      ["what failed since yesterday", "dms-frontend tasks list --service sync --user alice --status failed --since 1d"],
+      ["ids for a script", "dms-frontend tasks list --service sync --user alice --status running --output id"],
+    ],
+  });
+  addListOptions(addOwnerOptions(command));
+  return performRemotely<OwnerOptions & ListOptions>(host, command, async (session, options) => {
+    await printList(session, listSources.owner(ownerValues(options)), options);
+    return undefined;
+  });
+}
+
+/** Prints what the options choose from a list. */
+export async function printList(
+  session: Session,
+  source: ListSource,
+  options: ListOptions,
+  { owner = false } = {},
+): Promise<void> {
+  const { format } = session;
+  const asTable = format === "table";
+  const chosen = chosenStatuses(options.status);
+  const since = options.since === undefined ? undefined : parseSince(options.since, session.now());
+  const limit = options.limit ?? (asTable && !options.all ? defaultRows : undefined);
+  const order = options.order ?? (asTable ? "desc" : "asc");
+  const showTime = timeFormat(options, session.now);
+  if (format === "json" && !chosen && since === undefined && limit === undefined && order === "asc") {
+    return passThrough(session, source);
+  }
+  const pieces = readList(session.client, source, { order, limit, statuses: chosen, since });
+  await printTasks(session, pieces, { showTime, owner });
+}
+
+/** The whole list as the server sends it, byte by byte, whatever its length. */
+async function passThrough({ client, shell, line }: Session, { route, values }: ListSource): Promise<void> {
+  const { stream } = await client.send({ route, values });
+  for await (const piece of stream) await write(shell.stdout, piece);
+  await line("");
+}
+
+function chosenStatuses(text: string | undefined): ReadonlySet<string> | undefined {
+  if (text === undefined) return undefined;
+  const chosen = text.split(",").map((part) => part.trim());
+  const unknown = chosen.find((status) => !statuses.some((known) => known === status));
+  if (unknown === undefined) return new Set(chosen);
+  throw usageFailure(`there is no status ${JSON.stringify(unknown)}`, `The statuses are ${statuses.join(", ")}.`);
+}

@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { usageFailure } from "../exit-code.ts";
+import type { Shell } from "../shell.ts";
+
+/** The parameters of a submission: those of a file first, then `name=value` texts, of which the last wins. */
+export async function readParameters(
+  shell: Shell,
+  texts: readonly string[],
+  file: string | undefined,
+): Promise<Map<string, string>> {
+  const parameters = file === undefined ? new Map<string, string>() : await readParametersFile(shell, file);
+  for (const text of texts) {
+    const equals = text.indexOf("=");
+    if (equals < 1) {
+      throw usageFailure(`${JSON.stringify(text)} is not a parameter`, "Parameters look like --param name=value.");
+    }
+    parameters.set(text.slice(0, equals), text.slice(equals + 1));
+  }
+  return parameters;
+}
+
+async function readParametersFile(shell: Shell, file: string): Promise<Map<string, string>> {
+  const text = file === "-" ? await readAll(shell.stdin) : await readFile(file, "utf8").catch(unreadable(file));
+  const { parseDocument } = await import("yaml");
+  // JSON is YAML; and in this schema every scalar stays the text that it is: 007, 1.0, yes.
+  const document = parseDocument(text, { schema: "failsafe" });
+  const [fault] = document.errors;
+  if (fault) throw usageFailure(`${nameOf(file)} is not JSON or YAML: ${fault.message.split("\n")[0]}`);
+  const value: unknown = document.toJS({ mapAsMap: true });
+  if (value === null || value === "") return new Map();
+  if (!(value instanceof Map)) throw usageFailure(`${nameOf(file)} must hold an object of parameters`);
+  const parameters = new Map<string, string>();
+  for (const [name, content] of value) {
+    if (typeof content !== "string") {
+      throw usageFailure(
+        `parameter ${JSON.stringify(String(name))} in ${nameOf(file)} must be one value, not a list or object`,
+      );
+    }
+    parameters.set(String(name), content);
+  }
+  return parameters;
+}
+
+function nameOf(file: string): string {
+  return file === "-" ? "standard input" : file;
+}
+
+function unreadable(file: string): (error: unknown) => never {
+  return (error) => {
+    throw usageFailure(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  };
+}
+
+/** All of an input as text. */
+export async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of input) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString("utf8");
+}

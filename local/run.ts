@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { loadConfig, variables } from "../shared/config.ts";
+import { createLogger } from "../shared/logger.ts";
+import { maskUrl } from "../shared/mask.ts";
+import { startDevelopment } from "./development.ts";
+import { startLocalServer } from "./server.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How a server of this process runs. */
+export interface RunOptions {
+  readonly environment: Environment;
+  /** Aborts when the server shall end. */
+  readonly signal: AbortSignal;
+  /** What starts this process once more, after the name of Node itself; used where `DMS_CLI_RELOAD` asks for it. */
+  readonly command: readonly string[];
+  /** Takes what a person should read. */
+  readonly tell: (text: string) => void;
+}
+
+/** Runs the local server, with what it lacks for development, until the signal aborts. */
+export async function runDevelopment({ environment, signal, command, tell }: RunOptions): Promise<number> {
+  if (loadConfig(environment).reload) return restartOnChange(command, environment, signal);
+  const development = await startDevelopment(environment, process.cwd());
+  tell(development.banner);
+  await aborted(signal);
+  tell("\nStopping");
+  await development.stop();
+  return 0;
+}
+
+/** Runs the local server on the configured Redis and scheduler until the signal aborts. */
+export async function runServer({ environment, signal, command, tell }: RunOptions): Promise<number> {
+  const config = loadConfig(environment);
+  if (config.reload) return restartOnChange(command, environment, signal);
+  const server = await startLocalServer(config, createLogger(config));
+  tell(
+    `${config.appName} listens on ${server.address}${config.apiPrefix}, with Redis ${maskUrl(config.redisWriteUrl)} ` +
+      `and scheduler ${maskUrl(config.schedulerBaseUrl)}`,
+  );
+  await aborted(signal);
+  await server.stop();
+  return 0;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
+}
+
+/**
+ * Runs the command under Node's own watch mode: when a source file changes, the old process ends as on SIGTERM, with
+ * what it has in flight, and a new one starts.
+ */
+async function restartOnChange(
+  command: readonly string[],
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<number> {
+  const child = spawn(process.execPath, ["--watch", "--watch-preserve-output", ...command], {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...environment, [variables.reload.name]: "false" },
+    // A group of its own: it hears of Ctrl-C from here, once, and not from the terminal, too.
+    detached: true,
+  });
+  const ended = once(child, "exit");
+  signal.addEventListener("abort", () => child.kill("SIGTERM"), { once: true });
+  await ended;
+  return signal.aborted ? 0 : (child.exitCode ?? 1);
+}

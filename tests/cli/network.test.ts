@@ -1,0 +1,132 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type CertificateOptions, makeCertificate } from "./support/certificate.ts";
+import { run } from "./support/run.ts";
+
+const args = ["tasks", "list", "--service", "sync", "--user", "alice", "--retries", "0"];
+const nothing = '{"tasks":[]}';
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "localhost");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** An HTTPS server with a certificate of its own, and a file that holds the certificate. */
+async function startSecure(options: CertificateOptions = {}) {
+  const certificate = makeCertificate(options);
+  const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const file = join(directory, "ca.pem");
+  await writeFile(file, certificate.cert);
+  const port = await listen(createSecureServer(certificate, (_request, response) => void response.end(nothing)));
+  return { file, base: `https://localhost:${port}/api/v1` };
+}
+
+test("a certificate that DMS_CLI_CA_BUNDLE names is trusted, and no other", async () => {
+  const { base, file } = await startSecure();
+  const trusted = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
+  expect(trusted).toEqual({ code: 0, signal: null, stdout: `${nothing}\n`, stderr: "" });
+  const unknown = await run(args, { env: { DMS_API_BASE: base } });
+  expect(unknown).toMatchObject({ code: 5, stderr: expect.stringMatching(/self-signed.*DMS_CLI_CA_BUNDLE/) });
+  const missing = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: "/nowhere/ca.pem" } });
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("/nowhere/ca.pem") });
+});
+
+test("faults of TLS are explained in words", async () => {
+  const explained = async ({ base, file }: { base: string; file: string }) =>
+    run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
+  const day = 86_400_000;
+  const expired = { from: new Date(Date.now() - 2 * day), until: new Date(Date.now() - day) };
+  expect(await explained(await startSecure(expired))).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("has expired"),
+  });
+  const other = await explained(await startSecure({ name: "other.example" }));
+  expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("is for another name") });
+});
+
+test("http where https is spoken, and the other way round, is told", async () => {
+  const secure = await startSecure();
+  const plain = await listen(createServer((_request, response) => void response.end(nothing)));
+  const tooSecure = await run(args, { env: { DMS_API_BASE: `https://localhost:${plain}/api/v1` } });
+  expect(tooSecure).toMatchObject({ code: 5, stderr: expect.stringContaining("http:// instead of https://") });
+  const tooPlain = await run(args, { env: { DMS_API_BASE: secure.base.replace("https", "http") } });
+  expect(tooPlain).toMatchObject({ code: 5, stderr: expect.stringContaining("https:// instead of http://") });
+});
+
+/** A proxy that notes what it is asked for. */
+async function startProxy() {
+  const seen: string[] = [];
+  const proxy = createServer((incoming, outgoing) => {
+    seen.push(`${incoming.method} ${incoming.url}`);
+    const onward = request(incoming.url ?? "", { method: incoming.method ?? "GET" }, (answer: IncomingMessage) => {
+      outgoing.writeHead(answer.statusCode ?? 500);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(onward);
+  });
+  proxy.on("connect", (incoming, socket) => {
+    seen.push(`CONNECT ${incoming.url}`);
+    const { hostname, port } = new URL(`http://${incoming.url}`);
+    const onward = connect(Number(port), hostname, () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [socket, onward]) end.on("error", () => {});
+  });
+  return { seen, url: `http://localhost:${await listen(proxy)}` };
+}
+
+test("requests go through the proxy of the environment, except to hosts that NO_PROXY names", async () => {
+  const port = await listen(createServer((_request, response) => void response.end(nothing)));
+  const env = { DMS_API_BASE: `http://localhost:${port}/api/v1` };
+  const { seen, url } = await startProxy();
+  expect((await run(args, { env: { ...env, HTTP_PROXY: url } })).stdout).toBe(`${nothing}\n`);
+  expect(seen).toEqual([`GET http://localhost:${port}/api/v1/services/sync/users/alice/tasks`]);
+  expect((await run(args, { env: { ...env, http_proxy: url, no_proxy: "localhost" } })).code).toBe(0);
+  expect(seen).toHaveLength(1);
+});
+
+test("https goes through a tunnel of the proxy", async () => {
+  const { base, file } = await startSecure();
+  const { seen, url } = await startProxy();
+  const tunnelled = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file, HTTPS_PROXY: url } });
+  expect(tunnelled).toMatchObject({ code: 0, stdout: `${nothing}\n` });
+  expect(seen).toEqual([`CONNECT ${new URL(base).host}`]);
+});
+
+test("an answer that breaks off is a fault of the network, not half a success", async () => {
+  const port = await listen(
+    createServer((_request, response) => {
+      response.writeHead(200, { "content-length": "1000" });
+      response.write('{"tasks":[');
+      setTimeout(() => response.destroy(), 50);
+    }),
+  );
+  const broken = await run(args, { env: { DMS_API_BASE: `http://localhost:${port}` } });
+  expect(broken).toMatchObject({ code: 5, stderr: expect.stringContaining("broke") });
+});
+
+test("several requests share one connection", async () => {
+  let connections = 0;
+  const server = createServer(
+    (_request, response) => void response.end('{"task":{"task_id":"1","status":"completed"}}'),
+  );
+  server.on("connection", () => {
+    connections += 1;
+  });
+  const env = { DMS_API_BASE: `http://localhost:${await listen(server)}`, DMS_SERVICE: "sync", DMS_USER: "alice" };
+  expect((await run(["tasks", "status", "1-30", "--output", "id"], { env })).code).toBe(0);
+  expect(connections).toBeLessThanOrEqual(8);
+});

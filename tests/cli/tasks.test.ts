@@ -1,0 +1,157 @@
+import { expect, test } from "vitest";
+import { useService } from "./support/service.ts";
+
+const service = useService({ stepMs: 2000 });
+
+test("the commands of the former command line take the same words and print the server's JSON", async () => {
+  const owner = ["--service", "sync", "--user", "veteran"];
+  const base = ["--api-base", service.apiBase];
+  const submitted = await service.run([
+    ...["tasks", "submit", ...owner, "--param", "input=value", "--param", "mode=fast", ...base],
+  ]);
+  expect(submitted).toMatchObject({ code: 0, stderr: "" });
+  const { task_id: id, status } = JSON.parse(submitted.stdout);
+  expect(status).toBe("pending");
+
+  const shown = await service.run(["tasks", "status", ...owner, "--task-id", id, ...base]);
+  expect(JSON.parse(shown.stdout).task).toMatchObject({ task_id: id, parameters: { input: "value", mode: "fast" } });
+  const listed = await service.run(["tasks", "list", ...owner, ...base]);
+  expect(JSON.parse(listed.stdout).tasks).toMatchObject([{ task_id: id }]);
+  const users = await service.run(["tasks", "users", "--service", "sync", ...base]);
+  expect(JSON.parse(users.stdout).users).toContain("veteran");
+  const cancelled = await service.run(["tasks", "cancel", ...owner, "--task-id", id, ...base]);
+  expect(JSON.parse(cancelled.stdout).task.status).toMatch(/cancel/);
+  const deleted = await service.run(["tasks", "delete", ...owner, "--task-id", id, ...base]);
+  expect(JSON.parse(deleted.stdout).task.task_id).toBe(id);
+  expect((await service.run(["tasks", "status", ...owner, "--task-id", id, ...base])).code).toBe(3);
+});
+
+test("the variables stand in for the options, and the options win", async () => {
+  const alice = service.newUser();
+  await service.store.register(alice.owner, {});
+  expect(JSON.parse((await alice.run("tasks", "list")).stdout).tasks).toHaveLength(1);
+  expect(JSON.parse((await alice.run("tasks", "list", "--user", "nobody")).stdout).tasks).toHaveLength(0);
+});
+
+test("a list comes as JSON, as JSON lines, as a table and as ids", async () => {
+  const alice = service.newUser();
+  const ids = [await service.store.register(alice.owner, { src: "/a" }), await service.store.register(alice.owner, {})];
+  const out = async (...args: string[]) => (await alice.run("tasks", "list", ...args)).stdout.trimEnd();
+  expect(JSON.parse(await out("--output", "json")).tasks.map((task: { task_id: string }) => task.task_id)).toEqual(ids);
+  const lines = (await out("--output", "jsonl")).split("\n").map((line) => JSON.parse(line).task_id);
+  expect(lines).toEqual(ids);
+  expect((await out("--output", "id")).split("\n")).toEqual(ids);
+  const [header, first, second] = (await out("--output", "table")).split("\n");
+  expect(header?.split(/\s+/)).toEqual(["ID", "STATUS", "PROGRESS", "CREATED", "UPDATED", "PARAMETERS"]);
+  expect([first?.split(/\s+/)[0], second?.split(/\s+/)[0]]).toEqual([...ids].reverse());
+});
+
+test("a list can be chosen from by status, age and number, in both orders", async () => {
+  const alice = service.newUser();
+  const ids: string[] = [];
+  for (let count = 0; count < 5; count++) ids.push(await service.store.register(alice.owner, {}));
+  for (const id of [ids[1], ids[3]]) await service.store.update(id ?? "", { status: "failed" });
+  const chosen = async (...args: string[]) =>
+    (await alice.run("tasks", "list", "--output", "id", ...args)).stdout.split("\n").filter(Boolean);
+  expect(await chosen("--status", "failed")).toEqual([ids[1], ids[3]]);
+  expect(await chosen("--status", "failed,pending", "--order", "desc", "--limit", "2")).toEqual([ids[4], ids[3]]);
+  expect(await chosen("--limit", "3")).toEqual(ids.slice(0, 3));
+  expect(await chosen("--since", "1h")).toEqual(ids);
+  expect(await chosen("--since", "2099-01-01", "--order", "desc")).toEqual([]);
+  expect(JSON.parse((await alice.run("tasks", "list", "--status", "failed")).stdout).tasks).toHaveLength(2);
+});
+
+test("exact times are shown in the zone that is asked for", async () => {
+  const alice = service.newUser();
+  const id = await service.store.register(alice.owner, {});
+  const { created_at: created } = JSON.parse((await service.store.get(id)) ?? "");
+  const shown = async (...zone: string[]) =>
+    (await alice.run("tasks", "status", id, "--output", "table", ...zone)).stdout;
+  const utc = new Date(created).toISOString().slice(0, 19).replace("T", " ");
+  expect(await shown("--utc")).toContain(`${utc}Z`);
+  expect(await shown("--timezone", "Asia/Seoul")).toContain(created.slice(0, 19).replace("T", " "));
+  expect(await shown()).toMatch(/created\s+(now|\d+s ago)/);
+  expect(await alice.run("tasks", "status", id, "--output", "table", "--timezone", "Mars/Base")).toMatchObject({
+    code: 2,
+  });
+});
+
+test("submit prints only the id when it is asked to", async () => {
+  const alice = service.newUser();
+  const { stdout } = await alice.run("tasks", "submit", "--output", "id");
+  expect(stdout).toMatch(/^[1-9]\d*\n$/);
+});
+
+test("parameters come from a YAML or JSON text as they are written, and --param wins", async () => {
+  const { env, owner } = service.newUser();
+  const submit = async (input: string, ...args: string[]) => {
+    const run = await service.run(["tasks", "submit", "--params-file", "-", "--output", "id", ...args], { env, input });
+    if (run.code !== 0) return run;
+    return JSON.parse((await service.store.get(run.stdout.trim(), owner)) ?? "").parameters;
+  };
+  expect(await submit("src: /a\ncount: 007\nratio: 1.0\nyes: no\nempty: ''\n", "-p", "src=/b")).toEqual({
+    src: "/b",
+    count: "007",
+    ratio: "1.0",
+    yes: "no",
+    empty: "",
+  });
+  expect(await submit('{"src": "/ü 用户\\n", "big": 12345678901234567890, "on": true}')).toEqual({
+    src: "/ü 用户\n",
+    big: "12345678901234567890",
+    on: "true",
+  });
+  expect(await submit("src: [1, 2]")).toMatchObject({ code: 2 });
+  expect(await submit("- a\n- b")).toMatchObject({ code: 2 });
+  expect(await submit("{")).toMatchObject({ code: 2 });
+});
+
+test("unicode and control characters survive a pipe and cannot steer a terminal", async () => {
+  const alice = service.newUser();
+  const value = "ünïcødé 用户 \u001b[31mred\u001b[0m\n\u202etail";
+  const { stdout } = await alice.run("tasks", "submit", "-p", `text=${value}`, "--output", "id");
+  const id = stdout.trim();
+  expect(JSON.parse((await alice.run("tasks", "status", id)).stdout).task.parameters.text).toBe(value);
+  const table = (await alice.run("tasks", "status", id, "--output", "table")).stdout;
+  expect(table).toContain("ünïcødé 用户 \\x1b[31mred");
+  expect(table).not.toContain("\u001b");
+});
+
+test("several tasks are handled one line each, and a fault of one does not stop the others", async () => {
+  const alice = service.newUser();
+  const ids: string[] = [];
+  for (let count = 0; count < 4; count++) ids.push(await service.store.register(alice.owner, {}));
+  const [first, second, third, fourth] = ids as [string, string, string, string];
+  const status = await alice.run("tasks", "status", `${first},${second}`, `${third}-${fourth}`, "--output", "id");
+  expect(status).toMatchObject({ code: 0, stdout: `${ids.join("\n")}\n` });
+  const partly = await alice.run("tasks", "cancel", `${first},999999,${second}`, "--yes", "--output", "table");
+  expect(partly.code).toBe(1);
+  expect(partly.stdout).toMatch(new RegExp(`^Task ${first}: cancel.*\nTask ${second}: cancel.*\n$`));
+  expect(partly.stderr).toBe("dms-frontend: task 999999: Task not found\n");
+  const deleted = await alice.run("tasks", "delete", ids.join(","), "--yes");
+  expect(JSON.parse(deleted.stdout).tasks).toHaveLength(4);
+  expect(deleted.code).toBe(0);
+});
+
+test("more than one task is not changed without --yes where nobody can be asked", async () => {
+  const alice = service.newUser();
+  const id = await service.store.register(alice.owner, {});
+  const refused = await alice.run("tasks", "delete", `${id},${Number(id) + 1}`);
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
+  expect(refused.stderr).toContain("--yes");
+  expect(await service.store.get(id, alice.owner)).toBeDefined();
+});
+
+test("logs prints the messages with their times, and those that match a pattern", async () => {
+  const alice = service.newUser();
+  const id = await service.store.register(alice.owner, {});
+  await service.store.update(id, { logs: ["copy, first part", "Disk is full"] });
+  const lines = (await alice.run("tasks", "logs", id)).stdout.trimEnd().split("\n");
+  expect(lines).toEqual([
+    expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.+]+ copy, first part$/),
+    expect.stringMatching(/ Disk is full$/),
+  ]);
+  expect((await alice.run("tasks", "logs", id, "--grep", "DISK|tape")).stdout).toMatch(/^\S+ Disk is full\n$/);
+  expect(JSON.parse((await alice.run("tasks", "logs", id, "--output", "json")).stdout)).toHaveLength(2);
+  expect(await alice.run("tasks", "logs", id, "--grep", "(")).toMatchObject({ code: 2 });
+});
