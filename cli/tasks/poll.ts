@@ -1,6 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { isStatus, isTerminal } from "../../task-state/lifecycle.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
+import { pause } from "../pause.ts";
 import { parseTask, type Task } from "../request/answers.ts";
 import type { Route, Values } from "../request/route.ts";
 import type { Session } from "../session.ts";
@@ -51,7 +51,7 @@ export async function* follow(
       const away = error instanceof Failure && error.exitCode === exitCodes.unavailable;
       if (!away || performance.now() - seenAt >= patience) throw error;
     }
-    await pause(wait, undefined, { signal: shell.signal });
+    await pause(wait, shell.signal);
     wait = Math.min(interval, wait * 1.5);
   }
 }
