@@ -37,7 +37,12 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
 
   async function stop(): Promise<void> {
     stopping.abort();
+    // A connection that falls idle only now is not closed by itself, and one that never finishes its request never is.
+    const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+    const patience = setTimeout(() => app.server.closeAllConnections(), config.shutdownGraceSeconds * 1000);
     await Promise.all([app.close(), ...background]);
+    clearInterval(idle);
+    clearTimeout(patience);
     redis.close();
   }
 }

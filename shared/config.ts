@@ -162,7 +162,8 @@ export function loadConfig(environment: Environment): Config {
     const given = environment[variable.name] ?? impliedBy(variable.name, environment);
     const parsed = variable.schema.safeParse(given ?? variable.default);
     if (parsed.success) settings[name] = parsed.data;
-    else faults.push(faultText(variable, given ?? variable.default, parsed.error));
+    else if (environment[variable.name] !== undefined || given === undefined)
+      faults.push(faultText(variable, given ?? variable.default, parsed.error));
   }
   faults.push(...contradictions(settings));
   if (faults.length > 0) throw new ConfigError(faults);

@@ -1,7 +1,10 @@
-/** A URL without its password; a text that is no URL keeps nothing that stands before an `@`. */
+/** A URL without its password, wherever a client may read one from; what is no plain URL keeps nothing before its last `@`. */
 export function maskUrl(url: string): string {
-  if (!URL.canParse(url)) return url.replace(/^(\w[\w+.-]*:\/\/)?.*@/s, "$1***@");
-  const masked = new URL(url);
-  if (masked.password !== "") masked.password = "***";
-  return masked.href;
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || parsed.hostname === "" || `${parsed.pathname}${parsed.search}${parsed.hash}`.includes("@")) {
+    return url.replace(/^(\w[\w+.-]*:\/\/)?.*@/s, "$1***@");
+  }
+  if (parsed.password !== "") parsed.password = "***";
+  for (const name of parsed.searchParams.keys()) if (/password/i.test(name)) parsed.searchParams.set(name, "***");
+  return parsed.href;
 }

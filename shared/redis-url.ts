@@ -27,12 +27,27 @@ function sentinelOptions(url: string): RedisOptions | undefined {
     const [, address = "", port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host) ?? [];
     return { host: address.replace(/^\[|\]$/g, ""), port: Number(port ?? sentinelPort) };
   });
-  if (name === undefined || sentinels.some(({ host, port }) => host === "" || port > 65_535)) return undefined;
+  const decoded = [name, user, password].map(decode);
+  if (
+    name === undefined ||
+    decoded.includes(undefined) ||
+    sentinels.some(({ host, port }) => host === "" || port > 65_535)
+  )
+    return undefined;
   return {
     sentinels,
-    name: decodeURIComponent(name),
+    name: decoded[0] ?? "",
     db: Number(db ?? 0),
-    ...(user ? { username: decodeURIComponent(user) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(user ? { username: decoded[1] ?? "" } : {}),
+    ...(password ? { password: decoded[2] ?? "" } : {}),
   };
+}
+
+/** Percent-decoded, empty where there is nothing; `undefined` when it cannot be decoded. */
+function decode(text = ""): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

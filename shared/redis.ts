@@ -41,7 +41,7 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
   return {
     primary,
     replica,
-    openBlocking: () => openAnother({}),
+    openBlocking: () => openAnother({ socketTimeout: 2 * silenceLimit }),
     openWriter: () => openAnother(shared),
     untilReady: (milliseconds) => untilReady(primary, milliseconds),
     close() {

@@ -11,15 +11,22 @@ const toleratedDrift = 5;
  */
 export function createClock(timeZone: string, wallClock: () => number = microsecondClock()): Clock {
   const offsetAt = zoneOffset(timeZone);
-  return () => formatTime(wallClock(), offsetAt);
-}
-
-function formatTime(milliseconds: number, offsetAt: (ms: number) => Offset): string {
-  const whole = Math.floor(milliseconds);
-  const micros = Math.floor((milliseconds - whole) * 1000);
-  const offset = offsetAt(whole);
-  const local = new Date(whole + offset.milliseconds).toISOString().slice(0, 23);
-  return `${local}${String(micros).padStart(3, "0")}${offset.text}`;
+  // Everything but the fraction is the same for a whole second, in which many records may be written.
+  let second = Number.NaN;
+  let offset: Offset = offsetAt(0);
+  let start = "";
+  return () => {
+    const time = wallClock();
+    const milliseconds = Math.floor(time);
+    const now = Math.floor(milliseconds / 1000);
+    if (now !== second) {
+      second = now;
+      offset = offsetAt(now * 1000);
+      start = new Date(now * 1000 + offset.milliseconds).toISOString().slice(0, 20);
+    }
+    const micros = (milliseconds - now * 1000) * 1000 + Math.floor((time - milliseconds) * 1000);
+    return `${start}${String(micros).padStart(6, "0")}${offset.text}`;
+  };
 }
 
 interface Offset {

@@ -28,3 +28,15 @@ export function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return refusals.test(error.message) || connectionFaults.test(error.message);
 }
+
+const writeRefusals = /^(READONLY|OOM|MISCONF|NOREPLICAS)/;
+
+/** Waits for a write that its caller can do without; gives `undefined` where Redis takes no writes now. */
+export async function ifWritable<T>(write: Promise<T>): Promise<T | undefined> {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof Error && writeRefusals.test(error.message)) return undefined;
+    throw error;
+  }
+}

@@ -1,4 +1,5 @@
 import type { TaskStateContext } from "./context.ts";
+import { ifWritable } from "./errors.ts";
 import { identityFault, isTaskId, keys, orderedIdSets } from "./keys.ts";
 import { ownerOf, parseRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
@@ -58,7 +59,7 @@ export async function healIfBehind(context: TaskStateContext, set: string): Prom
   const { primary } = context;
   const [shared, ordered] = await Promise.all([primary.scard(set), primary.zcard(keys.ordered(set))]);
   if (shared <= ordered) return;
-  if ((await primary.set(keys.healing(set), "1", "EX", healInterval, "NX")) === null) return;
+  if ((await ifWritable(primary.set(keys.healing(set), "1", "EX", healInterval, "NX"))) !== "OK") return;
   await repairSet(context, set);
 }
 

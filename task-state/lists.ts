@@ -1,4 +1,5 @@
 import type { TaskStateContext } from "./context.ts";
+import { ifWritable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
 import { keys } from "./keys.ts";
 import { withDeferredCancel } from "./read.ts";
@@ -121,7 +122,7 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
     }
   }
   // Ids are never given out twice, so a record that is gone from the primary stays gone.
-  if (expired.length > 0) await context.primary.zrem(keys.ordered(set), ...expired);
+  if (expired.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...expired));
   return [...found.values()];
 }
 

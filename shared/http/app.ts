@@ -18,8 +18,6 @@ const wantedBodyLimit = 512 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
-const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+/;
-
 /** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
   const { log } = services;
@@ -27,7 +25,8 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
     loggerInstance: log,
     logController: new RequestLog(),
     bodyLimit,
-    http: { maxHeaderSize },
+    http: { maxHeaderSize, requireHostHeader: false },
+    return503OnClosing: false,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => void send(reply, answerError(error, request.log)),
@@ -36,18 +35,18 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
-    if (jsonType.test(request.headers["content-type"] ?? "")) done(null, body.length > 0 ? body : undefined);
+    if (request.headers["content-type"] !== undefined) done(null, body.length > 0 ? body : undefined);
     else if (body.length > bodyLimit) done(tooLarge);
     else done(null, undefined);
   });
-  app.addHook("onRequest", (request, _reply, done) => {
-    // A body whose type is missing or no media type is read and dropped like any other.
-    const { headers } = request;
-    if (headers["content-length"] !== undefined && !mediaType.test(headers["content-type"] ?? "")) {
-      headers["content-type"] = "application/octet-stream";
-    }
-    done();
+  app.addHook("onRequest", (request, reply, done) => {
+    // Bodies that are not JSON are dropped, so what a client calls them cannot be wrong.
+    const type = request.headers["content-type"];
+    if (type !== undefined && !jsonType.test(type)) delete request.headers["content-type"];
+    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") done();
+    else send(reply, problem(400, "The request has no Host header"));
   });
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
   app.setErrorHandler((error, request, reply) => send(reply, answerError(error, request.log)));
   const isOperator = operatorCheck(services.config.operatorTokens);
@@ -89,5 +88,5 @@ function send(reply: FastifyReply, { status, body, headers }: Answer): FastifyRe
   return reply
     .code(status)
     .header("content-type", "application/json; charset=utf-8")
-    .send(typeof body === "string" ? body : Readable.from(body));
+    .send(typeof body === "string" ? body : Readable.from(body, { highWaterMark: 1 }));
 }

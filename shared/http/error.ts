@@ -25,6 +25,7 @@ function unavailable(detail: string): Answer {
 
 const malformed: Readonly<Record<string, [status: number, detail: string]>> = {
   HPE_HEADER_OVERFLOW: [414, "The request's path, query and headers are too long"],
+  HPE_INVALID_URL: [400, "The request's path and query must be percent-encoded"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time"],
 };
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { endpoints } from "../../shared/api/endpoints.ts";
 import { startServiceForTest, useService } from "../support/service.ts";
 import { contents } from "../task-state/support.ts";
 import {
@@ -15,10 +16,10 @@ import {
 
 const service = useService();
 const guarded = [
-  ["GET", "/admin/tasks"],
-  ["GET", "/admin/services/sync/tasks"],
-  ["POST", "/admin/tasks/1/cancel"],
-  ["DELETE", "/admin/tasks/1"],
+  ...Object.values(endpoints)
+    .filter(({ auth, path }) => auth === "operator" || path.startsWith("/admin"))
+    .map(({ method, path }) => [method, path.replace("{service}", "sync").replace("{task_id}", "1")] as const),
+  // A wrong token is told before a wrong input.
   ["GET", "/admin/tasks?limit=0"],
   ["GET", "/admin/services/a:users/tasks"],
 ] as const;

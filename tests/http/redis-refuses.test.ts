@@ -100,7 +100,8 @@ test.each(refusals)(
     await begin();
     try {
       for (const path of [aliceTasks, "/admin/tasks?limit=1"]) {
-        const ids = idsIn(await service.get(path, operator));
+        // The first refusal may break the connection, in case a proxy has led it to the wrong Redis.
+        const ids = await until(async () => idsIn(await service.get(path, operator)), { timeoutMs: 2000 });
         expect(ids[0]).toBe("1");
       }
     } finally {

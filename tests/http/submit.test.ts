@@ -47,6 +47,8 @@ test.each([
   ["multipart/form-data; boundary=x", "--x--"],
   ["text/plain; charset=utf-16", "a"],
   ["no media type", "a"],
+  ["text/plain charset=utf-8", "a"],
+  ["text/plain, text/html", "a"],
   ["", "a"],
 ])("a body of type %j with %j is read and dropped", async (type, body) => {
   const headers = [`Content-Type: ${type}`, `Content-Length: ${body.length}`];
@@ -66,8 +68,8 @@ test.each([
   expect(taskIn(parseAnswer(answer)).status).toBe("cancelled");
 });
 
-test("a body in chunks is read and dropped", async () => {
-  const headers = ["Content-Type: text/x", "Transfer-Encoding: chunked"];
+test.each(["text/x", "no media type", ""])("a body in chunks of type %j is read and dropped", async (type) => {
+  const headers = [`Content-Type: ${type}`, "Transfer-Encoding: chunked"];
   const bytes = requestBytes("POST", `/api/v1${aliceTasks}`, headers, "3\r\nabc\r\n0\r\n\r\n");
   expect(parseAnswer(await sendBytes(service, bytes)).status).toBe(202);
 });
