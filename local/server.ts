@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
-import { createSchedulerClient, policyOf, runDispatcher } from "../functions/background/dispatcher/index.ts";
-import { runJanitor } from "../functions/background/janitor/janitor.ts";
+import dispatcher from "../functions/background/dispatcher/trigger.ts";
+import janitor from "../functions/background/janitor/trigger.ts";
 import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
 
 export interface LocalServer {
@@ -19,14 +20,18 @@ const redisPatience = 2000;
 
 /** Serves every function in this process, with a resident dispatcher (unless its worker count is 0) and janitor. */
 export async function startLocalServer(config: Config, log: Logger): Promise<LocalServer> {
+  checkExposure(config, httpFunctions);
   const services = createServices(config, log);
   const { redis } = services;
   const app = buildApp(httpFunctions, services);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady(redisPatience);
-  const background: Promise<unknown>[] = [runJanitor(services, config.janitorIntervalSeconds, stopping.signal)];
-  if (config.eventWorkerCount > 0) background.push(dispatch(config, services, stopping.signal));
+  const background = (config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor]).map(async (fn) => {
+    const duty = fn.open(services);
+    await duty.reside(stopping.signal);
+    await duty.close();
+  });
   try {
     const address = await app.listen({ host: config.host, port: config.port });
     return { address, stop };
@@ -45,22 +50,4 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
     clearTimeout(patience);
     redis.close();
   }
-}
-
-async function dispatch(
-  config: Config,
-  { context, log, redis }: ReturnType<typeof createServices>,
-  signal: AbortSignal,
-): Promise<void> {
-  const client = createSchedulerClient(config, config.eventWorkerCount);
-  const options = {
-    context,
-    client,
-    log,
-    policy: policyOf(config),
-    concurrency: config.eventWorkerCount,
-    shutdownGrace: config.shutdownGraceSeconds * 1000,
-  };
-  await runDispatcher(options, redis.openBlocking(), signal);
-  await client.close();
 }

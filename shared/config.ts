@@ -1,10 +1,13 @@
-import { z } from "zod";
+import * as z from "zod";
 import {
   faultText,
   flag,
   level,
   list,
   number,
+  optionalText,
+  optionalUrl,
+  origins,
   redisUrl,
   schedulerUrl,
   text,
@@ -126,8 +129,32 @@ export const variables = {
   logLevel: level("DMS_LOG_LEVEL", "INFO", "least severe log level"),
   logJson: flag("DMS_LOG_JSON", true, "log JSON lines; false prints for people"),
   timeZone: timeZone("DMS_TIMEZONE", "Asia/Seoul", "IANA zone of the times in records"),
-  host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which the local server listens"),
-  port: number("DMS_CLI_DEFAULT_PORT", 8000, { minimum: 0, maximum: 65_535, integer: true }, "its port; 0: a free one"),
+  drainBudgetSeconds: number(
+    "DMS_DRAIN_BUDGET_SECONDS",
+    25,
+    { minimum: 0.1, maximum: 600 },
+    "longest time that a dispatcher woken by a trigger works before it answers; on Lambda also what the function has left",
+  ),
+  dispatcherUrl: optionalUrl(
+    "DMS_DISPATCHER_URL",
+    "where a submission rings the dispatcher's bell; unset: a schedule or a resident dispatcher finds it",
+  ),
+  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; `*`: any"),
+  host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which a server listens"),
+  port: number(
+    "DMS_CLI_DEFAULT_PORT",
+    8000,
+    { minimum: 0, maximum: 65_535, integer: true },
+    "port of the local server; 0: a free one",
+  ),
+  functionPort: number(
+    "PORT",
+    8080,
+    { minimum: 0, maximum: 65_535, integer: true },
+    "port of a function's own server, set by Knative; 0: a free one",
+  ),
+  knativeService: optionalText("K_SERVICE", "name of the Knative Service, set by Knative; stands in the logs"),
+  knativeRevision: optionalText("K_REVISION", "its revision, set by Knative; stands in the logs"),
   reload: flag("DMS_CLI_RELOAD", false, "restart the local server when a source file changes"),
 } as const;
 

@@ -3,12 +3,16 @@ import type { Config } from "./config.ts";
 
 export type { Logger } from "pino";
 
+type LoggerSettings = Pick<Config, "appName" | "logLevel"> &
+  Partial<Pick<Config, "knativeService" | "knativeRevision">>;
+
 /** JSON lines on stdout; or on another stream, such as one that prints for people. */
-export function createLogger(config: Pick<Config, "appName" | "logLevel">, stream?: DestinationStream): Logger {
+export function createLogger(config: LoggerSettings, stream?: DestinationStream): Logger {
+  const { appName: app, knativeService: k_service, knativeRevision: k_revision } = config;
   return pino(
     {
       level: config.logLevel,
-      base: { app: config.appName },
+      base: { app, ...(k_service ? { k_service, k_revision } : {}) },
       timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }) },
     },

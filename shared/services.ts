@@ -1,5 +1,6 @@
 import { createContext, createTaskStore, type TaskStateContext, type TaskStore } from "../task-state/index.ts";
 import type { Config } from "./config.ts";
+import { createDoorbell, ringing } from "./doorbell.ts";
 import type { Logger } from "./logger.ts";
 import { connectRedis, type RedisConnections } from "./redis.ts";
 
@@ -25,5 +26,8 @@ export function createServices(config: Config, log: Logger): Services {
     timeZone: config.timeZone,
     onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),
   });
-  return { config, log, redis, context, store: createTaskStore(context) };
+  const store = createTaskStore(context);
+  const { dispatcherUrl } = config;
+  const woken = dispatcherUrl === undefined ? store : ringing(store, createDoorbell(dispatcherUrl, log));
+  return { config, log, redis, context, store: woken };
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { maskUrl } from "./mask.ts";
 import { isRedisUrl, redisUrlForm } from "./redis-url.ts";
 
@@ -18,6 +18,11 @@ const plain = (value: string) => value;
 /** Any text but an empty one. */
 export function text(name: string, fallback: string, meaning: string): Variable<string> {
   return { name, default: fallback, meaning, show: plain, schema: z.string().trim().min(1, "must not be empty") };
+}
+
+/** Any text, also none. */
+export function optionalText(name: string, meaning: string): Variable<string> {
+  return { name, default: "", meaning, show: plain, schema: z.string().trim() };
 }
 
 /** A secret, or several separated by commas; never shown. */
@@ -72,9 +77,12 @@ export function level(name: string, fallback: keyof typeof levels, meaning: stri
   return { name, default: fallback, meaning, show: plain, schema } satisfies Variable<string>;
 }
 
-/** An IANA time zone that this runtime knows. */
+/** An IANA time zone that this runtime knows. The default is not checked: asking for a zone takes a tenth of a cold start. */
 export function timeZone(name: string, fallback: string, meaning: string): Variable<string> {
-  const schema = z.string().trim().refine(isTimeZone, "must be an IANA time zone such as Asia/Seoul or UTC");
+  const schema = z
+    .string()
+    .trim()
+    .refine((value) => value === fallback || isTimeZone(value), "must be an IANA time zone such as Asia/Seoul or UTC");
   return { name, default: fallback, meaning, show: plain, schema };
 }
 
@@ -107,6 +115,29 @@ export function redisUrl(name: string, fallback: string, meaning: string): Varia
 export function schedulerUrl(name: string, fallback: string, meaning: string): Variable<string> {
   const schema = z.string().trim().refine(isHttpUrl, "must look like http://host:port or https://…");
   return { name, default: fallback, meaning, show: maskUrl, schema };
+}
+
+/** `http://` or `https://`, or nothing. */
+export function optionalUrl(name: string, meaning: string): Variable<string | undefined> {
+  const { schema, show } = schedulerUrl(name, "", meaning);
+  const optional = z.union([z.literal("").transform(() => undefined), schema]);
+  return { name, default: "", meaning, show, schema: optional };
+}
+
+/** Web origins separated by commas, `*` for any, or nothing. */
+export function origins(name: string, meaning: string): Variable<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((value) => (value.trim() === "" ? [] : value.split(",").map((part) => part.trim())))
+    .refine(
+      (parts) => parts.every(isOrigin),
+      "must be origins such as https://portal.example, separated by commas, or *",
+    );
+  return { name, default: "", meaning, show: plain, schema };
+}
+
+function isOrigin(value: string): boolean {
+  return value === "*" || (URL.canParse(value) && /^https?:/.test(value) && new URL(value).origin === value);
 }
 
 function isHttpUrl(value: string): boolean {

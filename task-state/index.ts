@@ -47,7 +47,7 @@ export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
-export type { Submission } from "./submit.ts";
+export type { Submission, SubmitOptions } from "./submit.ts";
 export type { Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
 export {

@@ -44,6 +44,8 @@ export interface Sidecar {
   readonly place?: number;
   /** Cause of the latest unsuccessful attempt. */
   readonly error?: string;
+  /** The W3C `traceparent` of the request that submitted the task. */
+  readonly trace?: string;
   /** The dispatcher that is at work on the task, until `leaseUntil` (ms of Redis time). */
   readonly lease?: string;
   readonly leaseUntil?: number;

@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
-import { createClock } from "./clock.ts";
+import { type Clock, createClock } from "./clock.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
-import { type Submission, submit, submitOnce } from "./submit.ts";
+import { type Submission, type SubmitOptions, submit, submitOnce } from "./submit.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
 export interface TaskStoreOptions {
@@ -32,9 +32,9 @@ export interface TaskStore {
    * Records a new `pending` task and its place in the queue in one atomic step, and gives its id.
    * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
    */
-  submit(owner: Owner, parameters: Parameters): Promise<string>;
+  submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
   /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
-  submitOnce(owner: Owner, parameters: Parameters, key: string): Promise<Submission>;
+  submitOnce(owner: Owner, parameters: Parameters, key: string, options?: SubmitOptions): Promise<Submission>;
   /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
@@ -63,7 +63,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     replica: options.replica ?? options.primary,
     writer: replication?.writer ?? options.primary,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
-    clock: createClock(options.timeZone ?? "Asia/Seoul"),
+    clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
@@ -74,8 +74,8 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
 /** The store over a context that the dispatcher may share. */
 export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
-    submit: (owner, parameters) => submit(context, owner, parameters, "queued"),
-    submitOnce: (owner, parameters, key) => submitOnce(context, owner, parameters, key),
+    submit: (owner, parameters, options) => submit(context, owner, parameters, "queued", options),
+    submitOnce: (owner, parameters, key, options) => submitOnce(context, owner, parameters, key, options),
     register: (owner, parameters) => submit(context, owner, parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),
@@ -85,6 +85,15 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
     cancel: (id, owner) => cancelTask(context, id, owner),
     delete: (id, owner) => deleteTask(context, id, owner),
     repair: (signal) => sweep(context, signal),
+  };
+}
+
+/** Most cold starts never tell the time, and loading a time zone is a tenth of one. */
+function lazyClock(timeZone: string): Clock {
+  let clock: Clock | undefined;
+  return () => {
+    clock ??= createClock(timeZone);
+    return clock();
   };
 }
 

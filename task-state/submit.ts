@@ -17,8 +17,8 @@ export type Submission =
 /*
  * Stores a new task whole.
  * keys   the id sequence, the shared sets and their ordered twins, the work stream
- * args   tail (the record after its task_id), service, user, phase, ttl, metadataTtl, sidecarTtl (seconds), then the
- *        key templates of record, metadata and sidecar, in which {id} stands for the id
+ * args   tail (the record after its task_id), service, user, phase, trace ('' for none), ttl, metadataTtl, sidecarTtl
+ *        (seconds), then the key templates of record, metadata and sidecar, in which {id} stands for the id
  * reply  the task id
  */
 const storeTask = {
@@ -36,7 +36,7 @@ const storeTask = {
     "work",
     "added",
   ],
-  args: ["tail", "serviceId", "userId", "phase", "ttl", "metadataTtl", "sidecarTtl"],
+  args: ["tail", "serviceId", "userId", "phase", "trace", "ttl", "metadataTtl", "sidecarTtl"],
   lua: `
 -- Redis undoes nothing when a script fails: a key of the wrong type has to fail it before the first write.
 for _, set in ipairs({ tasks, service, users, owner, user }) do redis.call('SCARD', set) end
@@ -60,6 +60,7 @@ redis.call('EXPIRE', users, ttl)
 for _, set in ipairs({ orderedTasks, orderedService, orderedOwner }) do redis.call('ZADD', set, id, id) end
 redis.call('ZADD', orderedUsers, 0, userId)
 redis.call('HSET', sidecar, 'service', serviceId, 'user', userId, 'phase', phase, 'rev', 1)
+if trace ~= '' then redis.call('HSET', sidecar, 'trace', trace) end
 redis.call('EXPIRE', sidecar, sidecarTtl)
 if phase == 'queued' then
   redis.call('XADD', work, '*', 'id', id)
@@ -92,6 +93,11 @@ redis.call('SET', memory, id .. ' ' .. digest, 'EX', memoryTtl)
 return { 1, id, digest }`,
 });
 
+export interface SubmitOptions {
+  /** The W3C `traceparent` of the request, to be passed on to the scheduler. */
+  readonly trace?: string;
+}
+
 /**
  * Records a new `pending` task: id, record, metadata, indexes, sidecar and, for `queued`, its place on the work stream,
  * in one atomic step and one round trip. The caller has checked the owner with `identityFault`.
@@ -102,8 +108,9 @@ export async function submit(
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
+  options: SubmitOptions = {},
 ): Promise<string> {
-  const id = String(await submitScript(context.writer, ...inputsOf(context, owner, parameters, phase)));
+  const id = String(await submitScript(context.writer, ...inputsOf(context, owner, parameters, phase, options)));
   if (context.replicated) await untilReplicated(context, id);
   return id;
 }
@@ -117,8 +124,9 @@ export async function submitOnce(
   owner: Owner,
   parameters: Parameters,
   key: string,
+  options: SubmitOptions = {},
 ): Promise<Submission> {
-  const [keyNames, args, templates] = inputsOf(context, owner, parameters, "queued");
+  const [keyNames, args, templates] = inputsOf(context, owner, parameters, "queued", options);
   const digest = parametersDigest(parameters);
   const reply = await submitOnceScript(
     context.writer,
@@ -142,6 +150,7 @@ function inputsOf(
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
+  { trace = "" }: SubmitOptions,
 ) {
   return [
     { ...submitKeys(owner), sequence: keys.sequence, work: keys.work, added: keys.added },
@@ -150,6 +159,7 @@ function inputsOf(
       serviceId: owner.service,
       userId: owner.user,
       phase,
+      trace,
       ttl: context.ttlSeconds,
       metadataTtl: metadataTtl(context),
       sidecarTtl: sidecarTtl(context),

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** Text inputs by name, each with its rule. */
 export type Inputs = Readonly<Record<string, z.ZodType<unknown, string | undefined>>>;

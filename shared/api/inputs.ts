@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { identityFault, isTaskId } from "../../task-state/index.ts";
 
 /** A service or user id; what would make two index keys collide is refused. */

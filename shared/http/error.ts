@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { FastifyBaseLogger, FastifyError } from "fastify";
 import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
 import { type Answer, problem } from "./answer.ts";
+import { requestIdHeader } from "./request-id.ts";
 
 /** When a client may ask again after a 503, in seconds. */
 const retryAfter = "1";
@@ -37,6 +39,6 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   const text = String(body);
   socket.end(
     `HTTP/1.1 ${status} ${JSON.parse(text).title}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+      `${requestIdHeader}: ${randomUUID()}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
   );
 }

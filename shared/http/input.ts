@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Endpoint } from "../api/endpoint.ts";
 import { parseQuery } from "../api/query.ts";
 import { type Answer, problem } from "./answer.ts";

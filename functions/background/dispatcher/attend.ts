@@ -118,7 +118,7 @@ async function request(attendance: Attendance, view: View, attempt: Attempt): Pr
       kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view),
     );
     if (!begun?.record) return undefined;
-    outcome = await send(attendance, kind, begun.record);
+    outcome = await send(attendance, kind, begun.record, begun.sidecar?.trace);
     // Waits count from the answer, not from the time at which the task was claimed.
     const answered = { ...begun, now: begun.now + Math.round(performance.now() - attempt.claimedAt) };
     return await settle(attendance, answered, attempt, outcome);
@@ -135,9 +135,14 @@ interface Attempt {
   readonly claimedAt: number;
 }
 
-async function send({ client, log, hurry }: Attendance, kind: Attempt["kind"], record: TaskRecord): Promise<Outcome> {
+async function send(
+  { client, log, hurry }: Attendance,
+  kind: Attempt["kind"],
+  record: TaskRecord,
+  trace: string | undefined,
+): Promise<Outcome> {
   const sentAt = performance.now();
-  const outcome = await client[kind](record, hurry);
+  const outcome = await client[kind](record, hurry, trace);
   const ms = Math.round(performance.now() - sentAt);
   const accepted = outcome.kind === "accepted";
   if (!accepted) log.warn({ task: record.task_id, request: kind, outcome, ms }, "scheduler has not accepted");

@@ -28,10 +28,12 @@ export interface DispatcherOptions {
   readonly concurrency: number;
   /** Time to finish what is in flight once the signal has aborted, in ms. */
   readonly shutdownGrace: number;
+  /** Longest wait for new work before due times are looked at, in ms. @default 500 */
+  readonly patience?: number;
+  /** Told each time when nothing is to be read and nothing is in flight. */
+  readonly onIdle?: () => void;
 }
 
-/** Longest wait for new work before due times are looked at, in ms. */
-const longestWait = 500;
 /** Due tasks that are put on the work stream at once. */
 const promoteLimit = 100;
 /** Time between two promotions of due tasks while there is work, in ms. */
@@ -50,7 +52,7 @@ const faultPause = 250;
  * @returns how many tasks were handled
  */
 export async function runDispatcher(options: DispatcherOptions, blocking: Redis, signal: AbortSignal): Promise<number> {
-  const { context, policy, log, concurrency } = options;
+  const { context, policy, log, concurrency, patience = 500 } = options;
   const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const hurry = new AbortController();
   const slots = createSlots(concurrency);
@@ -69,15 +71,17 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   };
   const promote = async () => {
     await unpark(context.primary, policy);
-    const { nextMs = longestWait } = await promoteDue(context.primary, promoteLimit);
-    wait = Math.min(longestWait, Math.max(1, nextMs));
+    const { nextMs = patience } = await promoteDue(context.primary, promoteLimit);
+    wait = Math.min(patience, Math.max(1, nextMs));
   };
   const takeIn = async () => {
     const places = gate.limit(concurrency) - slots.inUse();
     // While the scheduler is away the backlog waits on the stream, where it costs nothing.
-    if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || longestWait, longestWait));
+    if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
     const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
-    void intake(await fill(slots, places, read));
+    const entries = await fill(slots, places, read);
+    if (entries.length === 0 && slots.inUse() === 0) options.onIdle?.();
+    void intake(entries);
   };
 
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");

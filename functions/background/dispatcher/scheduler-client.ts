@@ -5,8 +5,9 @@ import { type Outcome, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
 
 /** Speaks to the scheduler. Every call ends in an outcome; none throws. */
 export interface SchedulerClient {
-  submit(task: TaskRecord, signal: AbortSignal): Promise<Outcome>;
-  cancel(task: TaskRecord, signal: AbortSignal): Promise<Outcome>;
+  /** `trace` is passed on as `traceparent`. */
+  submit(task: TaskRecord, signal: AbortSignal, trace?: string): Promise<Outcome>;
+  cancel(task: TaskRecord, signal: AbortSignal, trace?: string): Promise<Outcome>;
   close(): Promise<void>;
 }
 
@@ -36,7 +37,12 @@ export function createSchedulerClient(settings: SchedulerSettings, connections: 
   });
   const root = base.pathname.replace(/\/+$/, "");
 
-  async function post(endpoint: string, body: unknown, key: string | undefined, signal: AbortSignal): Promise<Outcome> {
+  async function post(
+    endpoint: string,
+    body: unknown,
+    headersOfTask: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     try {
       const {
         statusCode,
@@ -45,7 +51,7 @@ export function createSchedulerClient(settings: SchedulerSettings, connections: 
       } = await pool.request({
         method: "POST",
         path: root + endpoint,
-        headers: { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) },
+        headers: { "content-type": "application/json", ...headersOfTask },
         body: JSON.stringify(body),
         signal,
       });
@@ -65,10 +71,19 @@ export function createSchedulerClient(settings: SchedulerSettings, connections: 
   }
 
   return {
-    submit: ({ task_id, service, user_id, parameters }, signal) =>
-      post(settings.schedulerTaskEndpoint, { task_id, service, user_id, parameters }, task_id, signal),
-    cancel: ({ task_id, service, user_id }, signal) =>
-      post(settings.schedulerCancelEndpoint, { task_id, service, user_id }, undefined, signal),
+    submit: ({ task_id, service, user_id, parameters }, signal, trace) =>
+      post(
+        settings.schedulerTaskEndpoint,
+        { task_id, service, user_id, parameters },
+        { "idempotency-key": task_id, ...traceHeader(trace) },
+        signal,
+      ),
+    cancel: ({ task_id, service, user_id }, signal, trace) =>
+      post(settings.schedulerCancelEndpoint, { task_id, service, user_id }, traceHeader(trace), signal),
     close: () => pool.destroy(),
   };
+}
+
+function traceHeader(trace: string | undefined): Record<string, string> {
+  return trace === undefined ? {} : { traceparent: trace };
 }

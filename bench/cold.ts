@@ -1,0 +1,55 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { startRedisServer } from "../local/redis-server.ts";
+import { type Cold, measureStart, median } from "./cold/start.ts";
+
+/** How often each kind is started. */
+const starts = Number(process.argv[2] ?? 20);
+const dist = join(import.meta.dirname, "..", "dist");
+const goal = 2.5;
+const maxMemory = 60;
+
+interface Kind {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly path: string;
+}
+
+const users = "/api/v1/services/sync/users";
+const bundle = join(dist, "server", "list-users.cjs");
+const kinds: readonly Kind[] = [
+  { name: "floor: bare node:http", args: [join(import.meta.dirname, "cold", "floor.cjs")], path: "/" },
+  { name: "list-users, as in the image", args: ["--max-semi-space-size=1", bundle], path: users },
+  { name: "list-users", args: [bundle], path: users },
+  { name: "list-users, no code cache", args: [join(dist, "plain", "list-users.cjs")], path: users },
+];
+
+await mkdir(join(dist, "plain"), { recursive: true });
+await copyFile(bundle, join(dist, "plain", "list-users.cjs"));
+const redis = await startRedisServer();
+try {
+  const figures = new Map<string, Cold[]>(kinds.map(({ name }) => [name, []]));
+  // In turns, so that whatever else the machine does meets all kinds alike. The first round warms the disk's cache.
+  for (let round = 0; round <= starts; round += 1) {
+    for (const { name, args, path } of kinds) {
+      const cold = await measureStart(args, path, { DMS_REDIS_WRITE_URL: redis.url });
+      if (round > 0) figures.get(name)?.push(cold);
+    }
+  }
+  process.stdout.write(table(figures));
+} finally {
+  await redis.stop();
+}
+
+function table(figures: ReadonlyMap<string, readonly Cold[]>): string {
+  const [floor = 1] = [...figures.values()].map((colds) => median(colds.map(({ ms }) => ms)));
+  const lines = [...figures].map(([name, colds]) => {
+    const times = colds.map(({ ms }) => ms).sort((a, b) => a - b);
+    const memory = median(colds.map(({ rssMb }) => rssMb));
+    const columns = [median(times), times[0] ?? 0, times.at(-1) ?? 0].map((ms) => ms.toFixed(0).padStart(7));
+    return `${name.padEnd(32)}${columns.join("")}${(median(times) / floor).toFixed(2).padStart(8)}${memory.toFixed(0).padStart(8)}`;
+  });
+  const head = `${"spawn to first answer, ms".padEnd(32)} median    min    max   floor  RSS MB`;
+  const goals = `${starts} starts of each kind in turns; goals: ${goal} times the floor, ${maxMemory} MB`;
+  return `${[head, ...lines, goals].join("\n")}\n`;
+}

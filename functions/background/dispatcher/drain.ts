@@ -1,0 +1,33 @@
+import type { Redis } from "ioredis";
+import type { Budget, Round } from "../../../shared/runtime/background.ts";
+import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
+import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
+
+/** How long the queue must stay empty before a drain ends, in ms. */
+const patience = 20;
+/** Consumers that have not read for this long are removed, in ms. A resident dispatcher reads twice a second. */
+const consumerMemory = 60_000;
+
+/**
+ * Works off the queue as a resident dispatcher does, until nothing is left to do now or the budget is spent; what has been
+ * claimed by then is finished or handed back.
+ * @throws the error of Redis, when it cannot be used
+ */
+export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<Round> {
+  const { primary } = options.context;
+  // A dispatcher waits for a lost Redis to come back; whoever waits for a drain shall be told instead.
+  await primary.ping();
+  const idle = new AbortController();
+  const signal = AbortSignal.any([budget.signal, idle.signal]);
+  const onIdle = () => idle.abort();
+  const once = { ...options, shutdownGrace: budget.finishMs, patience, onIdle };
+  const handled = await runDispatcher(once, blocking, signal);
+  await forgetConsumers(primary, consumerMemory);
+  const [{ waiting }, { nextMs }] = await Promise.all([readDispatchState(primary), promoteDue(primary, 0)]);
+  return {
+    handled,
+    left: waiting,
+    nextDueSeconds: nextMs === undefined ? null : Math.ceil(nextMs / 1000),
+    complete: idle.signal.aborted,
+  };
+}

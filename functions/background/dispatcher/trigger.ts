@@ -1,0 +1,29 @@
+import { backgroundFunction } from "../../../shared/runtime/background.ts";
+import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
+import { drain } from "./drain.ts";
+import { policyOf } from "./policy.ts";
+import { createSchedulerClient } from "./scheduler-client.ts";
+
+export default backgroundFunction({
+  name: "dispatcher",
+  summary: "Brings accepted tasks to the scheduler, and cancellations too",
+  open({ config, context, log, redis }) {
+    const client = createSchedulerClient(config, config.eventWorkerCount);
+    const blocking = redis.openBlocking();
+    const options: DispatcherOptions = {
+      context,
+      client,
+      log,
+      policy: policyOf(config),
+      concurrency: config.eventWorkerCount,
+      shutdownGrace: config.shutdownGraceSeconds * 1000,
+    };
+    return {
+      round: (budget) => drain(options, blocking, budget),
+      reside: async (signal) => {
+        await runDispatcher(options, blocking, signal);
+      },
+      close: () => client.close(),
+    };
+  },
+});

@@ -1,0 +1,60 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { TaskStore } from "../task-state/index.ts";
+import type { Logger } from "./logger.ts";
+
+/** Tells the dispatcher that there may be work. It carries nothing, and a lost ring costs only time. */
+export interface Doorbell {
+  /** Rings now, or once more when the last ring is `ringInterval` old. Never waits, never throws. */
+  ring(): void;
+}
+
+/** The least time between two rings of a process, in ms. */
+const ringInterval = 50;
+/** How long a ring waits for an answer: a dispatcher that starts from zero answers when it has drained the queue, in ms. */
+const ringPatience = 120_000;
+
+/** A bell at this address. */
+export function createDoorbell(url: string, log: Logger): Doorbell {
+  const target = new URL(url);
+  const request = target.protocol === "https:" ? httpsRequest : httpRequest;
+  let pausing = false;
+  let again = false;
+
+  function send(): void {
+    const ringing = request(target, { method: "POST", timeout: ringPatience }, (answer) => answer.resume());
+    ringing.on("timeout", () => ringing.destroy());
+    ringing.on("error", (error) => log.warn({ dispatcher: target.host, cause: error.message }, "bell was not heard"));
+    // A process that ends does not wait for a dispatcher.
+    ringing.on("socket", (socket) => socket.unref());
+    ringing.end();
+  }
+
+  return {
+    ring: function ring() {
+      if (pausing) {
+        again = true;
+        return;
+      }
+      pausing = true;
+      again = false;
+      send();
+      setTimeout(() => {
+        pausing = false;
+        if (again) ring();
+      }, ringInterval);
+    },
+  };
+}
+
+/** A store that rings after each change that leaves work for the dispatcher. */
+export function ringing(store: TaskStore, { ring }: Doorbell): TaskStore {
+  const rung = <Args extends unknown[], Result>(verb: (...args: Args) => Promise<Result>) => {
+    return async (...args: Args) => {
+      const result = await verb(...args);
+      ring();
+      return result;
+    };
+  };
+  return { ...store, submit: rung(store.submit), cancel: rung(store.cancel), delete: rung(store.delete) };
+}

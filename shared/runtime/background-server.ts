@@ -1,0 +1,77 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { Config } from "../config.ts";
+import { json, problem } from "../http/answer.ts";
+import { buildApp, sendAnswer } from "../http/app.ts";
+import type { HttpFunction } from "../http/function.ts";
+import type { Logger } from "../logger.ts";
+import { createServices } from "../services.ts";
+import type { Background, BackgroundFunction, Budget } from "./background.ts";
+import { cloudEventFault } from "./cloud-event.ts";
+import { runProcess, type Service } from "./process.ts";
+import { reportOf } from "./report.ts";
+import { createRounds, type RequestRound } from "./rounds.ts";
+import { addLiveness, type FunctionServer } from "./server.ts";
+
+/** The argument that makes a background function work without triggers, as a Deployment does. */
+const residentArgument = "resident";
+
+/** Serves a background function in a process of its own: a round for every POST; or, as `resident`, rounds for ever. */
+export function runBackgroundServer(fn: BackgroundFunction, beside: readonly HttpFunction[]): Promise<void> {
+  const resident = process.argv.includes(residentArgument);
+  return runProcess((config, log) => startBackgroundServer(fn, beside, config, log, resident));
+}
+
+/** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
+const redisPatience = 2000;
+
+/** The process of {@link runBackgroundServer} without its signals. */
+export async function startBackgroundServer(
+  fn: BackgroundFunction,
+  beside: readonly HttpFunction[],
+  config: Config,
+  log: Logger,
+  resident: boolean,
+): Promise<Service & FunctionServer> {
+  const services = createServices(config, log);
+  const background = fn.open(services);
+  const stopping = new AbortController();
+  const app = buildApp(beside, services);
+  addLiveness(app);
+  if (!resident) addTrigger(app, background, config, stopping.signal);
+  await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
+  const residence = resident ? background.reside(stopping.signal) : undefined;
+  const address = await app.listen({ host: config.host, port: config.functionPort });
+  return {
+    address,
+    async stop() {
+      stopping.abort();
+      await Promise.all([app.close(), residence]);
+      await background.close();
+      services.redis.close();
+    },
+  };
+}
+
+function addTrigger(app: FastifyInstance, background: Background, config: Config, stopping: AbortSignal): void {
+  const request = createRounds((budget) => background.round(budget));
+  const budget = (): Budget => ({
+    signal: AbortSignal.any([stopping, AbortSignal.timeout(Math.ceil(config.drainBudgetSeconds * 1000))]),
+    finishMs: config.shutdownGraceSeconds * 1000,
+  });
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+    scope.post("/", async ({ headers, body }, reply) => {
+      const fault = cloudEventFault(headers, typeof body === "string" ? body : "");
+      if (fault !== undefined) return sendAnswer(reply, problem(400, `Not a valid CloudEvent: ${fault}`));
+      return answerRound(reply, request, budget);
+    });
+  });
+}
+
+async function answerRound(reply: FastifyReply, request: RequestRound, budget: () => Budget): Promise<FastifyReply> {
+  const round = await request(budget);
+  if (round.complete) return sendAnswer(reply, json(200, reportOf(round)));
+  const unfinished = problem(503, "Work is left; ring again", reportOf(round));
+  return sendAnswer(reply, { ...unfinished, headers: { "retry-after": "1" } });
+}

@@ -1,0 +1,25 @@
+import { CloudEvent, HTTP, ValidationError } from "cloudevents";
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * What is wrong with a CloudEvent in binary, structured or batched mode; `undefined` when nothing is, or when the request
+ * does not claim to be one. The event itself is not used: it only says that something may have happened.
+ */
+export function cloudEventFault(headers: Headers, body: string): string | undefined {
+  if (!claimsToBeEvent(headers)) return undefined;
+  try {
+    for (const event of [HTTP.toEvent({ headers: { ...headers }, body })].flat()) {
+      if (event instanceof CloudEvent) event.validate();
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof ValidationError || error instanceof SyntaxError) return error.message;
+    return "it cannot be read";
+  }
+}
+
+function claimsToBeEvent(headers: Headers): boolean {
+  const type = headers["content-type"];
+  return "ce-id" in headers || "ce-specversion" in headers || String(type).startsWith("application/cloudevents");
+}

@@ -1,0 +1,27 @@
+import awsLambdaFastify from "@fastify/aws-lambda";
+import { loadConfig } from "../config.ts";
+import { buildApp } from "../http/app.ts";
+import type { HttpFunction } from "../http/function.ts";
+import { createLogger } from "../logger.ts";
+import { createServices } from "../services.ts";
+import { checkExposure } from "./exposure.ts";
+import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
+
+/** How long an invocation waits for Redis before it answers 503, in ms. */
+const redisPatience = 2000;
+
+/** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
+export function lambdaHandler(fn: HttpFunction) {
+  const config = loadConfig(process.env);
+  checkExposure(config, [fn]);
+  const services = createServices(config, createLogger(config));
+  const app = buildApp([fn], services);
+  // The path carries the query as it was sent: API Gateway's own parsing joins duplicates with commas.
+  const proxy = awsLambdaFastify(app, { decorateRequest: false, parseCommaSeparatedQueryParams: false });
+  const ready = app.ready();
+  return async (event: HttpApiEvent, context: object) => {
+    await Promise.all([ready, services.redis.untilReady(redisPatience)]);
+    const { queryStringParameters: _, ...request } = event;
+    return proxy({ ...request, path: targetOf(event) }, context);
+  };
+}

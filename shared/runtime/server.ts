@@ -1,0 +1,50 @@
+import type { FastifyInstance } from "fastify";
+import type { Config } from "../config.ts";
+import { buildApp } from "../http/app.ts";
+import type { HttpFunction } from "../http/function.ts";
+import type { Logger } from "../logger.ts";
+import { createServices } from "../services.ts";
+import { checkExposure } from "./exposure.ts";
+import { runProcess, type Service } from "./process.ts";
+
+/** A server on a port of its own. */
+export interface FunctionServer extends Service {
+  /** Where it listens, e.g. `http://0.0.0.0:8080`. */
+  readonly address: string;
+}
+
+/** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
+const redisPatience = 2000;
+
+/** Serves functions in a process of their own, as Knative runs them: on `$PORT`, until SIGTERM. */
+export function runServer(functions: readonly HttpFunction[]): Promise<void> {
+  return runProcess((config, log) => startServer(functions, config, log));
+}
+
+/** Serves functions on `PORT`, with `/livez` beside them, which answers as long as the process does. */
+export async function startServer(
+  functions: readonly HttpFunction[],
+  config: Config,
+  log: Logger,
+): Promise<FunctionServer> {
+  checkExposure(config, functions);
+  const services = createServices(config, log);
+  const app = buildApp(functions, services);
+  addLiveness(app);
+  await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
+  const address = await app.listen({ host: config.host, port: config.functionPort });
+  return {
+    address,
+    async stop() {
+      await app.close();
+      services.redis.close();
+    },
+  };
+}
+
+/** Adds `/livez`: 200 as long as the process answers, whatever becomes of Redis. */
+export function addLiveness(app: FastifyInstance): void {
+  app.get("/livez", { logLevel: "silent" }, (_request, reply) =>
+    reply.header("content-type", "application/json; charset=utf-8").send('{"status":"ok"}'),
+  );
+}
