@@ -9,33 +9,25 @@ import { selfCompiling, shiftedMap } from "./self-compiling.ts";
 export const targets = ["server", "lambda"] as const;
 export type Target = (typeof targets)[number];
 
+/** How the adapter of a runtime is called; what it gives is exported where the runtime wants it. */
+const adapters = {
+  // Every process answers for its own health; the health function is itself already.
+  "http server": { file: "server", call: "runServer([...new Set([fn, health])], process.env)" },
+  "background server": { file: "background-server", call: "runBackgroundServer(fn, [health], process.env)" },
+  "http lambda": { file: "lambda", call: "lambdaHandler(fn, process.env)" },
+  "background lambda": { file: "background-lambda", call: "backgroundLambdaHandler(fn, process.env)" },
+} as const;
+
 /** What a bundle starts with: the function, and the adapter of its runtime. */
 function entryText({ kind, file }: DeployableFunction, target: Target): string {
-  const lines = [`import fn from "./${file}";`, 'import health from "./functions/meta/health.ts";'];
-  switch (`${kind} ${target}` as const) {
-    case "http server":
-      // Every process answers for its own health; the health function is itself already.
-      lines.push('import { runServer } from "./shared/runtime/server.ts";', "runServer([...new Set([fn, health])]);");
-      break;
-    case "background server":
-      lines.push(
-        'import { runBackgroundServer } from "./shared/runtime/background-server.ts";',
-        "runBackgroundServer(fn, [health]);",
-      );
-      break;
-    case "http lambda":
-      lines.push(
-        'import { lambdaHandler } from "./shared/runtime/lambda.ts";',
-        "export const handler = lambdaHandler(fn);",
-      );
-      break;
-    case "background lambda":
-      lines.push(
-        'import { backgroundLambdaHandler } from "./shared/runtime/background-lambda.ts";',
-        "export const handler = backgroundLambdaHandler(fn);",
-      );
-  }
-  return lines.join("\n");
+  const adapter = adapters[`${kind} ${target}`];
+  const from = (path: string) => `from ${JSON.stringify(`./${path}`)};`;
+  return [
+    `import fn ${from(file)}`,
+    `import health ${from("functions/meta/health.ts")}`,
+    `import { ${adapter.call.split("(", 1)} } ${from(`shared/runtime/${adapter.file}.ts`)}`,
+    target === "lambda" ? `export const handler = ${adapter.call};` : `${adapter.call};`,
+  ].join("\n");
 }
 
 const entryScheme = "entry:";

@@ -5,6 +5,7 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
 
@@ -42,12 +43,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
 
   async function stop(): Promise<void> {
     stopping.abort();
-    // A connection that falls idle only now is not closed by itself, and one that never finishes its request never is.
-    const idle = setInterval(() => app.server.closeIdleConnections(), 50);
-    const patience = setTimeout(() => app.server.closeAllConnections(), config.shutdownGraceSeconds * 1000);
-    await Promise.all([app.close(), ...background]);
-    clearInterval(idle);
-    clearTimeout(patience);
+    await Promise.all([closeApp(app, config.shutdownGraceSeconds), ...background]);
     redis.close();
   }
 }

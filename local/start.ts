@@ -1,4 +1,5 @@
 import { runDevelopment } from "./run.ts";
+import { tellFault } from "./signals.ts";
 
 /** The entry of `npm start`. A first signal asks the server to end, a second one ends it at once. */
 const stop = new AbortController();
@@ -9,15 +10,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-try {
-  process.exitCode = await runDevelopment({
-    environment: process.env,
-    signal: stop.signal,
-    command: [import.meta.filename],
-    tell: (text) => process.stdout.write(`${text}\n`),
-  });
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n`);
-  process.exitCode = 1;
-}
+await runDevelopment({
+  environment: process.env,
+  signal: stop.signal,
+  command: [import.meta.filename],
+  tell: (text) => process.stdout.write(`${text}\n`),
+}).then((code) => {
+  process.exitCode = code;
+}, tellFault);

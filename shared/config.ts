@@ -139,7 +139,7 @@ export const variables = {
     "DMS_DISPATCHER_URL",
     "where a submission rings the dispatcher's bell; unset: a schedule or a resident dispatcher finds it",
   ),
-  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; `*`: any"),
+  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; *: any"),
   host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which a server listens"),
   port: number(
     "DMS_CLI_DEFAULT_PORT",
@@ -176,7 +176,8 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Environment variables, as a process or a handler is given them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the configuration from environment variables; unset ones have their defaults.

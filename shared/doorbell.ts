@@ -56,5 +56,11 @@ export function ringing(store: TaskStore, { ring }: Doorbell): TaskStore {
       return result;
     };
   };
-  return { ...store, submit: rung(store.submit), cancel: rung(store.cancel), delete: rung(store.delete) };
+  return {
+    ...store,
+    submit: rung(store.submit),
+    submitOnce: rung(store.submitOnce),
+    cancel: rung(store.cancel),
+    delete: rung(store.delete),
+  };
 }

@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { type Environment, loadConfig } from "../config.ts";
 import { createLogger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import type { BackgroundFunction, Budget } from "./background.ts";
@@ -23,8 +23,8 @@ const answerTime = 1000;
  * Makes the Lambda handler of a background function: a round for every invocation, in time for its deadline. An
  * unfinished round fails the messages of an SQS batch, and any other invocation as a whole, so that they come again.
  */
-export function backgroundLambdaHandler(fn: BackgroundFunction) {
-  const config = loadConfig(process.env);
+export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
+  const config = loadConfig(environment);
   const services = createServices(config, createLogger(config));
   const background = fn.open(services);
   const request = createRounds((budget) => background.round(budget));

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import type { Config } from "../config.ts";
+import type { Config, Environment } from "../config.ts";
 import { json, problem } from "../http/answer.ts";
-import { buildApp, sendAnswer } from "../http/app.ts";
+import { mountFunctions } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
+import { createServer, sendAnswer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import type { Background, BackgroundFunction, Budget } from "./background.ts";
+import { closeApp } from "./close-app.ts";
 import { cloudEventFault } from "./cloud-event.ts";
 import { runProcess, type Service } from "./process.ts";
 import { reportOf } from "./report.ts";
@@ -16,9 +18,13 @@ import { addLiveness, type FunctionServer } from "./server.ts";
 const residentArgument = "resident";
 
 /** Serves a background function in a process of its own: a round for every POST; or, as `resident`, rounds for ever. */
-export function runBackgroundServer(fn: BackgroundFunction, beside: readonly HttpFunction[]): Promise<void> {
+export function runBackgroundServer(
+  fn: BackgroundFunction,
+  beside: readonly HttpFunction[],
+  environment: Environment,
+): Promise<void> {
   const resident = process.argv.includes(residentArgument);
-  return runProcess((config, log) => startBackgroundServer(fn, beside, config, log, resident));
+  return runProcess(environment, (config, log) => startBackgroundServer(fn, beside, config, log, resident));
 }
 
 /** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
@@ -35,7 +41,8 @@ export async function startBackgroundServer(
   const services = createServices(config, log);
   const background = fn.open(services);
   const stopping = new AbortController();
-  const app = buildApp(beside, services);
+  const app = createServer(services);
+  mountFunctions(app, beside, services);
   addLiveness(app);
   if (!resident) addTrigger(app, background, config, stopping.signal);
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
@@ -45,7 +52,7 @@ export async function startBackgroundServer(
     address,
     async stop() {
       stopping.abort();
-      await Promise.all([app.close(), residence]);
+      await Promise.all([closeApp(app, config.shutdownGraceSeconds), residence]);
       await background.close();
       services.redis.close();
     },

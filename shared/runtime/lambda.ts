@@ -1,5 +1,5 @@
 import awsLambdaFastify from "@fastify/aws-lambda";
-import { loadConfig } from "../config.ts";
+import { type Environment, loadConfig } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import { createLogger } from "../logger.ts";
@@ -11,8 +11,8 @@ import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 const redisPatience = 2000;
 
 /** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
-export function lambdaHandler(fn: HttpFunction) {
-  const config = loadConfig(process.env);
+export function lambdaHandler(fn: HttpFunction, environment: Environment) {
+  const config = loadConfig(environment);
   checkExposure(config, [fn]);
   const services = createServices(config, createLogger(config));
   const app = buildApp([fn], services);

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, loadConfig } from "../config.ts";
+import { type Config, ConfigError, type Environment, loadConfig } from "../config.ts";
 import { createLogger, type Logger } from "../logger.ts";
 
 /** Something that runs until it is stopped. */
@@ -11,13 +11,16 @@ export interface Service {
 const margin = 500;
 
 /**
- * Runs a service as a process of its own: configuration from the environment, JSON logs, and an end by SIGTERM or SIGINT
+ * Runs a service as a process of its own: JSON logs, and an end by SIGTERM or SIGINT
  * with exit code 0 within the grace. A second signal ends it at once; a fault at the start is told and exits 1.
  */
-export async function runProcess(start: (config: Config, log: Logger) => Promise<Service>): Promise<void> {
+export async function runProcess(
+  environment: Environment,
+  start: (config: Config, log: Logger) => Promise<Service>,
+): Promise<void> {
   let log: Logger | undefined;
   try {
-    const config = loadConfig(process.env);
+    const config = loadConfig(environment);
     log = createLogger(config);
     const stopped = untilSignal();
     const service = await start(config, log);

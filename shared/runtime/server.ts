@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
-import type { Config } from "../config.ts";
+import type { Config, Environment } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
+import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { runProcess, type Service } from "./process.ts";
 
@@ -17,8 +18,8 @@ export interface FunctionServer extends Service {
 const redisPatience = 2000;
 
 /** Serves functions in a process of their own, as Knative runs them: on `$PORT`, until SIGTERM. */
-export function runServer(functions: readonly HttpFunction[]): Promise<void> {
-  return runProcess((config, log) => startServer(functions, config, log));
+export function runServer(functions: readonly HttpFunction[], environment: Environment): Promise<void> {
+  return runProcess(environment, (config, log) => startServer(functions, config, log));
 }
 
 /** Serves functions on `PORT`, with `/livez` beside them, which answers as long as the process does. */
@@ -36,7 +37,7 @@ export async function startServer(
   return {
     address,
     async stop() {
-      await app.close();
+      await closeApp(app, config.shutdownGraceSeconds);
       services.redis.close();
     },
   };

@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   functions: ["shared", "task-state"],
   cli: ["local", "functions", "shared", "task-state"],
   local: ["functions", "shared", "task-state"],
+  build: ["local", "functions", "shared", "task-state"],
   examples: ["task-state"],
 };
 const maxLines = 250;

@@ -13,11 +13,11 @@ export const forever = { stepMs: 60_000 };
 
 type Options = Partial<Pick<DevelopmentSchedulerOptions, "stepMs" | "steps" | "port">>;
 
-/** A scheduler over this Redis with jobs of a few milliseconds, stopped after the test; its first updates may fail. */
+/** A scheduler over this Redis with jobs of a few milliseconds, stopped after the test unless the caller keeps it; its first updates may fail. */
 export async function startScheduler(
   redis: TestRedis,
   options: Options = {},
-  { failures = 0, log }: { failures?: number; log?: SchedulerLog } = {},
+  { failures = 0, log, keep = false }: { failures?: number; log?: SchedulerLog; keep?: boolean } = {},
 ) {
   const store = createTaskStore(createContext({ primary: redis.client }));
   const warnings: { fields: object; message: string }[] = [];
@@ -34,7 +34,7 @@ export async function startScheduler(
     steps: 4,
     ...options,
   });
-  onTestFinished(() => scheduler.stop());
+  if (!keep) onTestFinished(() => scheduler.stop());
 
   async function post(path: string, body?: unknown) {
     const init = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: text(body) };

@@ -1,0 +1,148 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { type DeployableFunction, findFunctions, root, routePath } from "../../build/functions.ts";
+import { generateManifests } from "../../build/manifests/generate.ts";
+import { maxRules, namespace } from "../../build/manifests/knative.ts";
+import { httpFunctions } from "../../functions/index.ts";
+import { endpoints } from "../../shared/api/endpoints.ts";
+import { dispatchGroup, keys } from "../../task-state/index.ts";
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+const overlays = ["dev", "production"];
+const functions = await findFunctions();
+const base = manifestsOf("knative/base");
+const served = functions.filter(({ kind }) => kind === "http");
+
+function documents(path: string): Manifest[] {
+  return parseAllDocuments(readFileSync(join(root, path), "utf8")).map((document) => document.toJS() as Manifest);
+}
+
+/** The resources of a kustomization and of those that it names. */
+function manifestsOf(directory: string): Manifest[] {
+  const { resources } = parse(readFileSync(join(root, directory, "kustomization.yaml"), "utf8"));
+  return (resources as string[]).flatMap((resource) =>
+    resource.endsWith(".yaml") ? documents(join(directory, resource)) : manifestsOf(join(directory, resource)),
+  );
+}
+
+/** What stands at a path such as `spec.rules`; each kind has a shape of its own. */
+function at(manifest: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], manifest);
+}
+
+const list = (manifest: unknown, path: string) => at(manifest, path) as unknown[];
+const ofKind = (kind: string, manifests = base) => manifests.filter((manifest) => manifest.kind === kind);
+const names = (named: readonly { name: string }[]) => named.map(({ name }) => name).sort();
+const command = (manifest: Manifest) => at(manifest, "spec.template.spec.containers.0.args");
+
+test("the endpoint table, the functions that a process mounts, and the function files are the same", () => {
+  const expected = names(Object.values(endpoints));
+  expect(names(served)).toEqual(expected);
+  expect(names(httpFunctions.map(({ endpoint }) => endpoint))).toEqual(expected);
+});
+
+test.each(Object.entries(await generateManifests()))("%s is as `npm run manifests` writes it", (path, text) => {
+  expect(readFileSync(join(root, path), "utf8"), "run `npm run manifests`").toBe(text);
+});
+
+test("every function has one Service that runs its bundle, and every Service has a function", () => {
+  const services = ofKind("Service");
+  expect(names(services.map(({ metadata }) => metadata))).toEqual(names(functions));
+  for (const service of services) expect(command(service)).toEqual([`dist/server/${service.metadata.name}.cjs`]);
+});
+
+test("every endpoint is routed to its function, and every route has an endpoint", () => {
+  const pattern = ({ endpoint }: DeployableFunction) =>
+    endpoint ? `${endpoint.method} ${routePath(endpoint).replaceAll(/\{\w+\}/g, "[^/]+")}` : "";
+  const expected = served.map((fn) => `${pattern(fn)} → ${fn.name}.${namespace}.svc.cluster.local`);
+  const routes = ofKind("HTTPRoute").filter(({ metadata }) => metadata.name !== "dms-fallback");
+  for (const route of routes) expect(list(route, "spec.rules").length).toBeLessThanOrEqual(maxRules);
+  const found = routes
+    .flatMap((route) => list(route, "spec.rules"))
+    .flatMap((rule) => list(rule, "matches").map((match) => ({ rule, match })))
+    .map(
+      ({ rule, match }) =>
+        `${at(match, "method")} ${at(match, "path.value")} → ${at(rule, "filters.0.urlRewrite.hostname")}`,
+    );
+  expect(found.sort()).toEqual(expected.sort());
+});
+
+test("no client reaches a function but through the gateway", () => {
+  for (const { metadata } of ofKind("Service")) {
+    expect(metadata).toMatchObject({ labels: { "networking.knative.dev/visibility": "cluster-local" } });
+  }
+});
+
+test("every trigger rings a background function, and every background function has a schedule", () => {
+  const sources = [...ofKind("PingSource"), ...ofKind("RedisStreamSource")];
+  const background = names(functions.filter(({ kind }) => kind === "background"));
+  const rung = (source: Manifest) => String(at(source, "spec.sink.ref.name"));
+  expect([...new Set(sources.map(rung))].sort()).toEqual(background);
+  expect(ofKind("PingSource").map(rung).sort()).toEqual(background);
+  for (const source of ofKind("PingSource")) expect(String(at(source, "spec.schedule")).split(" ")).toHaveLength(6);
+});
+
+test("the doorbell reads the work stream in a group of its own", () => {
+  const [doorbell] = ofKind("RedisStreamSource");
+  expect(at(doorbell, "spec.stream")).toBe(keys.work);
+  expect(at(doorbell, "spec.group")).not.toBe(dispatchGroup);
+});
+
+test("the resident dispatcher runs the dispatcher's bundle and scales by its group's lag", () => {
+  const [deployment] = ofKind("Deployment");
+  if (!deployment) throw new Error("there is no Deployment");
+  expect(command(deployment)).toEqual(["dist/server/dispatcher.cjs", "resident"]);
+  const [scaled] = ofKind("ScaledObject");
+  expect(at(scaled, "spec.scaleTargetRef.name")).toBe(deployment.metadata.name);
+  const expected = { stream: keys.work, consumerGroup: dispatchGroup, activationLagCount: "0" };
+  expect(at(scaled, "spec.triggers.0")).toMatchObject({ type: "redis-streams", metadata: expected });
+  const [budget] = ofKind("PodDisruptionBudget");
+  const labels = at(deployment, "spec.template.metadata.labels");
+  expect(labels).toMatchObject(at(budget, "spec.selector.matchLabels") as Record<string, string>);
+});
+
+test("the base holds no secret, and every process reads one ConfigMap and one Secret", () => {
+  expect(ofKind("Secret")).toEqual([]);
+  for (const manifest of [...ofKind("Service"), ...ofKind("Deployment")]) {
+    expect(at(manifest, "spec.template.spec.containers.0.envFrom")).toEqual([
+      { configMapRef: { name: "dms-frontend" } },
+      { secretRef: { name: "dms-frontend" } },
+    ]);
+  }
+});
+
+test.each(overlays)("every patch of the %s overlay changes something of the base", (overlay) => {
+  const directory = join("knative", "overlays", overlay);
+  const { patches } = parse(readFileSync(join(root, directory, "kustomization.yaml"), "utf8"));
+  for (const { path } of patches as { path: string }[]) {
+    for (const { kind, metadata } of documents(join(directory, path))) {
+      expect(base, `${dirname(path)}/${path}`).toContainEqual(
+        expect.objectContaining({ kind, metadata: expect.objectContaining({ name: metadata.name }) }),
+      );
+    }
+  }
+});
+
+const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
+
+test.skipIf(!hasKubectl).each(overlays)(
+  "kubectl renders the %s overlay (skipped where there is no kubectl)",
+  (overlay) => {
+    const text = execFileSync("kubectl", ["kustomize", join(root, "knative", "overlays", overlay)], {
+      encoding: "utf8",
+    });
+    const rendered = parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+    expect(ofKind("Service", rendered)).toHaveLength(functions.length);
+    for (const { kind, metadata } of rendered) {
+      if (kind !== "Namespace")
+        expect(metadata.namespace).toBe(kind === "ReferenceGrant" ? "kourier-system" : namespace);
+    }
+  },
+);

@@ -1,0 +1,20 @@
+/** Queries as they are sent, and the JSON of the parameters that they give in every runtime. */
+export const parameterCases: readonly (readonly [query: string, parameters: string])[] = [
+  ["a=1&b=2", '{"a":"1","b":"2"}'],
+  ["a=1&a=2", '{"a":"2"}'],
+  ["a=1,2&a=3,4", '{"a":"3,4"}'],
+  ["src=%2Fpvs%2Fa&dst=/pvs/b", '{"src":"/pvs/a","dst":"/pvs/b"}'],
+  ["a=100%25&b=%2525", '{"a":"100%","b":"%25"}'],
+  ["a=x+y&b=x%20y&c=x%2By", '{"a":"x y","b":"x y","c":"x+y"}'],
+  ["n%C3%A4me=%ED%95%9C%EA%B8%80&e=%F0%9F%9A%80", '{"näme":"한글","e":"🚀"}'],
+  ["a=&b", '{"a":"","b":""}'],
+  ["=x", '{"":"x"}'],
+  ["a=1&&b=2&", '{"a":"1","b":"2"}'],
+  ["a=b=c", '{"a":"b=c"}'],
+  ["a=%26%3D%23&b=%3F", '{"a":"&=#","b":"?"}'],
+  ["__proto__=1&constructor=2&toString=3", '{"__proto__":"1","constructor":"2","toString":"3"}'],
+  ["a[]=1&b[c]=2&d.e=3", '{"a[]":"1","b[c]":"2","d.e":"3"}'],
+  ["a=%00&b=%0A", '{"a":"\\u0000","b":"\\n"}'],
+  ["2=b&1=a", '{"2":"b","1":"a"}'],
+  ["a=%zz&b=%", '{"a":"%zz","b":"%"}'],
+];
