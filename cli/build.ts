@@ -29,6 +29,15 @@ function plainEndpoints(): object {
   );
 }
 
+/** The parser can start other programs, which ours never does: it need not load what that takes. */
+const noChildProcess: Plugin = {
+  name: "no-child-process",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:child_process$/ }, () => ({ path: "child_process", namespace: "nothing" }));
+    onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "module.exports = {}" }));
+  },
+};
+
 /** What serves is a bundle of its own, so that a client never reads it. */
 const apartServer: Plugin = {
   name: "server-apart",
@@ -55,7 +64,7 @@ export async function buildCli(): Promise<void> {
       minify: true,
       keepNames: true,
       banner: { js: "#!/usr/bin/env node" },
-      plugins: [plainTable, apartServer],
+      plugins: [plainTable, apartServer, noChildProcess],
       logLevel: "warning",
     }),
     build({

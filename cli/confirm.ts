@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { exitCodes, Failure, usageFailure } from "./exit-code.ts";
 import type { Shell } from "./shell.ts";
 
@@ -11,6 +10,7 @@ export async function confirm(shell: Shell, question: string, yes: boolean | und
   if (!("isTTY" in shell.stdin && shell.stdin.isTTY) || !shell.stderr.isTTY) {
     throw usageFailure(`${question} Nobody is here to answer`, "--yes does it without asking.");
   }
+  const { createInterface } = await import("node:readline/promises");
   const prompt = createInterface({ input: shell.stdin, output: shell.stderr });
   const stop = new AbortController();
   // Ctrl-C reaches the prompt as a key, because it reads the terminal raw.

@@ -17,7 +17,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** What each code means, in one line, for the documentation. */
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: "done",
-  failed: "the task failed, the server refused the request, or some of several tasks could not be handled",
+  failed: "the task failed, the server refused, one of several tasks could not be handled, or you answered no",
   usage: "the command line is wrong",
   notFound: "there is no such task for this user and service",
   denied: "the operator token is missing or wrong",

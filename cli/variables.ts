@@ -18,8 +18,12 @@ export const variables = {
     secret: true,
   },
   caBundle: { name: "DMS_CLI_CA_BUNDLE", default: "", meaning: "file of certificates (PEM) to trust for https" },
-  httpProxy: { name: "HTTP_PROXY", default: "", meaning: "proxy for http, also in lower case" },
-  httpsProxy: { name: "HTTPS_PROXY", default: "", meaning: "proxy for https, also in lower case" },
+  httpProxy: {
+    name: "HTTP_PROXY",
+    default: "",
+    meaning: "proxy for http, also in lower case; needs Node 24.5, or 22.21",
+  },
+  httpsProxy: { name: "HTTPS_PROXY", default: "", meaning: "proxy for https, likewise" },
   noProxy: { name: "NO_PROXY", default: "", meaning: "hosts that are asked without a proxy, separated by commas" },
   noColor: { name: "NO_COLOR", default: "", meaning: "any value: no colours" },
 } as const satisfies Record<string, CliVariable>;

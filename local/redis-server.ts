@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { findRedisServer } from "./redis-binary.ts";
 
 export interface RedisServerOptions {
@@ -22,11 +23,14 @@ export interface RedisServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** Nothing on disk, not even what a replica has got from its primary. */
+const inMemory = ["--appendonly", "no", "--dir", tmpdir(), "--repl-diskless-load", "on-empty-db"];
+
 /** Starts a redis-server on loopback and resolves when it takes connections. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await findRedisServer();
   const port = options.port ?? (await freePort());
-  const persistence = options.directory === undefined ? ["--appendonly", "no"] : await appendOnly(options.directory);
+  const persistence = options.directory === undefined ? inMemory : await appendOnly(options.directory);
   const child = spawn(
     binary,
     ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...persistence, ...(options.extra ?? [])],

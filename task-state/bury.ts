@@ -1,10 +1,12 @@
 import { deletionMemory } from "./commands.ts";
+import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";
 import { type Owner, ownerOf, parseRecord } from "./record.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
+import { isOver, look } from "./view.ts";
 
 const pieceSize = 500;
 
@@ -66,7 +68,14 @@ async function bury(context: TaskStateContext, id: string): Promise<number> {
     owner ? idSets(owner) : [keys.tasks],
   );
   if (reply === 1 && owner) await retire(context, owner);
+  if (reply === 0) await wakeIfOver(context, id);
   return Number(reply);
+}
+
+/** A hidden task whose cancellation was given up ends by itself one day: then the rest of it can be removed. */
+async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> {
+  const view = await look(context, id);
+  if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });
 }
 
 async function deletedOwner({ primary }: TaskStateContext, id: string): Promise<Owner | undefined> {

@@ -86,7 +86,7 @@ function saveSidecar(
   if (sidecar.rev === 1) commands.push(["EXPIRE", key, sidecarTtl(context)]);
   if (patch.dueAt === null) commands.push(["ZREM", keys.due, id]);
   else if (patch.dueAt !== undefined) commands.push(["ZADD", keys.due, patch.dueAt, id]);
-  if (patch.hold === null) commands.push(["ZREM", keys.parked(sidecar.user), id]);
+  if (patch.hold === null) commands.push(["ZREM", keys.parked(sidecar.user), id], ["SREM", keys.held, id]);
   else if (patch.hold !== undefined) commands.push(...park(id, sidecar.user, now, probe ?? false));
   return commands;
 }
@@ -110,6 +110,7 @@ function purge(view: View, owner: Owner | undefined): Command[] {
     ["ZREM", keys.due, id],
     ["HDEL", keys.deferredCancels, id],
     ["ZREM", keys.inFlight, id],
+    ["SREM", keys.held, id],
     ["ZREM", keys.dead, id],
     ["HDEL", keys.deadLetters, id],
     ...(owner

@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
 
-/** A dispatcher that has asked for work lately. */
+/** A dispatcher that has given a sign of life lately. */
 export interface DispatcherState {
   readonly name: string;
-  /** Since it last asked for work. */
-  readonly idle_seconds: number;
+  /** Since its last sign of life. */
+  readonly seen_seconds_ago: number;
   /** Tasks that it is at work on. */
   readonly in_flight: number;
 }
@@ -26,10 +26,8 @@ export interface DispatchState {
   readonly dispatchers: readonly DispatcherState[];
 }
 
-/** A dispatcher that has not asked for this long is not shown, in ms. */
-const lately = 30_000;
-/** Users whose held tasks are counted at once. */
-const countedUsers = 10_000;
+/** A dispatcher that has given no sign for this long is not shown, in ms. */
+const lately = 15_000;
 
 /** Stops all submissions until they are resumed, across all dispatchers and restarts. Cancellations go on. */
 export async function pauseDispatch(redis: Redis): Promise<void> {
@@ -41,14 +39,39 @@ export async function resumeDispatch(redis: Redis): Promise<void> {
   await redis.del(keys.paused);
 }
 
+/** Gives a sign of life of a dispatcher; expected every few seconds. */
+export async function reportDispatcher(redis: Redis, name: string): Promise<void> {
+  const now = Date.now();
+  await redis
+    .multi()
+    .zadd(keys.dispatchers, now, name)
+    .zremrangebyscore(keys.dispatchers, "-inf", now - lately)
+    .exec();
+}
+
+/** Takes a dispatcher that has ended off the list. */
+export async function retractDispatcher(redis: Redis, name: string): Promise<void> {
+  await redis.zrem(keys.dispatchers, name);
+}
+
+async function readSigns(redis: Redis): Promise<{ name: string; at: number }[]> {
+  const flat = await redis.zrange(keys.dispatchers, String(Date.now() - lately), "+inf", "BYSCORE", "WITHSCORES");
+  const signs: { name: string; at: number }[] = [];
+  for (let index = 0; index < flat.length; index += 2) {
+    signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
+  }
+  return signs;
+}
+
 /** Reads how the queue stands. */
 export async function readDispatchState(redis: Redis): Promise<DispatchState> {
-  const [paused, delayed, dead, group, held, consumers] = await Promise.all([
+  const [paused, delayed, dead, group, held, seen, consumers] = await Promise.all([
     redis.exists(keys.paused),
     redis.zcard(keys.due),
     redis.zcard(keys.dead),
     readGroup(redis),
-    countHeld(redis),
+    redis.scard(keys.held),
+    readSigns(redis),
     readConsumers(redis),
   ]);
   return {
@@ -59,9 +82,11 @@ export async function readDispatchState(redis: Redis): Promise<DispatchState> {
     held,
     dead,
     oldest_waiting_seconds: await oldestWaiting(redis, group.lastDelivered),
-    dispatchers: consumers
-      .filter(({ idle }) => idle < lately)
-      .map(({ name, idle, pending }) => ({ name, idle_seconds: Math.round(idle / 100) / 10, in_flight: pending })),
+    dispatchers: seen.map(({ name, at }) => ({
+      name,
+      seen_seconds_ago: Math.max(0, Math.round((Date.now() - at) / 100) / 10),
+      in_flight: consumers.find((consumer) => consumer.name === name)?.pending ?? 0,
+    })),
   };
 }
 
@@ -82,7 +107,8 @@ export async function readGroup(redis: Redis): Promise<Group> {
     lag: numberOrNull(group.lag),
     pending: Number(group.pending),
     lastDelivered: String(group["last-delivered-id"]),
-    entriesRead: numberOrNull(group["entries-read"]),
+    // Redis does not count for a group that has read nothing yet.
+    entriesRead: group["last-delivered-id"] === "0-0" ? 0 : numberOrNull(group["entries-read"]),
   };
 }
 
@@ -100,12 +126,6 @@ async function readConsumers(redis: Redis): Promise<{ name: string; idle: number
     idle: Number(idle),
     pending: Number(pending),
   }));
-}
-
-async function countHeld(redis: Redis): Promise<number> {
-  const users = await redis.zrange(keys.parkedUsers, "0", String(countedUsers - 1));
-  const counts = await Promise.all(users.map((user) => redis.zcard(keys.parked(user))));
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function oldestWaiting(redis: Redis, lastDelivered: string): Promise<number> {

@@ -1,6 +1,7 @@
 import { findHold, holdText } from "./blocks.ts";
 import type { TaskStateContext } from "./context.ts";
 import { readGroup } from "./dispatch-state.ts";
+import { keys } from "./keys.ts";
 import { belongsTo } from "./read.ts";
 import { hasEnded, type Owner, type TaskRecord } from "./record.ts";
 import type { Sidecar } from "./sidecar.ts";
@@ -36,7 +37,8 @@ function factsOf({ sidecar, now }: View, record: TaskRecord): Facts {
   if (sidecar.want !== undefined) facts.wanted = sidecar.want;
   if (sidecar.dead !== undefined) facts.given_up = sidecar.dead;
   if (sidecar.hold !== undefined) facts.hold = sidecar.hold;
-  if (sidecar.dueAt !== undefined) facts.next_in_seconds = Math.max(0, Math.ceil((sidecar.dueAt - now) / 1000));
+  if (sidecar.dueAt !== undefined && !hasEnded(record))
+    facts.next_in_seconds = Math.max(0, Math.ceil((sidecar.dueAt - now) / 1000));
   if (sidecar.leaseUntil !== undefined) facts.being_handled = sidecar.leaseUntil > now;
   return facts;
 }
@@ -44,7 +46,7 @@ function factsOf({ sidecar, now }: View, record: TaskRecord): Facts {
 async function sentence(context: TaskStateContext, view: View, record: TaskRecord, facts: Facts): Promise<string> {
   const { sidecar } = view;
   if (hasEnded(record)) {
-    return sidecar?.dead === undefined
+    return sidecar?.dead !== "submit"
       ? `ended: ${record.status}`
       : `ended: ${record.status}, given up after ${sidecar.attempts} attempts (${sidecar.error ?? "unknown cause"})`;
   }
@@ -58,9 +60,9 @@ async function sentence(context: TaskStateContext, view: View, record: TaskRecor
     case "sending":
       return sidecar.error === undefined
         ? "being sent to the scheduler"
-        : `attempt ${sidecar.attempts} ended without a clear answer (${sidecar.error}); its fate is checked ${soon(facts)}`;
+        : `attempt ${sidecar.tries ?? sidecar.attempts} ended without a clear answer (${sidecar.error}); its fate is checked ${soon(facts)}`;
     case "queued":
-      return queuedSentence(context, sidecar, facts);
+      return queuedSentence(context, view.id, sidecar, facts);
   }
 }
 
@@ -74,10 +76,10 @@ function cancelSentence(sidecar: Sidecar, facts: Facts): string {
   return `cancel sent, not confirmed: attempt ${sidecar.cancelAttempts} failed with ${sidecar.error}, next ${soon(facts)}`;
 }
 
-async function queuedSentence(context: TaskStateContext, sidecar: Sidecar, facts: Facts): Promise<string> {
+async function queuedSentence(context: TaskStateContext, id: string, sidecar: Sidecar, facts: Facts): Promise<string> {
   const hold = await findHold(context.primary, sidecar.user);
   if (hold !== undefined) return `held: ${holdText(hold, sidecar.user)}`;
-  if (sidecar.hold !== undefined) return `held: ${sidecar.hold}`;
+  if (sidecar.hold !== undefined && (await isParked(context, id, sidecar))) return `held: ${sidecar.hold}`;
   if (sidecar.error !== undefined) {
     return `attempt ${sidecar.tries ?? sidecar.attempts} failed with ${sidecar.error}, next ${soon(facts)}`;
   }
@@ -86,6 +88,11 @@ async function queuedSentence(context: TaskStateContext, sidecar: Sidecar, facts
   if (ahead < 0 || entriesRead === null) return "waiting for a dispatcher to take it up";
   facts.ahead = ahead;
   return ahead === 0 ? "waiting as the next one" : `waiting behind ${ahead} ${ahead === 1 ? "other" : "others"}`;
+}
+
+/** A task keeps its last hold until it is sent, also when that has let it go. */
+async function isParked({ primary }: TaskStateContext, id: string, { user }: Sidecar): Promise<boolean> {
+  return (await primary.zscore(keys.parked(user), id)) !== null;
 }
 
 function soon({ next_in_seconds: seconds }: Facts): string {

@@ -31,7 +31,9 @@ export {
   forgetConsumers,
   pauseDispatch,
   readDispatchState,
+  reportDispatcher,
   resumeDispatch,
+  retractDispatcher,
 } from "./dispatch-state.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
 export { type Explanation, explainTask } from "./explain.ts";
@@ -40,7 +42,7 @@ export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";
-export { acquirePermit, type Caps, type Permit, roomOf } from "./permits.ts";
+export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";
 export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
 export { createReplicationBarrier } from "./replication.ts";

@@ -36,12 +36,16 @@ export const keys = {
   work: "dms:work",
   /** string; how many entries were ever added to the work stream. */
   added: "dms:work:added",
+  /** sorted set; dispatchers by the time in ms at which they last gave a sign of life. */
+  dispatchers: "dms:dispatchers",
   /** string; exists while nothing is submitted to the scheduler. */
   paused: "dms:dispatch:paused",
   /** sorted set; task ids by the time in ms at which to look again. */
   due: "dms:due",
   /** sorted set; users with parked tasks, by the time in ms at which to ask again whether they may go on. */
   parkedUsers: "dms:parked",
+  /** set; the ids of all parked tasks. */
+  held: "dms:held",
   /** hash; user → how many parked tasks go on at the next release. */
   parkedPace: "dms:parked:pace",
   /** sorted set; a user's held task ids (score: the id). */

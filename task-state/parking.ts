@@ -12,6 +12,7 @@ const firstRelease = 64;
 export function park(id: string, user: string, now: number, probe: boolean): Command[] {
   const commands: Command[] = [
     ["ZADD", keys.parked(user), id, id],
+    ["SADD", keys.held, id],
     ["ZADD", keys.parkedUsers, "NX", now + parkingPause, user],
   ];
   if (probe) commands.push(["HSET", keys.parkedPace, user, 1]);
@@ -20,13 +21,13 @@ export function park(id: string, user: string, now: number, probe: boolean): Com
 
 /*
  * Moves a user's first parked tasks to the work stream.
- * keys   parked, parkedUsers, parkedPace, work, added
+ * keys   parked, held, parkedUsers, parkedPace, work, added
  * args   user, room (most that may go on, -1: as many as the pace says), firstRelease
  * reply  how many went on
  */
 const releaseScript = defineScript({
   name: "release",
-  keys: ["parked", "parkedUsers", "parkedPace", "work", "added"],
+  keys: ["parked", "held", "parkedUsers", "parkedPace", "work", "added"],
   args: ["user", "room", "firstRelease"],
   lua: `
 local pace = tonumber(redis.call('HGET', parkedPace, user) or firstRelease)
@@ -37,6 +38,7 @@ if count > 0 then
   local popped = redis.call('ZPOPMIN', parked, count)
   for index = 1, #popped, 2 do
     redis.call('XADD', work, '*', 'id', popped[index])
+    redis.call('SREM', held, popped[index])
     moved = moved + 1
   end
   if moved > 0 then redis.call('INCRBY', added, moved) end
@@ -59,6 +61,7 @@ export async function releaseParked(redis: Redis, user: string, room?: number): 
     redis,
     {
       parked: keys.parked(user),
+      held: keys.held,
       parkedUsers: keys.parkedUsers,
       parkedPace: keys.parkedPace,
       work: keys.work,

@@ -21,26 +21,33 @@ const fullPause = 25;
 
 /*
  * Takes a place for a submission, if all limits allow it. Places of dead dispatchers come free when their time is over.
- * keys   inFlight, inFlightUser, rate
- * args   id, maxInFlight, maxUser, ratePerSecond, leaseMs
+ * keys   inFlight, inFlightUser, rate, parked (the user's)
+ * args   id, maxInFlight, maxUser, ratePerSecond, leaseMs, parkedBefore (1: it comes from the parked ones)
  * reply  { 0 granted · 1 user full · 2 all full · 3 too fast, ms to wait }
  */
 const acquireScript = defineScript({
   name: "acquire",
-  keys: ["inFlight", "inFlightUser", "rate"],
-  args: ["id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs"],
+  keys: ["inFlight", "inFlightUser", "rate", "parked"],
+  args: ["id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs", "parkedBefore"],
   lua: `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 redis.call('ZREMRANGEBYSCORE', inFlight, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', inFlightUser, '-inf', now)
-if tonumber(maxUser) > 0 and redis.call('ZCARD', inFlightUser) >= tonumber(maxUser) then return { 1, 0 } end
-if tonumber(maxInFlight) > 0 and redis.call('ZCARD', inFlight) >= tonumber(maxInFlight) then return { 2, 0 } end
+local mine = redis.call('ZSCORE', inFlight, id)
+if tonumber(maxUser) > 0 and not mine then
+  if redis.call('ZCARD', inFlightUser) >= tonumber(maxUser) then return { 1, 0 } end
+  -- Whoever has tasks parked waits behind them: else each task of a long row would be tried before other users' turn.
+  if parkedBefore == '0' and redis.call('EXISTS', parked) == 1 then return { 1, 0 } end
+end
+if tonumber(maxInFlight) > 0 and not mine and redis.call('ZCARD', inFlight) >= tonumber(maxInFlight) then return { 2, 0 } end
 if tonumber(ratePerSecond) > 0 then
   local interval = 1000 / ratePerSecond
+  -- Who asks a little late may catch up, or a high rate would never be reached; a low one allows no two at once.
+  local grace = interval < 100 and math.max(interval, 20) or 0
   local free = tonumber(redis.call('GET', rate) or 0)
   if free > now then return { 3, math.ceil(free - now) } end
-  redis.call('SET', rate, string.format('%.3f', math.max(free, now - interval) + interval), 'PX', math.ceil(interval * 2) + 1000)
+  redis.call('SET', rate, string.format('%.3f', math.max(free, now - grace) + interval), 'PX', math.ceil(interval * 2) + 1000)
 end
 local over = string.format('%.0f', now + leaseMs)
 redis.call('ZADD', inFlight, over, id)
@@ -56,15 +63,28 @@ export async function acquirePermit(
   user: string,
   caps: Caps,
   leaseMs: number,
+  parkedBefore = false,
 ): Promise<Permit> {
   const [code, wait] = (await acquireScript(
     redis,
-    { inFlight: keys.inFlight, inFlightUser: keys.inFlightOf(user), rate: keys.rate },
-    { id, maxInFlight: caps.maxInFlight, maxUser: caps.maxInFlightPerUser, ratePerSecond: caps.ratePerSecond, leaseMs },
+    { inFlight: keys.inFlight, inFlightUser: keys.inFlightOf(user), rate: keys.rate, parked: keys.parked(user) },
+    {
+      id,
+      maxInFlight: caps.maxInFlight,
+      maxUser: caps.maxInFlightPerUser,
+      ratePerSecond: caps.ratePerSecond,
+      leaseMs,
+      parkedBefore: parkedBefore ? 1 : 0,
+    },
   )) as [number, number];
   if (code === 0) return { kind: "granted" };
   if (code === 1) return { kind: "user_full" };
   return { kind: "wait", ms: code === 2 ? fullPause : wait };
+}
+
+/** Gives back a place that was not used. */
+export async function releasePermit(redis: Redis, id: string, user: string): Promise<void> {
+  await redis.multi().zrem(keys.inFlight, id).zrem(keys.inFlightOf(user), id).exec();
 }
 
 /** How many more submissions of this user may be in flight. */

@@ -2,6 +2,7 @@ import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { findDeadLetter } from "./dead-letters.ts";
 import { TaskStateError } from "./errors.ts";
+import { hasEnded } from "./record.ts";
 import { look } from "./view.ts";
 
 /** What became of sending a dead letter again. */
@@ -27,13 +28,16 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     const view = await look(context, id);
     if (!view.record) return { outcome: "not_found" };
     const submission = letter.request === "submit";
-    if (submission && view.record.status !== "failed") return { outcome: "not_retryable" };
+    const retryable = submission ? view.record.status === "failed" : !hasEnded(view.record);
+    if (!retryable) return { outcome: "not_retryable" };
     const again = { dead: null, error: null, tries: null, dueAt: null };
     const done = await commit(context, view, {
       record: submission
         ? { status: "pending", logs: ["Submission is tried again by an operator"] }
         : { logs: ["Cancellation is tried again by an operator"] },
-      sidecar: submission ? { ...again, phase: "queued", attempts: 0 } : { ...again, cancelAttempts: 0 },
+      sidecar: submission
+        ? { ...again, phase: "queued", attempts: 0, renewedAt: view.now }
+        : { ...again, cancelAttempts: 0 },
       deadLetter: null,
       enqueue: true,
     });

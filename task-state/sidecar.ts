@@ -30,6 +30,8 @@ export interface Sidecar {
   readonly wantedAt?: string;
   /** 1 once a submission has ended without a clear answer: the scheduler may have the task, whatever came later. */
   readonly doubtful?: number;
+  /** When an operator sent it again, in ms of Redis time: its age counts from there. */
+  readonly renewedAt?: number;
   /** What was given up and waits for an operator. */
   readonly dead?: "submit" | "cancel";
   /** When the scheduler confirmed the cancellation, in ms of Redis time. */
@@ -64,6 +66,7 @@ const numeric = new Set<string>([
   "doubtful",
   "tries",
   "place",
+  "renewedAt",
   "dueAt",
   "leaseUntil",
 ] satisfies (keyof Sidecar)[]);

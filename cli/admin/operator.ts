@@ -1,4 +1,3 @@
-import { readFile, stat } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Host } from "../command.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
@@ -62,6 +61,7 @@ export function tokenInEnvironment({ env }: Pick<Shell, "env">): string | undefi
 }
 
 async function readTokenFile(file: string): Promise<string> {
+  const { readFile, stat } = await import("node:fs/promises");
   try {
     const { mode } = await stat(file);
     if ((mode & 0o077) === 0) return await readFile(file, "utf8");

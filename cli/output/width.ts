@@ -1,4 +1,4 @@
-const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
 const wide =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
@@ -9,8 +9,14 @@ const ascii = /^[\x20-\x7e]*$/;
 export function widthOf(text: string): number {
   if (ascii.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segments.segment(text)) width += wide.test(segment) ? 2 : 1;
+  for (const { segment } of segmentsOf(text)) width += wide.test(segment) ? 2 : 1;
   return width;
+}
+
+function segmentsOf(text: string): Intl.Segments {
+  // Made when the first text needs it, which most never do.
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
 }
 
 /** A text cut to a width, its last column an ellipsis where something is missing. */
@@ -20,7 +26,7 @@ export function cut(text: string, width: number): string {
   if (widthOf(text.slice(0, 4 * width)) <= width && text.length <= 4 * width) return text;
   let used = 0;
   let kept = "";
-  for (const { segment } of segments.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     const columns = wide.test(segment) ? 2 : 1;
     if (used + columns > width - 1) break;
     used += columns;

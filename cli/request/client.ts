@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "../pause.ts";
 import { networkFailure } from "./network-failure.ts";
 import { isPassing, refusal } from "./refusal.ts";
 import { type ApiBase, type Route, targetOf, type Values } from "./route.ts";
@@ -95,7 +95,7 @@ export function createClient(options: ClientOptions): Client {
   async function wait(signal: AbortSignal, nth: number, asked = 0): Promise<void> {
     const ms = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** (nth - 1), asked || 0));
     debug(`- again in about ${Math.round(ms)} ms`);
-    await pause(ms * (0.75 + Math.random() / 2), undefined, { signal });
+    await pause(ms * (0.75 + Math.random() / 2), signal);
   }
 
   /** A body that breaks off is a fault of the network, too. */

@@ -1,6 +1,6 @@
 import { formatDuration } from "../duration.ts";
 import { exitCodes, Failure } from "../exit-code.ts";
-import { NoAnswer } from "./transport.ts";
+import { NoAnswer } from "./no-answer.ts";
 
 type Words = readonly [message: string, hint: string];
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type AgentOptions, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { usageFailure } from "../exit-code.ts";
+import { NoAnswer } from "./no-answer.ts";
 
 /** One request, as it goes over the wire. */
 export interface WireRequest {
@@ -19,9 +20,6 @@ export interface Transport {
   send(request: WireRequest): Promise<IncomingMessage>;
   close(): void;
 }
-
-/** No answer came within the time allowed for a request. */
-export class NoAnswer extends Error {}
 
 export interface TransportOptions {
   readonly origin: URL;

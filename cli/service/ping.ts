@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
+import { maskUrl } from "../../shared/mask.ts";
 import { addTokenOptions, type TokenOptions, tokenInEnvironment, tokenReader } from "../admin/operator.ts";
 import { describeCommand, type Host } from "../command.ts";
 import { exitCodes, Failure } from "../exit-code.ts";
@@ -42,7 +43,7 @@ export function pingCommand(host: Host): Command {
         await line(JSON.stringify({ api: "ok", redis: "ok", dispatcher, round_trip_ms: milliseconds }));
       } else {
         const shown: [string, string][] = [
-          ["API", `${paint("green", "ok")}  ${tame(client.base.origin.href)}`],
+          ["API", `${paint("green", "ok")}  ${tame(maskUrl(client.base.origin.href))}`],
           ["Redis", paint("green", "ok")],
           ["dispatcher", dispatcherText(dispatch)],
           ["round trip", `${milliseconds} ms`],

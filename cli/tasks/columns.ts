@@ -22,7 +22,7 @@ export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Ta
     { title: "STATUS", text: statusOf, colour: (task) => statusColour(statusOf(task)) },
     { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)) },
     { title: "CREATED", text: ({ created_at }) => showTime(created_at) },
-    { title: "UPDATED", text: ({ updated_at }) => showTime(updated_at) },
+    ...(owner ? [] : [{ title: "UPDATED", text: ({ updated_at }: Task) => showTime(updated_at) }]),
     { title: "PARAMETERS", text: ({ parameters }) => parameterText(parameters), least: 10 },
   ];
 }

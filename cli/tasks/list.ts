@@ -17,6 +17,7 @@ export interface ListOptions extends TimeOptions {
   readonly limit?: number;
   readonly all?: boolean;
   readonly since?: string;
+  readonly before?: string;
   readonly order?: "asc" | "desc";
 }
 
@@ -30,6 +31,7 @@ export function addListOptions(command: Command): Command {
     .addOption(count("--limit <n>", `at most this many; without it ${defaultRows} in a table, else all`))
     .addOption(new Option("--all", "all, also in a table").conflicts("limit"))
     .option("--since <time>", "only those created since then: 2h, 1d, or an ISO 8601 time")
+    .option("--before <time>", "only those created before then")
     .addOption(
       new Option("--order <order>", "by id; without it the newest first in a table, else the oldest").choices([
         "asc",
@@ -46,7 +48,10 @@ export function listCommand(host: Host): Command {
     examples: [
       ["the newest tasks, in a terminal", "dms-frontend tasks list --service sync --user alice"],
       ["what failed since yesterday", "dms-frontend tasks list --service sync --user alice --status failed --since 1d"],
-      ["ids for a script", "dms-frontend tasks list --service sync --user alice --status running --output id"],
+      [
+        "ids for a script",
+        "dms-frontend tasks list --service sync --user alice --status running --before 1d --output id",
+      ],
     ],
   });
   addListOptions(addOwnerOptions(command));
@@ -66,14 +71,22 @@ export async function printList(
   const { format } = session;
   const asTable = format === "table";
   const chosen = chosenStatuses(options.status);
-  const since = options.since === undefined ? undefined : parseSince(options.since, session.now());
+  const time = (text: string | undefined) => (text === undefined ? undefined : parseSince(text, session.now()));
+  const [since, before] = [time(options.since), time(options.before)];
   const limit = options.limit ?? (asTable && !options.all ? defaultRows : undefined);
   const order = options.order ?? (asTable ? "desc" : "asc");
   const showTime = timeFormat(options, session.now);
-  if (format === "json" && !chosen && since === undefined && limit === undefined && order === "asc") {
+  if (
+    format === "json" &&
+    !chosen &&
+    since === undefined &&
+    before === undefined &&
+    limit === undefined &&
+    order === "asc"
+  ) {
     return passThrough(session, source);
   }
-  const pieces = readList(session.client, source, { order, limit, statuses: chosen, since });
+  const pieces = readList(session.client, source, { order, limit, statuses: chosen, since, before });
   await printTasks(session, pieces, { showTime, owner });
 }
 

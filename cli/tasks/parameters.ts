@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { usageFailure } from "../exit-code.ts";
 import type { Shell } from "../shell.ts";
 
@@ -20,7 +19,7 @@ export async function readParameters(
 }
 
 async function readParametersFile(shell: Shell, file: string): Promise<Map<string, string>> {
-  const text = file === "-" ? await readAll(shell.stdin) : await readFile(file, "utf8").catch(unreadable(file));
+  const text = file === "-" ? await readAll(shell.stdin) : await readText(file).catch(unreadable(file));
   const { parseDocument } = await import("yaml");
   // JSON is YAML; and in this schema every scalar stays the text that it is: 007, 1.0, yes.
   const document = parseDocument(text, { schema: "failsafe" });
@@ -39,6 +38,11 @@ async function readParametersFile(shell: Shell, file: string): Promise<Map<strin
     parameters.set(String(name), content);
   }
   return parameters;
+}
+
+async function readText(file: string): Promise<string> {
+  const { readFile } = await import("node:fs/promises");
+  return readFile(file, "utf8");
 }
 
 function nameOf(file: string): string {

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { isStatus, isTerminal } from "../../task-state/lifecycle.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
+import { pause } from "../pause.ts";
 import { parseTask, type Task } from "../request/answers.ts";
 import type { Route, Values } from "../request/route.ts";
 import type { Session } from "../session.ts";
@@ -27,6 +27,8 @@ export interface Sight {
 }
 
 const firstPause = 200;
+/** Nobody may ask more often than this, in ms. */
+const shortestPause = 50;
 
 /**
  * Looks at a task again and again: soon at first, then at the interval. Ends with the sight of the ended task. A server
@@ -38,7 +40,8 @@ export async function* follow(
   { interval, patience }: Pace,
 ): AsyncGenerator<Sight> {
   const { client, shell } = session;
-  let wait = Math.min(firstPause, interval);
+  const longest = Math.max(shortestPause, interval);
+  let wait = Math.min(firstPause, longest);
   let seenAt = performance.now();
   for (;;) {
     try {
@@ -51,8 +54,8 @@ export async function* follow(
       const away = error instanceof Failure && error.exitCode === exitCodes.unavailable;
       if (!away || performance.now() - seenAt >= patience) throw error;
     }
-    await pause(wait, undefined, { signal: shell.signal });
-    wait = Math.min(interval, wait * 1.5);
+    await pause(wait, shell.signal);
+    wait = Math.min(longest, wait * 1.5);
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
@@ -57,7 +56,7 @@ export function submitCommand(host: Host): Command {
   return performRemotely<SubmitOptions>(host, command, async (session, options) => {
     const values = ownerValues(options);
     const parameters = await readParameters(session.shell, options.param ?? [], options.paramsFile);
-    const text = await submit(session, values, parameters, options.idempotencyKey ?? randomUUID());
+    const text = await submit(session, values, parameters, options.idempotencyKey ?? crypto.randomUUID());
     const id = String(parseObject(text).task_id);
     const follows = options.wait || options.watch;
     if (session.format === "id") await session.line(id);

@@ -18,6 +18,8 @@ export interface Selection {
   readonly statuses?: ReadonlySet<string> | undefined;
   /** Only tasks created at or after this time, in ms since the epoch. */
   readonly since?: number | undefined;
+  /** Only tasks created before this time, in ms since the epoch. */
+  readonly before?: number | undefined;
 }
 
 export interface Piece {
@@ -37,15 +39,15 @@ const pageSize = 200;
 
 /** Reads a list in pages, so that its length never matters to memory; stops asking once nothing more can match. */
 export async function* readList(client: Client, source: ListSource, selection: Selection): AsyncGenerator<Piece> {
-  const { order, statuses, since, limit = Number.POSITIVE_INFINITY } = selection;
-  const filtered = statuses !== undefined || since !== undefined;
+  const { order, statuses, since, before, limit = Number.POSITIVE_INFINITY } = selection;
+  const filtered = statuses !== undefined || since !== undefined || before !== undefined;
   let left = limit;
   let cursor: string | undefined;
   while (left > 0) {
     const asked = filtered ? pageSize : Math.min(pageSize, left);
     const values = { ...source.values, limit: String(asked), order, cursor };
     const page = parseTaskPage(await client.text({ route: source.route, values }));
-    const matching = page.tasks.filter((task) => matches(task, statuses, since));
+    const matching = page.tasks.filter((task) => matches(task, selection));
     const tasks = matching.slice(0, left);
     left -= tasks.length;
     // Ids are given out in the order of creation: going back in time, nothing younger follows.
@@ -57,9 +59,10 @@ export async function* readList(client: Client, source: ListSource, selection: S
   }
 }
 
-function matches(task: Task, statuses: Selection["statuses"], since: number | undefined): boolean {
+function matches(task: Task, { statuses, since, before }: Selection): boolean {
   if (statuses && !statuses.has(task.status ?? "")) return false;
-  return since === undefined || !(createdAt(task) < since);
+  if (since !== undefined && createdAt(task) < since) return false;
+  return before === undefined || createdAt(task) < before;
 }
 
 function createdAt({ created_at }: Task): number {

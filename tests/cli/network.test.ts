@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type CertificateOptions, makeCertificate } from "./support/certificate.ts";
 import { run } from "./support/run.ts";
+import { useService } from "./support/service.ts";
 
+const service = useService();
 const args = ["tasks", "list", "--service", "sync", "--user", "alice", "--retries", "0"];
 const nothing = '{"tasks":[]}';
 
@@ -129,4 +131,25 @@ test("several requests share one connection", async () => {
   const env = { DMS_API_BASE: `http://localhost:${await listen(server)}`, DMS_SERVICE: "sync", DMS_USER: "alice" };
   expect((await run(["tasks", "status", "1-30", "--output", "id"], { env })).code).toBe(0);
   expect(connections).toBeLessThanOrEqual(8);
+});
+
+test("a submission whose answer is lost is repeated, and the service makes one task of it", async () => {
+  const { owner } = service.newUser();
+  let lost = 0;
+  const port = await listen(
+    createServer((incoming, outgoing) => {
+      const { method = "GET", url = "", headers } = incoming;
+      const onward = request(new URL(url, service.apiBase), { method, headers }, (answer) => {
+        // The service has the task by now; the first client does not hear of it.
+        if (lost++ === 0) outgoing.destroy();
+        else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
+      });
+      incoming.pipe(onward);
+    }),
+  );
+  const env = { DMS_API_BASE: `http://localhost:${port}/api/v1`, DMS_SERVICE: owner.service, DMS_USER: owner.user };
+  const { code, stdout } = await run(["tasks", "submit", "--output", "id"], { env });
+  expect([code, lost]).toEqual([0, 2]);
+  const { tasks } = await service.store.page(owner, { limit: 10, order: "asc" });
+  expect(tasks.map((raw) => JSON.parse(raw).task_id)).toEqual([stdout.trim()]);
 });

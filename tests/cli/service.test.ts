@@ -14,6 +14,8 @@ import { operatorToken, useService } from "./support/service.ts";
 
 const service = useService();
 const redis = useRedis();
+/** Servers start from their sources, which takes its time where others work, too. */
+const slow = { timeout: 60_000 };
 
 async function startServer(command: "serve" | "dev", args: readonly string[] = [], env: Record<string, string> = {}) {
   const port = await freePort();
@@ -36,20 +38,24 @@ async function startServer(command: "serve" | "dev", args: readonly string[] = [
   return { ...server, port, api };
 }
 
-test("serve runs on the configured Redis, logs JSON lines on standard output, and ends on SIGTERM with 0", async () => {
-  const server = await startServer("serve", [], {
-    DMS_REDIS_WRITE_URL: redis.url,
-    DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:9",
-  });
-  expect((await run(["tasks", "submit", "--output", "id"], { env: server.api })).stdout).toBe("1\n");
-  server.child.kill("SIGTERM");
-  const { code, stdout, stderr } = await server.over;
-  expect(code).toBe(0);
-  expect(stderr).toContain(`listens on http://127.0.0.1:${server.port}/api/v1`);
-  for (const line of stdout.trim().split("\n")) expect(() => JSON.parse(line), line).not.toThrow();
-});
+test(
+  "serve runs on the configured Redis, logs JSON lines on standard output, and ends on SIGTERM with 0",
+  slow,
+  async () => {
+    const server = await startServer("serve", [], {
+      DMS_REDIS_WRITE_URL: redis.url,
+      DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:9",
+    });
+    expect((await run(["tasks", "submit", "--output", "id"], { env: server.api })).stdout).toBe("1\n");
+    server.child.kill("SIGTERM");
+    const { code, stdout, stderr } = await server.over;
+    expect(code).toBe(0);
+    expect(stderr).toContain(`listens on http://127.0.0.1:${server.port}/api/v1`);
+    for (const line of stdout.trim().split("\n")) expect(() => JSON.parse(line), line).not.toThrow();
+  },
+);
 
-test("dev runs without any configuration, and a task comes to its end", async () => {
+test("dev runs without any configuration and takes a task", slow, async () => {
   const server = await startServer("dev");
   expect(server.output.stdout).toContain("private, data in .dms/redis");
   expect((await run(["tasks", "submit"], { env: server.api })).code).toBe(0);
@@ -64,7 +70,7 @@ test("faults of the configuration are all told, and end with 1", async () => {
   expect(stderr).toContain("DMS_EVENT_WORKER_COUNT");
 });
 
-test("--reload restarts on a change of a source file and finishes the request in flight first", async () => {
+test("--reload restarts on a change of a source file and finishes the request in flight first", slow, async () => {
   const environment = {
     DMS_REDIS_WRITE_URL: redis.url,
     DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:9",

@@ -74,7 +74,7 @@ test("watch draws status, progress bar, rate, time left and log lines, and gives
   expect(code).toBe(0);
   const text = plain(screen);
   expect(text).toMatch(/Task \d+ {2}running/);
-  expect(text).toMatch(/█+░+ 50%, 1\.234 GB, [\d.]+ GB\/s, \d+s left/);
+  expect(text).toMatch(/█+░+ \d\d%, \d\.\d{3} GB, [\d.]+ GB\/s, \d+s left/);
   expect(text).toMatch(/\d\d:\d\d:\d\d Task accepted by scheduler/);
   expect(text).toMatch(/completed {2}\d+s\r\n█+ 100%, 2\.468 GB, [\d.]+ GB\/s, done/);
   expect(screen.lastIndexOf(shown)).toBeGreaterThan(screen.lastIndexOf(hidden));

@@ -55,7 +55,9 @@ test("the search finds the sources and their imports", () => {
   expect(files.length).toBeGreaterThan(60);
   const imported = new Set(files.flatMap(({ imports }) => imports));
   const present = new Set(files.map(({ path }) => path));
-  expect([...imported].filter((path) => path.endsWith(".ts") && !present.has(path))).toEqual([]);
+  // What `build/` names in the text of the entries that it generates stands elsewhere.
+  const found = (path: string) => present.has(path) || (roomOf(path) === "build" && !path.startsWith("build/build"));
+  expect([...imported].filter((path) => path.endsWith(".ts") && !found(path))).toEqual([]);
   expect(files.find(({ path }) => path === "local/server.ts")?.imports).toContain("functions/index.ts");
   expect(functionOf("functions/user/get-task.ts")).toBe("user/get-task.ts");
   expect(functionOf("functions/background/janitor/janitor.ts")).toBe("background/janitor");
@@ -105,6 +107,9 @@ test("nothing writes to the console", () => {
 
 test("only the configuration and what starts a process read the environment", () => {
   const product = new Set(["task-state", "shared", "functions"]);
-  const readers = files.filter(({ path, text }) => product.has(roomOf(path)) && text.includes("process.env"));
+  const startsProcess = (path: string) => path.startsWith("shared/runtime/");
+  const readers = files.filter(
+    ({ path, text }) => product.has(roomOf(path)) && !startsProcess(path) && text.includes("process.env"),
+  );
   expect(readers.map(({ path }) => path)).toEqual([]);
 });

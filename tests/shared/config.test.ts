@@ -37,7 +37,7 @@ test("an empty environment gives every setting its default", () => {
 test("each setting stands under the environment variable of its name, and each variable is one setting", () => {
   const names = Object.values(variables).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  for (const name of names) expect(name).toMatch(/^(DMS_[A-Z_]+|PORT|K_SERVICE|K_REVISION)$/);
+  for (const name of names) expect(name).toMatch(/^(DMS_[A-Z_]+|PORT|K_[A-Z]+)$/);
   expect(Object.keys(loadConfig({})).sort()).toEqual(Object.keys(variables).sort());
 });
 

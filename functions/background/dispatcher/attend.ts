@@ -1,13 +1,12 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../../shared/logger.ts";
 import {
   acknowledge,
-  acquirePermit,
   type Change,
   type Claim,
   commit,
   look,
   releaseParked,
+  releasePermit,
   type TaskRecord,
   type TaskStateContext,
   type View,
@@ -18,6 +17,7 @@ import type { Outcome } from "./outcome.ts";
 import { isCapped, type Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
 import { beginCancellation, beginSubmission, settleCancellation, settleSubmission } from "./settle.ts";
+import { awaitTurn, type Turn } from "./turn.ts";
 
 /** What attending to a task stands on. */
 export interface Attendance {
@@ -104,19 +104,14 @@ async function request(attendance: Attendance, view: View, attempt: Attempt): Pr
   if (!admission) return handBack();
   let outcome: Outcome | undefined;
   try {
-    const permit = kind === "submit" && isCapped(policy) ? await awaitPermit(attendance, view) : "granted";
-    if (permit === "too_long") return await handBack();
-    if (permit === "user_full") {
-      const hold = "as many submissions of this user as allowed are under way";
-      return (await commit(context, view, { sidecar: { ...letGo, hold }, acknowledge })) && "done";
+    const capped = kind === "submit" && isCapped(policy);
+    const turn: Turn = capped ? await awaitTurn(context, view, policy, stopping) : { kind: "granted" };
+    if (turn.kind === "too_long") return await handBack();
+    if (turn.kind === "held") {
+      return (await commit(context, view, { sidecar: { ...letGo, hold: turn.hold }, acknowledge })) && "done";
     }
-    // A process that has slept through its lease must not send: another one may have taken over.
-    if (performance.now() - attempt.claimedAt > policy.lease / 2) return "done";
-    const begun = await commit(
-      context,
-      view,
-      kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view),
-    );
+    const begun = await begin(attendance, view, attempt);
+    if (capped && begun === undefined) await releasePermit(context.primary, view.id, view.sidecar?.user ?? "");
     if (!begun?.record) return undefined;
     outcome = await send(attendance, kind, begun.record, begun.sidecar?.trace);
     // Waits count from the answer, not from the time at which the task was claimed.
@@ -125,6 +120,17 @@ async function request(attendance: Attendance, view: View, attempt: Attempt): Pr
   } finally {
     admission(outcome);
   }
+}
+
+/** Writes that the request is being sent; nothing when the task has changed, or when this process must not send any more. */
+async function begin(
+  { context, policy }: Attendance,
+  view: View,
+  { kind, claimedAt }: Attempt,
+): Promise<View | undefined> {
+  // A process that has slept through its lease must not send: another one may have taken over.
+  if (performance.now() - claimedAt > policy.lease / 2) return undefined;
+  return commit(context, view, kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view));
 }
 
 interface Attempt {
@@ -170,19 +176,4 @@ async function settle(attendance: Attendance, begun: View, attempt: Attempt, out
     if (seen.sidecar.lease !== holder) return "done";
   }
   return undefined;
-}
-
-/** Waits for a permit as long as the lease leaves time for the request itself. */
-async function awaitPermit(
-  { context, policy, stopping }: Attendance,
-  view: View,
-): Promise<"granted" | "user_full" | "too_long"> {
-  const until = performance.now() + policy.lease / 4;
-  while (performance.now() < until && !stopping.aborted) {
-    const user = view.sidecar?.user ?? "";
-    const permit = await acquirePermit(context.primary, view.id, user, policy.caps, policy.lease);
-    if (permit.kind !== "wait") return permit.kind;
-    await delay(Math.min(permit.ms, 250), undefined, { signal: stopping }).catch(() => {});
-  }
-  return "too_long";
 }

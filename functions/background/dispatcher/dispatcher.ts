@@ -7,6 +7,8 @@ import {
   buryDeleted,
   promoteDue,
   readEntries,
+  reportDispatcher,
+  retractDispatcher,
   type TaskStateContext,
   takeOverEntries,
   trimAcknowledged,
@@ -67,6 +69,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const upkeep = async () => {
     const idle = { consumer: holder, idleMs: policy.lease };
     void intake(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
+    await reportDispatcher(context.primary, holder);
     await buryDeleted(context);
   };
   const promote = async () => {
@@ -91,7 +94,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
       if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
       if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
       if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
-      await takeIn();
+      if (!signal.aborted) await takeIn();
     } catch (error) {
       if (signal.aborted) break;
       logFault(log, error);
@@ -102,6 +105,8 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
   await slots.untilIdle();
   clearTimeout(timer);
+  // A Redis that is gone forgets it by itself.
+  await retractDispatcher(context.primary, holder).catch(() => {});
   log.info({ dispatcher: holder, handled }, "dispatcher has stopped");
   return handled;
 }

@@ -31,8 +31,10 @@ export function createGate(policy: Policy, now: () => number = () => performance
   const isShut = () => failures >= failuresToShut;
   const isProbeDue = () => !probing && now() >= probeAt;
 
-  const learn = (outcome: Outcome) => {
+  const learn = (outcome: Outcome, isProbe: boolean) => {
     const away = outcome.kind === "not_started" && outcome.away;
+    // What was under way when the gate shut tells nothing new about when to knock again.
+    if (isShut() && !isProbe && (away || outcome.kind === "unknown_fate")) return;
     if (away || (outcome.kind === "unknown_fate" && isShut())) {
       failures += 1;
       ramp = firstRamp;
@@ -56,7 +58,7 @@ export function createGate(policy: Policy, now: () => number = () => performance
       if (isProbe) probing = true;
       return (outcome) => {
         if (isProbe) probing = false;
-        if (outcome) learn(outcome);
+        if (outcome) learn(outcome, isProbe);
       };
     },
   };

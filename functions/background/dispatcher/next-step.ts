@@ -36,7 +36,7 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   if (raw === null) return { kind: "purge" };
   if (!record) return { kind: "rest", until: now + unreadablePause };
   if (sidecar.want === "delete" && (isOver(view) || isUnsent(record, sidecar))) return { kind: "purge" };
-  if (isOver(view)) return rest;
+  if (isOver(view)) return isOverlaid(sidecar) ? { kind: "write", change: withoutOverlay } : rest;
   if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
   if (sidecar.phase === "queued" && record.status !== "pending" && record.status !== "dispatching") {
     // Somebody else has moved a task on that we never submitted: it is theirs now.
@@ -45,7 +45,7 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   }
   if (sidecar.want !== undefined) return stop(record, sidecar, now);
   if (sidecar.phase !== "queued") return rest;
-  if (isTooOld(record, now, policy)) return giveUp(sidecar, messages.tooOld(policy.maxAge / 1000));
+  if (isTooOld(record, sidecar, now, policy)) return giveUp(sidecar, messages.tooOld(policy.maxAge / 1000));
   if (hold !== undefined) return { kind: "rest", hold: holdText(hold, sidecar.user) };
   if (sidecar.dueAt !== undefined && sidecar.dueAt > now) return { kind: "rest", until: sidecar.dueAt };
   if (sidecar.attempts >= policy.maxAttempts) {
@@ -53,6 +53,13 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   }
   return { kind: "submit", record, sidecar };
 }
+
+/** True while readers are shown a cancellation that the record does not carry. */
+function isOverlaid({ want, wantedAt }: Sidecar): boolean {
+  return want === "cancel" && wantedAt !== undefined;
+}
+
+const withoutOverlay: Change = { sidecar: { wantedAt: null }, deferCancel: null };
 
 /** A submission was under way when its dispatcher died, or ended without a clear answer. */
 function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
@@ -104,8 +111,8 @@ function requestEntry({ wantedAt }: Sidecar): string[] {
   return wantedAt === undefined ? [] : [`${wantedAt},${cancellationRequested}`];
 }
 
-function isTooOld(record: TaskRecord, now: number, { maxAge }: Policy): boolean {
-  return maxAge > 0 && now - Date.parse(record.created_at) > maxAge;
+function isTooOld(record: TaskRecord, { renewedAt = 0 }: Sidecar, now: number, { maxAge }: Policy): boolean {
+  return maxAge > 0 && now - Math.max(Date.parse(record.created_at), renewedAt) > maxAge;
 }
 
 function giveUp(sidecar: Sidecar, message: string): Step {

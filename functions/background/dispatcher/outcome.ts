@@ -26,10 +26,13 @@ export const maxRetryAfter = 10 * 60_000;
 /** The outcome of an answer. Source: the answers of the running scheduler. */
 export function outcomeOfAnswer(status: number, body: string, retryAfter: string | undefined): Outcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
-  const detail = detailOf(body) ?? `status ${status}`;
+  const told = detailOf(body);
+  const detail = told ?? `status ${status}`;
   const retryAfterMs = parseRetryAfter(retryAfter, Date.now());
   const later = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (status === 403 && /blocked/i.test(detail)) return { kind: "blocked", detail };
+  // Without its reason a 403 may be a pause, which must not fail the task.
+  if (status === 403 && told === undefined) return { kind: "not_started", cause: "403", away: false, ...later };
+  if (status === 403 && /requests are blocked/i.test(detail)) return { kind: "blocked", detail };
   if (status === 404) return { kind: "unknown_task", detail };
   if (status === 503) return { kind: "not_started", cause: "503", away: true, ...later };
   if (status === 408 || status === 425 || status === 429) {
@@ -63,10 +66,15 @@ function codeOf(error: unknown): string {
   return typeof name === "string" ? name : "unknown error";
 }
 
+/** All three forms of an HTTP date begin with the day and hold a time, see RFC 9110, 5.6.7; the last one leaves GMT out. */
+const httpDate = /^(Mon|Tues?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?,? .*\d\d:\d\d:\d\d/;
+
 /** Reads `Retry-After`, seconds or an HTTP date, as ms from `now`; see RFC 9110, 10.2.3. */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  const text = value.trim();
+  if (!/^\d+$/.test(text) && !httpDate.test(text)) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text.endsWith("GMT") ? text : `${text} GMT`) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfter);
 }
 

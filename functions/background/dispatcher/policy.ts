@@ -31,7 +31,8 @@ export function policyOf(config: Config): Policy {
     maxAge: config.dispatchMaxAgeSeconds * 1000,
     caps: {
       maxInFlight: config.dispatchMaxInFlight,
-      maxInFlightPerUser: config.dispatchMaxInFlightPerUser,
+      // One place less than there are, so that no single user ever takes them all.
+      maxInFlightPerUser: Math.min(config.dispatchMaxInFlightPerUser, Math.max(1, config.eventWorkerCount - 1)),
       ratePerSecond: config.dispatchRatePerSecond,
     },
   };

@@ -61,7 +61,7 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
           ...moveFrom(view, "dispatching", { status: "failed", logs: [messages.refused(outcome.detail)] }),
           sidecar: { ...sendingIsOver, phase: "queued", error: outcome.detail },
         },
-        done: true,
+        done: !wanted,
       };
     case "blocked":
       return backInQueue(view, { hold: outcome.detail }, false);
@@ -80,7 +80,7 @@ function retryLater(
   policy: Policy,
 ): Settlement {
   const tries = view.sidecar?.tries ?? 1;
-  const wait = retryAfterMs ?? backoff(policy, tries);
+  const wait = Math.max(retryAfterMs ?? backoff(policy, tries), policy.minBackoff / 2);
   const logs = worthTelling(tries, cause, view.sidecar?.error) ? [retryText(tries, cause, wait)] : [];
   return backInQueue(view, { error: cause, dueAt: view.now + wait }, counted, logs);
 }

@@ -30,9 +30,18 @@ export function createSlots(total: number): Slots {
       if (count > 0) changes.emit("change");
     },
     async untilChange(signal, ms) {
-      const timeout = ms === undefined ? [] : [AbortSignal.timeout(Math.ceil(ms))];
-      // Both ways to end the wait are ordinary here.
-      await once(changes, "change", { signal: AbortSignal.any([signal, ...timeout]) }).catch(() => {});
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        const timer = ms === undefined ? undefined : setTimeout(end, ms);
+        function end() {
+          clearTimeout(timer);
+          changes.off("change", end);
+          signal.removeEventListener("abort", end);
+          resolve();
+        }
+        changes.on("change", end);
+        signal.addEventListener("abort", end);
+      });
     },
     async untilIdle() {
       while (used > 0) await once(changes, "change");

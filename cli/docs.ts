@@ -1,0 +1,121 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Argument, Command, Option } from "commander";
+import { textOf } from "./command.ts";
+import { exitCodeMeanings, exitCodes } from "./exit-code.ts";
+import { createProgram } from "./program.ts";
+import { variables } from "./variables.ts";
+
+/** Where the reference of the command line lives. */
+export const referencePath = join(import.meta.dirname, "../docs/cli.md");
+
+/** The reference of the command line in Markdown, from the commands' own definitions. */
+export function cliReference(): string {
+  const program = createProgram({ shell: idleShell(), finish: () => {} });
+  const commands = leavesOf(program, "dms-frontend");
+  return [
+    "# The command line",
+    "This page is made from the commands' own definitions: `npm run docs:cli` writes it anew.",
+    commands.map(({ name, command }) => `- [\`${name}\`](#${anchor(name)}) – ${command.summary()}`).join("\n"),
+    ...commands.map(({ name, command }) => commandSection(name, command)),
+    `## Exit codes\n\n${exitCodeTable()}`,
+    `## Environment variables\n\n${variableTable()}`,
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+/** The exit codes as a Markdown table. */
+export function exitCodeTable(): string {
+  const names = Object.keys(exitCodes) as (keyof typeof exitCodes)[];
+  return table(
+    ["Code", "Meaning"],
+    names.map((name) => [String(exitCodes[name]), exitCodeMeanings[name]]),
+  );
+}
+
+/** The variables of the command line as a Markdown table. */
+export function variableTable(): string {
+  return table(
+    ["Variable", "Default", "Meaning"],
+    Object.values(variables).map(({ name, default: fallback, meaning }) => [
+      code(name),
+      fallback === "" ? "" : code(fallback),
+      meaning,
+    ]),
+  );
+}
+
+interface Leaf {
+  readonly name: string;
+  readonly command: Command;
+}
+
+function leavesOf(command: Command, name: string): Leaf[] {
+  return command.commands.flatMap((child) => {
+    const full = `${name} ${child.name()}`;
+    return child.commands.length > 0 ? leavesOf(child, full) : [{ name: full, command: child }];
+  });
+}
+
+function commandSection(name: string, command: Command): string {
+  const { examples = [] } = textOf(command) ?? {};
+  const lines = examples.flatMap(([does, line]) => [`# ${does}`, line]);
+  return [
+    `## ${name}`,
+    command.description(),
+    `\`\`\`\n${name} ${command.usage()}\n\`\`\``,
+    ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
+    optionTable(command.options),
+    `\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
+  ].join("\n\n");
+}
+
+function argumentTable(list: readonly Argument[]): string {
+  return table(
+    ["Argument", "Meaning"],
+    list.map((argument) => [code(argument.name()), argument.description + choices(argument.argChoices)]),
+  );
+}
+
+function optionTable(options: readonly Option[]): string {
+  return table(
+    ["Option", "Default", "Meaning"],
+    options.map(({ flags, description, defaultValue, defaultValueDescription, envVar, argChoices }) => [
+      code(flags),
+      defaultValue === undefined ? "" : code(defaultValueDescription ?? String(defaultValue)),
+      description + choices(argChoices) + (envVar ? `; or ${code(envVar)}` : ""),
+    ]),
+  );
+}
+
+function choices(list: readonly string[] | undefined): string {
+  return list ? ` (${list.map(code).join(", ")})` : "";
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows].map((cells) => cells.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = header.map((_, column) => Math.max(...all.map((cells) => cells[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const [head = [], ...body] = all;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n");
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function anchor(heading: string): string {
+  return heading.toLowerCase().replaceAll(" ", "-");
+}
+
+/** Nothing runs while the definitions are read. */
+function idleShell() {
+  const { stdin, stdout, stderr } = process;
+  return { env: {}, stdin, stdout, stderr, signal: new AbortController().signal };
+}
+
+if (import.meta.main) {
+  await mkdir(dirname(referencePath), { recursive: true });
+  await writeFile(referencePath, cliReference());
+}

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Cancels everything of mine that is older than a day, or than the age given: cancel-old.sh 6h
+# Needs DMS_SERVICE and DMS_USER.
+set -euo pipefail
+
+dms-frontend tasks list --status pending,dispatching,running --before "${1:-1d}" --output id |
+  xargs -r -n 500 dms-frontend tasks cancel --yes --output table

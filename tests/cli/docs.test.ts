@@ -1,0 +1,34 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { cliReference, exitCodeTable, referencePath, variableTable } from "../../cli/docs.ts";
+import { exitCodes } from "../../cli/exit-code.ts";
+import { run } from "./support/run.ts";
+
+test("docs/cli.md is current: npm run docs:cli writes it", async () => {
+  expect(await readFile(referencePath, "utf8")).toBe(cliReference());
+});
+
+test("the exit codes and variables in the README's section are those of the program", async () => {
+  const section = await readFile(join(import.meta.dirname, "../../docs/readme-cli.md"), "utf8");
+  expect(section).toContain(exitCodeTable());
+  expect(section).toContain(variableTable());
+});
+
+test("every command has a summary, a help with examples, and a place in the reference", async () => {
+  const reference = cliReference();
+  const groups = [...(await run(["--help"])).stdout.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = ""]) => name);
+  expect(groups).toEqual(
+    expect.arrayContaining(["tasks", "admin", "ping", "serve", "dev", "show-config", "completion"]),
+  );
+  for (const heading of reference.matchAll(/^## dms-frontend (.*)$/gm)) {
+    const words = heading[1]?.split(" ") ?? [];
+    const { code, stdout, stderr } = await run([...words, "--help"]);
+    expect([code, stderr], words.join(" ")).toEqual([0, ""]);
+    expect(stdout, words.join(" ")).toContain("Examples:\n  # ");
+  }
+});
+
+test("exit codes differ from each other", () => {
+  expect(new Set(Object.values(exitCodes)).size).toBe(Object.keys(exitCodes).length);
+});

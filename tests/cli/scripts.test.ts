@@ -1,0 +1,65 @@
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bin, startProcess } from "./support/run.ts";
+import { operatorToken, useService } from "./support/service.ts";
+
+const service = useService();
+const scripts = join(import.meta.dirname, "../../examples/scripts");
+let directory = "";
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
+  await symlink(bin, join(directory, "dms-frontend"));
+  await symlink(process.execPath, join(directory, "node"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+function script(name: string, args: readonly string[], env: Record<string, string>) {
+  const path = `${directory}:${process.env.PATH}`;
+  return startProcess(join(scripts, name), args, {
+    env: { DMS_API_BASE: service.apiBase, ...env, PATH: path },
+    input: "",
+  }).over;
+}
+
+test("sync-and-wait submits, waits, and tells by its exit code how it went", async () => {
+  const { env, owner } = service.newUser();
+  const done = await script("sync-and-wait.sh", ["/from", "/to dir"], env);
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Task \d+: completed/) });
+  const [record = ""] = (await service.store.page(owner, { limit: 1, order: "desc" })).tasks;
+  expect(JSON.parse(record).parameters).toEqual({ src: "/from", dst: "/to dir" });
+});
+
+test("sync-and-wait gives up after its time and shows the log", async () => {
+  const { env } = service.newUser();
+  const late = await script("sync-and-wait.sh", ["/a", "/b"], { ...env, TIMEOUT: "1ms" });
+  expect(late.code).toBe(124);
+  expect(late.stderr).toMatch(/still runs/);
+});
+
+test("cancel-old cancels what is older than asked, and nothing else", async () => {
+  const { env, owner } = service.newUser();
+  const ids = [await service.store.register(owner, {}), await service.store.register(owner, {})];
+  await service.store.update(ids[1] ?? "", { status: "completed" });
+  const young = await script("cancel-old.sh", [], env);
+  expect(young).toMatchObject({ code: 0, stdout: "" });
+  const old = await script("cancel-old.sh", ["0s"], env);
+  expect(old).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`^Task ${ids[0]}: cancel[a-z ]+\n$`)),
+  });
+});
+
+test("nightly-failures reports failures as CSV", async () => {
+  const { owner } = service.newUser();
+  const id = await service.store.register(owner, {});
+  await service.store.update(id, { status: "failed", logs: ['Disk "a", full'] });
+  const { code, stdout } = await script("nightly-failures.sh", [], { DMS_OPERATOR_TOKEN: operatorToken });
+  expect(code).toBe(0);
+  const [header, ...rows] = stdout.trimEnd().split("\n");
+  expect(header).toBe('"task","service","user","created","reason"');
+  expect(rows.find((row) => row.startsWith(`"${id}"`))).toMatch(/^"\d+","sync","user\d+","[^"]+","Disk ""a"", full"$/);
+  expect((await script("nightly-failures.sh", [], { DMS_OPERATOR_TOKEN: "wrong" })).code).toBe(4);
+});

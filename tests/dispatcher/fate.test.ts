@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { messages } from "../../functions/background/dispatcher/messages.ts";
+import { nextStep } from "../../functions/background/dispatcher/next-step.ts";
+import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
+import { now, policy, viewOf } from "./view.ts";
+
+const seen = { checkAt: null, foreignLogs: null, dueAt: null };
+
+function judge(record: Partial<TaskRecord>, sidecar: Partial<Sidecar> = {}) {
+  return nextStep(
+    viewOf({ status: "dispatching", ...record }, { phase: "sending", foreignLogs: 0, ...sidecar }),
+    policy,
+  );
+}
+
+test("a submission is not judged before its time", () => {
+  const checkAt = now + 1;
+  expect(judge({ status: "running" }, { checkAt })).toEqual({ kind: "rest", until: checkAt });
+  expect(judge({}, { checkAt, want: "delete" })).toEqual({ kind: "rest", until: checkAt });
+  expect(judge({}, { checkAt: now })).toMatchObject({ kind: "write" });
+});
+
+test("without a sign of the scheduler a task waits again, and is never again taken for one that was not sent", () => {
+  const log = ["t,Dispatching to scheduler", "t,Attempt 1 ended without a clear answer (504), checked in 5 s"];
+  expect(judge({ logs: log })).toEqual({
+    kind: "write",
+    change: { sidecar: { ...seen, phase: "queued", doubtful: 1 } },
+  });
+});
+
+test.each<[string, Partial<TaskRecord>]>([
+  ["an active job", { active_jobs: [{ name: "job-7" }] }],
+  ["a pod status", { result: { pod_status: "Running", launcher_output: null } }],
+  ["launcher output", { result: { pod_status: null, launcher_output: "" } }],
+  ["a log entry that is not ours", { logs: ["t,Dispatching to scheduler", "t,Task accepted by scheduler"] }],
+])("%s is a sign: the task counts as sent, and the record says running", (_, record) => {
+  expect(judge(record)).toEqual({
+    kind: "write",
+    change: { record: { status: "running", logs: [messages.evident] }, sidecar: { ...seen, phase: "sent" } },
+  });
+});
+
+test.each(["running", "cancel_requested"] as const)("the status %s is a sign, and stays", (status) => {
+  expect(judge({ status })).toEqual({ kind: "write", change: { record: {}, sidecar: { ...seen, phase: "sent" } } });
+});
+
+test("log entries of others from before the submission are no sign", () => {
+  const logs = ["t,Imported from the archive", "t,Dispatching to scheduler"];
+  expect(judge({ logs }, { foreignLogs: 1 })).toMatchObject({ change: { sidecar: { phase: "queued" } } });
+  expect(judge({ logs }, { foreignLogs: 0 })).toMatchObject({ change: { sidecar: { phase: "sent" } } });
+});
+
+test("every message of ours is known as ours, so that none is taken for a sign", () => {
+  const ours = Object.values(messages).map((message) =>
+    typeof message === "string" ? message : (message as (...args: unknown[]) => string)(4, "503", 5),
+  );
+  const others = [
+    "Cancellation requested",
+    "Cancelled before it was submitted",
+    "Submission is tried again by an operator",
+    "Cancellation is tried again by an operator",
+  ];
+  for (const message of [...ours, ...others]) {
+    expect(judge({ logs: [`2026-11-24T04:38:53.252169+09:00,${message}`] }), message).toMatchObject({
+      change: { sidecar: { phase: "queued" } },
+    });
+  }
+});
+
+test.each(["cancel", "delete"] as const)(
+  "without a sign a task whose owner wants a %s is cancelled at the scheduler",
+  (want) => {
+    expect(judge({}, { want })).toEqual({
+      kind: "write",
+      change: { sidecar: { ...seen, phase: "sent", doubtful: 1 } },
+    });
+  },
+);
+
+test("a task whose fate was unknown once is cancelled at the scheduler, not by us alone", () => {
+  const doubtful = { doubtful: 1, want: "cancel", wantedAt: "t0" } as const;
+  expect(nextStep(viewOf({}, doubtful), policy)).toEqual({
+    kind: "write",
+    change: {
+      record: { status: "cancel_requested", datedLogs: ["t0,Cancellation requested"] },
+      sidecar: { wantedAt: null },
+      deferCancel: null,
+    },
+  });
+  expect(nextStep(viewOf({}, { doubtful: 1, want: "delete" }), policy)).toMatchObject({ kind: "cancel" });
+});
+
+test("a submission that was turned away leaves a wanted cancellation to us alone", () => {
+  expect(nextStep(viewOf({}, { want: "cancel", wantedAt: "t0", attempts: 1 }), policy)).toEqual({
+    kind: "write",
+    change: {
+      record: { status: "cancelled", datedLogs: ["t0,Cancellation requested"], logs: [messages.cancelledUnsent] },
+      sidecar: { wantedAt: null },
+      deferCancel: null,
+    },
+  });
+});
+
+test("a task that comes back behind its confirmed cancellation is cancelled once more", () => {
+  const confirmed = { phase: "sent", want: "cancel", confirmedAt: now - 1, dueAt: now } as const;
+  expect(nextStep(viewOf({ status: "running" }, confirmed), policy)).toEqual({
+    kind: "write",
+    change: { sidecar: { confirmedAt: null, dueAt: null } },
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { keys, readDeadLetters } from "../../task-state/index.ts";
+import { useDispatcher } from "./support.ts";
+
+const bench = useDispatcher();
+
+test.each([
+  ["no id", ["task", "1"]],
+  ["an id that is no number", ["id", "abc"]],
+  ["an id of another key", ["id", "1:metadata"]],
+  ["an empty id", ["id", ""]],
+  ["a negative id", ["id", "-1"]],
+])("an entry with %s goes to the dead letters, and the queue goes on", async (_, fields) => {
+  const before = await bench.submit();
+  const entryId = await bench.redis.client.xadd(keys.work, "*", ...fields);
+  const after = await bench.submit();
+  await bench.start({ DMS_EVENT_WORKER_COUNT: "1" });
+  await bench.untilStatus("running", before, after);
+  await bench.untilIdle();
+  expect((await readDeadLetters(bench.redis.client, 10)).letters).toEqual([
+    { task_id: entryId, request: "read", attempts: 1, error: expect.stringMatching(/\w/), at: expect.any(String) },
+  ]);
+  expect(bench.scheduler.ids("submit")).toEqual([before, after]);
+});
+
+test("an entry of a task that does not exist is done with, without a request", async () => {
+  for (const id of ["99", "0", "007", "9".repeat(40)]) await bench.redis.client.xadd(keys.work, "*", "id", id);
+  const id = await bench.submit();
+  await bench.start();
+  await bench.untilStatus("running", id);
+  await bench.untilIdle();
+  expect(bench.scheduler.requests).toHaveLength(1);
+  expect(await bench.redis.client.exists(keys.sidecar("99"), keys.sidecar("0"), keys.sidecar("007"))).toBe(0);
+});
+
+test("a record that cannot be read stops nobody, and is looked at again later", async () => {
+  const broken = await bench.submit();
+  await bench.redis.client.set(keys.record(broken), "{");
+  const id = await bench.submit();
+  const { logs } = await bench.start({ DMS_EVENT_WORKER_COUNT: "1" });
+  await bench.untilStatus("running", id);
+  await bench.untilIdle();
+  expect(bench.scheduler.ids("submit")).toEqual([id]);
+  expect(Number(await bench.redis.client.zscore(keys.due, broken))).toBeGreaterThan(Date.now());
+  expect(logs.filter(({ task, level }) => task === broken && level === "error")).toHaveLength(1);
+});

@@ -1,0 +1,166 @@
+import { expect, test } from "vitest";
+import { nextStep, type Step } from "../../functions/background/dispatcher/next-step.ts";
+import { type Hold, isTerminal, type Sidecar, statuses, type TaskRecord } from "../../task-state/index.ts";
+import { now, policy, viewOf } from "./view.ts";
+
+const rest: Step = { kind: "rest" };
+const purge: Step = { kind: "purge" };
+const later = now + 3000;
+
+function stepOf(record: Partial<TaskRecord> | null, sidecar: Partial<Sidecar> | null, hold?: Hold): Step {
+  return nextStep(viewOf(record, sidecar), policy, hold);
+}
+
+test.each([
+  ["one of another program rests", { status: "running" }, null, rest],
+  ["one whose record is gone is purged", null, {}, purge],
+  ["one that has ended rests", { status: "completed" }, { phase: "sent" }, rest],
+  ["one that has ended though a cancellation was wanted rests", { status: "failed" }, { want: "cancel" }, rest],
+  ["one that has ended is purged when it was deleted", { status: "failed" }, { phase: "sent", want: "delete" }, purge],
+  ["a deleted one that was never submitted is purged", {}, { want: "delete" }, purge],
+  ["one that waits is submitted", {}, {}, { kind: "submit" }],
+  ["one that the record calls dispatching is submitted", { status: "dispatching" }, {}, { kind: "submit" }],
+  ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
+  ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "rest", until: later }],
+  ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, rest],
+  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, rest],
+  ["one that another program runs rests", {}, { phase: "external" }, rest],
+  [
+    "one at the scheduler is cancelled there",
+    { status: "cancel_requested" },
+    { phase: "sent", want: "cancel" },
+    "cancel",
+  ],
+  [
+    "one of another program is cancelled there",
+    { status: "cancel_requested" },
+    { phase: "external", want: "cancel" },
+    "cancel",
+  ],
+  [
+    "a deleted one at the scheduler is cancelled there",
+    { status: "running" },
+    { phase: "sent", want: "delete" },
+    "cancel",
+  ],
+  [
+    "a cancellation that failed rests until it is due",
+    { status: "cancel_requested" },
+    { phase: "sent", want: "cancel", dueAt: later },
+    { kind: "rest", until: later },
+  ],
+  [
+    "a cancellation that was given up rests",
+    { status: "cancel_requested" },
+    { phase: "sent", want: "cancel", dead: "cancel" },
+    rest,
+  ],
+] as [string, Partial<TaskRecord> | null, Partial<Sidecar> | null, Step | "cancel"][])(
+  "of all tasks, %s",
+  (_, record, sidecar, expected) => {
+    const wanted = typeof expected === "string" ? { kind: expected } : expected;
+    const found = stepOf(record, sidecar);
+    if (wanted.kind === "submit" || wanted.kind === "cancel") expect(found).toMatchObject(wanted);
+    else expect(found).toEqual(wanted);
+  },
+);
+
+test("a record that cannot be read is looked at again in a minute", () => {
+  const view = viewOf({}, {}, { raw: "{", record: undefined });
+  expect(nextStep(view, policy)).toEqual({ kind: "rest", until: now + 60_000 });
+});
+
+test.each([
+  ["paused", "dispatch is paused"],
+  ["all_blocked", "all requests are blocked"],
+  ["user_blocked", "requests of alice are blocked"],
+] as const)("a task that waits is held while it is %s, whatever is due or counted", (hold, text) => {
+  for (const sidecar of [{}, { dueAt: later }, { dueAt: now - 1, attempts: 1 }, { attempts: policy.maxAttempts }]) {
+    expect(stepOf({}, sidecar, hold)).toEqual({ kind: "rest", hold: text });
+  }
+});
+
+test("a hold keeps neither cancellations nor checks back", () => {
+  const cancelled = { phase: "sent", want: "cancel" } as const;
+  expect(stepOf({ status: "cancel_requested" }, cancelled, "paused")).toMatchObject({ kind: "cancel" });
+  expect(stepOf({ status: "dispatching" }, { phase: "sending" }, "paused")).toMatchObject({ kind: "write" });
+});
+
+test("after the last attempt a task fails with the reason and goes to the dead letters", () => {
+  expect(stepOf({}, { attempts: 3, error: "429", tries: 5 })).toEqual({
+    kind: "write",
+    change: {
+      record: { status: "failed", logs: ["Submission failed after 3 attempts: 429"] },
+      sidecar: { dead: "submit", dueAt: null, hold: null },
+      deadLetter: { request: "submit", attempts: 3, error: "429" },
+    },
+  });
+  expect(stepOf({}, { attempts: 2, error: "429" })).toMatchObject({ kind: "submit" });
+});
+
+test.each([
+  ["waits", {}, undefined],
+  ["waits for a retry", { dueAt: later, error: "503" }, undefined],
+  ["is held", {}, "user_blocked"],
+] as const)("a task that is too old and %s fails and goes to the dead letters", (_, sidecar, hold) => {
+  const aged = { ...policy, maxAge: 60_000 };
+  const created = (age: number) => viewOf({ created_at: new Date(now - age).toISOString() }, sidecar);
+  const error = "Not submitted within 60 s: given up";
+  const step = nextStep(created(60_001), aged, hold);
+  expect(step).toMatchObject({ kind: "write", change: { record: { status: "failed", logs: [error] } } });
+  expect(step).toMatchObject({ change: { deadLetter: { request: "submit", attempts: 0 } } });
+  expect(nextStep(created(60_000), aged, hold)).not.toMatchObject({ kind: "write" });
+  expect(nextStep(created(1e12), policy, hold)).not.toMatchObject({ kind: "write" });
+});
+
+test.each(["running", "cancel_requested"] as const)(
+  "a task that waits and that somebody else has made %s is not ours to submit",
+  (status) => {
+    expect(stepOf({ status }, {})).toEqual({ kind: "write", change: { sidecar: { phase: "external" } } });
+    expect(stepOf({ status }, { doubtful: 1 })).toEqual({ kind: "write", change: { sidecar: { phase: "sent" } } });
+  },
+);
+
+/** Every way to take one value from each list. */
+function combinations<Lists extends readonly (readonly unknown[])[]>(
+  ...lists: Lists
+): { [Index in keyof Lists]: Lists[Index][number] }[] {
+  const rows = lists.reduce<unknown[][]>(
+    (taken, list) => taken.flatMap((row) => list.map((value) => [...row, value])),
+    [[]],
+  );
+  return rows as { [Index in keyof Lists]: Lists[Index][number] }[];
+}
+
+const everything = combinations(
+  ["queued", "sending", "sent", "external"] as const,
+  statuses,
+  [{}, { want: "cancel" }, { want: "cancel", wantedAt: "t" }, { want: "delete" }] as const,
+  [{}, { dueAt: now - 1 }, { dueAt: later }],
+  [{}, { doubtful: 1 }, { dead: "cancel" }, { confirmedAt: now }, { checkAt: later }, { attempts: 3 }] as const,
+  [undefined, "paused"] as const,
+  [0, 500],
+);
+
+test("every combination keeps the promises", () => {
+  for (const [phase, status, wish, due, more, hold, maxAge] of everything) {
+    const sidecar: Partial<Sidecar> = { phase, ...wish, ...due, ...more };
+    const step = nextStep(viewOf({ status }, sidecar), { ...policy, maxAge }, hold);
+    const told = JSON.stringify({ status, sidecar, hold, maxAge, step });
+    const { want, dueAt = 0, attempts = 0 } = sidecar;
+    const waits = phase === "queued" && (status === "pending" || status === "dispatching") && want === undefined;
+    const free = hold === undefined && dueAt <= now && attempts < policy.maxAttempts && maxAge === 0;
+    expect(step.kind === "submit", told).toBe(waits && free);
+    if (isTerminal(status)) {
+      expect([want === "delete" ? "purge" : "rest", "write"], told).toContain(step.kind);
+      expect(step, told).not.toHaveProperty("change.record");
+    }
+    if (step.kind === "purge") expect(want, told).toBe("delete");
+    if (step.kind === "cancel") {
+      expect([want !== undefined, phase !== "sending", dueAt <= now], told).toEqual([true, true, true]);
+      if (want === "cancel") expect(status, told).toBe("cancel_requested");
+      if (phase === "queued") expect([1, "dispatching"], told).toContain(step.sidecar.doubtful ?? status);
+    }
+    if (step.kind === "write") expect(step.change.record?.status, told).not.toBe("pending");
+  }
+});
