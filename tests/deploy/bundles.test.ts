@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { SourceMap } from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findFunctions } from "../../build/functions.ts";
@@ -125,10 +126,11 @@ test("a server bundle runs by its code cache where there is one", async () => {
   execFileSync(process.execPath, ["-e", script], { cwd: folder, env: environment });
 });
 
-test("the source map of a server bundle begins where its code does", () => {
-  const map = JSON.parse(readFileSync(join(build.dist, "server", "help.cjs.map"), "utf8")) as { mappings: string };
-  const text = readFileSync(join(build.dist, "server", "help.cjs"), "utf8");
-  const before = text.slice(0, text.indexOf("\n/*\n")).split("\n").length + 1;
-  expect(map.mappings.slice(0, before)).toBe(";".repeat(before));
-  expect(map.mappings[before]).not.toBe(";");
+test("the source map of a server bundle leads to the sources", () => {
+  const bundle = join(build.dist, "server", "help.cjs");
+  const map = new SourceMap(JSON.parse(readFileSync(`${bundle}.map`, "utf8")));
+  const lines = readFileSync(bundle, "utf8").split("\n");
+  const line = lines.findIndex((text) => text.includes("Data Moving Service"));
+  const entry = map.findEntry(line, lines[line]?.indexOf("Data Moving Service") ?? 0);
+  expect(entry).toMatchObject({ originalSource: expect.stringMatching(/functions\/meta\/help\.ts$/) });
 });
