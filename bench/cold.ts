@@ -11,29 +11,32 @@ const maxMemory = 60;
 
 interface Kind {
   readonly name: string;
-  readonly args: readonly string[];
+  readonly bundle: string;
+  readonly method: string;
   readonly path: string;
 }
 
-const users = "/api/v1/services/sync/users";
-const bundle = join(dist, "server", "list-users.cjs");
+const users = { method: "GET", path: "/api/v1/services/sync/users" };
+const submission = { method: "POST", path: "/api/v1/services/sync/users/alice/tasks?src=/a" };
+const server = (name: string) => join(dist, "server", `${name}.cjs`);
+const plain = join(dist, "plain", "list-users.cjs");
 const kinds: readonly Kind[] = [
-  { name: "floor: bare node:http", args: [join(import.meta.dirname, "cold", "floor.cjs")], path: "/" },
-  { name: "list-users, as in the image", args: ["--max-semi-space-size=1", bundle], path: users },
-  { name: "list-users", args: [bundle], path: users },
-  { name: "list-users, no code cache", args: [join(dist, "plain", "list-users.cjs")], path: users },
+  { name: "floor: bare node:http", bundle: join(import.meta.dirname, "cold", "floor.cjs"), method: "GET", path: "/" },
+  { name: "list-users", bundle: server("list-users"), ...users },
+  { name: "submit-task", bundle: server("submit-task"), ...submission },
+  { name: "list-users, no code cache", bundle: plain, ...users },
 ];
 
 await mkdir(join(dist, "plain"), { recursive: true });
-await copyFile(bundle, join(dist, "plain", "list-users.cjs"));
+await copyFile(server("list-users"), plain);
 const redis = await startRedisServer();
 try {
   const figures = new Map<string, Cold[]>(kinds.map(({ name }) => [name, []]));
   // In turns, so that whatever else the machine does meets all kinds alike. The first round warms the disk's cache.
   for (let round = 0; round <= starts; round += 1) {
-    for (const { name, args, path } of kinds) {
-      const cold = await measureStart(args, path, { DMS_REDIS_WRITE_URL: redis.url });
-      if (round > 0) figures.get(name)?.push(cold);
+    for (const kind of kinds) {
+      const cold = await measureStart(kind, { DMS_REDIS_WRITE_URL: redis.url });
+      if (round > 0) figures.get(kind.name)?.push(cold);
     }
   }
   process.stdout.write(table(figures));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 import { type DeployableFunction, root } from "./functions.ts";
 import { lean } from "./lean.ts";
+import { patched } from "./patches.ts";
 import { selfCompiling, shiftedMap } from "./self-compiling.ts";
 
 /** The runtimes that have bundles of their own. */
@@ -63,13 +64,15 @@ export async function bundle(
     // CommonJS loads about a tenth faster than the same as ESM, and V8's compile cache serves it whole.
     format: "cjs",
     minify: true,
+    // Node prints the line of an uncaught error whole.
+    lineLimit: 240,
     sourcemap: target === "server" ? "external" : true,
     sourcesContent: false,
     legalComments: "none",
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [entries(functions, target), lean(target)],
+    plugins: [entries(functions, target), lean(target), patched],
   });
   await mkdir(join(directory, target), { recursive: true });
   await Promise.all(

@@ -70,8 +70,12 @@ const replacements: readonly Replacement[] = [
     path: /milo\/|llhttp_simd/,
     contents: 'throw new Error("this parser is not part of the bundle");',
   },
-  // Debug output is not for terminals.
-  { importer: /\/debug\//, path: /^supports-color$/, contents: "exports.stderr = false;" },
+  // Debug output for terminals opens standard error and asks for its colours.
+  {
+    importer: /ioredis\/built\/utils\/debug/,
+    path: /^debug$/,
+    contents: "exports.default = () => Object.assign(() => {}, { enabled: false });",
+  },
   // Only a transport asks who has created its logger.
   { importer: /pino\/pino\.js/, path: /^\.\/lib\/caller$/, contents: "module.exports = () => [];" },
   // Logs go to stdout; a transport would need a worker and files of its own.

@@ -7,7 +7,7 @@ import { freePort } from "../../local/redis-server.ts";
 
 /** One cold start. */
 export interface Cold {
-  /** From the spawn to the first 200. */
+  /** From the spawn to the first answer of 2xx. */
   readonly ms: number;
   /** Resident memory after that answer. */
   readonly rssMb: number;
@@ -16,18 +16,25 @@ export interface Cold {
 /** Longest time that a start may take, in ms. */
 const patience = 10_000;
 
-/** Starts a server process, asks until it answers 200 and ends it. */
+/** A server, and what it is asked. */
+export interface Start {
+  readonly bundle: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Starts a server process, asks until it answers 2xx and ends it. */
 export async function measureStart(
-  args: readonly string[],
-  path: string,
+  { bundle, method, path }: Start,
   env: Readonly<Record<string, string>>,
 ): Promise<Cold> {
   const port = await freePort();
   const startedAt = performance.now();
-  const child = spawn(process.execPath, args, { env: { ...env, PORT: String(port) }, stdio: "ignore" });
+  const child = spawn(process.execPath, [bundle], { env: { ...env, PORT: String(port) }, stdio: "ignore" });
   try {
-    while ((await statusOf(port, path)) !== 200) {
-      if (performance.now() - startedAt > patience) throw new Error(`${args[0]} does not answer 200 on ${path}`);
+    while (Math.floor((await statusOf(port, method, path)) / 100) !== 2) {
+      if (performance.now() - startedAt > patience)
+        throw new Error(`${bundle} does not answer 2xx to ${method} ${path}`);
       await pause(1);
     }
     return { ms: performance.now() - startedAt, rssMb: residentMemory(child.pid) };
@@ -39,9 +46,9 @@ export async function measureStart(
 }
 
 /** The status of one answer; 0 as long as nobody listens. */
-function statusOf(port: number, path: string): Promise<number> {
+function statusOf(port: number, method: string, path: string): Promise<number> {
   return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port, path, agent: false }, (response) => {
+    const asked = request({ host: "127.0.0.1", port, method, path, agent: false }, (response) => {
       response.resume().on("end", () => resolve(response.statusCode ?? 0));
     });
     asked.on("error", () => resolve(0));

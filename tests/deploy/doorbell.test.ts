@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { createDoorbell } from "../../shared/doorbell.ts";
+import { startHttpDouble } from "../support/http-double.ts";
+import { useRedis } from "../support/redis.ts";
+import { startServiceForTest } from "../support/service.ts";
+import { collectLog, testConfig } from "../support/services.ts";
+import { until } from "../support/until.ts";
+
+const redis = useRedis();
+const tasks = "/services/sync/users/alice/tasks";
+
+test.each([
+  ["a submission", "POST", tasks],
+  ["a cancellation", "POST", "/services/sync/tasks/1/cancel?user_id=alice"],
+  ["a deletion", "DELETE", "/services/sync/tasks/1?user_id=alice"],
+])("%s rings the dispatcher", async (_, method, path) => {
+  const dispatcher = await startHttpDouble();
+  const silent = await startServiceForTest(redis.url);
+  await silent.post(tasks);
+  const service = await startServiceForTest(redis.url, { DMS_DISPATCHER_URL: `${dispatcher.url}/bell` });
+  expect((await service.request(method, path)).status).toBeLessThan(300);
+  await until(() => dispatcher.seen.length === 1);
+  expect(dispatcher.seen[0]).toMatchObject({ url: "/bell", headers: { "content-length": "0" } });
+});
+
+test("a dispatcher that never answers does not keep a client waiting", async () => {
+  const dispatcher = await startHttpDouble(() => {});
+  const service = await startServiceForTest(redis.url, { DMS_DISPATCHER_URL: dispatcher.url });
+  for (let task = 0; task < 5; task += 1) expect((await service.post(tasks)).status).toBe(202);
+});
+
+test("a dispatcher that is away is a warning and no fault", async () => {
+  const service = await startServiceForTest(redis.url, { DMS_DISPATCHER_URL: "http://127.0.0.1:1" });
+  expect((await service.post(tasks)).status).toBe(202);
+  await until(() => service.logs.some(({ level, msg }) => level === "warn" && msg === "bell was not heard"));
+});
+
+test("many rings are one now and one 50 ms later", async () => {
+  const dispatcher = await startHttpDouble();
+  const bell = createDoorbell(dispatcher.url, collectLog(testConfig(redis.url)).log);
+  for (let ring = 0; ring < 100; ring += 1) bell.ring();
+  await until(() => dispatcher.seen.length === 2);
+  bell.ring();
+  await until(() => dispatcher.seen.length === 3);
+  const [first, second, third] = dispatcher.seen.map(({ at }) => at);
+  // Timers of the machine may round down by a millisecond.
+  expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(40);
+  expect((third ?? 0) - (second ?? 0)).toBeGreaterThan(40);
+});

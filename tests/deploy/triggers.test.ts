@@ -1,0 +1,150 @@
+import { CloudEvent, HTTP } from "cloudevents";
+import { expect, onTestFinished, test } from "vitest";
+import dispatcher from "../../functions/background/dispatcher/trigger.ts";
+import janitor from "../../functions/background/janitor/trigger.ts";
+import health from "../../functions/meta/health.ts";
+import { backgroundFunction } from "../../shared/runtime/background.ts";
+import { startBackgroundServer } from "../../shared/runtime/background-server.ts";
+import { createServices } from "../../shared/services.ts";
+import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
+import { startHttpDouble } from "../support/http-double.ts";
+import { useRedis } from "../support/redis.ts";
+import { collectLog, stopAfterTest, testConfig } from "../support/services.ts";
+import { until } from "../support/until.ts";
+
+const redis = useRedis();
+const owner = { service: "sync", user: "alice" };
+const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+async function start(
+  environment: Record<string, string> = {},
+  { fn = dispatcher, resident = false, redisUrl = redis.url } = {},
+) {
+  const config = testConfig(redisUrl, environment);
+  const { log, lines } = collectLog(config);
+  const server = stopAfterTest(await startBackgroundServer(fn, [health], config, log, resident));
+  const ring = async (init: RequestInit = {}) => {
+    const answer = await fetch(server.address, { method: "POST", ...init });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  const drains = () => lines.filter(({ msg }) => msg === "dispatcher is running").length;
+  return { server, ring, drains };
+}
+
+const store = () => createTaskStore(createContext({ primary: redis.client }));
+const statusOf = async (id: string) => JSON.parse((await store().get(id)) ?? "{}").status;
+
+test("a plain POST drains the queue and tells how much was done, and no more", async () => {
+  const scheduler = await startHttpDouble();
+  await store().submit(owner, {});
+  await store().submit(owner, {});
+  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  expect(await ring()).toEqual({ status: 200, body: { handled: 2, left: 0, next_due_seconds: null } });
+  expect(await ring()).toEqual({ status: 200, body: { handled: 0, left: 0, next_due_seconds: null } });
+  expect(scheduler.seen).toHaveLength(2);
+});
+
+test("the trace of a submission reaches the scheduler with it", async () => {
+  const scheduler = await startHttpDouble();
+  await store().submit(owner, {}, { trace });
+  await store().submitOnce(owner, {}, "a-key", { trace });
+  await store().submit(owner, {});
+  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  await ring();
+  expect(scheduler.seen.map(({ headers }) => headers.traceparent).sort()).toEqual([trace, trace, undefined]);
+});
+
+const event = new CloudEvent({ type: "dev.knative.sources.ping", source: "/a-schedule", data: { look: "now" } });
+
+test.each([
+  ["binary", HTTP.binary(event)],
+  ["structured", HTTP.structured(event)],
+])("a CloudEvent in %s mode rings as a plain POST does", async (_, message) => {
+  const scheduler = await startHttpDouble();
+  await store().submit(owner, {});
+  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const headers = message.headers as Record<string, string>;
+  expect(await ring({ headers, body: String(message.body) })).toMatchObject({ status: 200, body: { handled: 1 } });
+});
+
+test.each([
+  ["binary without a source", { "ce-id": "1", "ce-specversion": "1.0", "ce-type": "a" }, "{}"],
+  ["structured that is no JSON", { "content-type": "application/cloudevents+json" }, "{"],
+])("a CloudEvent in %s is refused for good, without a drain", async (_, headers, body) => {
+  const { ring, drains } = await start();
+  expect(await ring({ headers, body })).toMatchObject({ status: 400, body: { detail: expect.any(String) } });
+  expect(drains()).toBe(0);
+});
+
+test("any number of triggers at once costs two drains, the second for what the first may have missed", async () => {
+  const { ring, drains } = await start();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ring()));
+  expect(answers.every(({ status }) => status === 200)).toBe(true);
+  expect(drains()).toBe(2);
+});
+
+test("a budget that is spent finishes what is under way and leaves the rest in the queue", async () => {
+  const held = new Set<() => void>();
+  const scheduler = await startHttpDouble((response) => void held.add(() => response.writeHead(202).end("{}")));
+  for (let task = 0; task < 5; task += 1) await store().submit(owner, {});
+  const config = testConfig(redis.url, { DMS_SCHEDULER_BASE_URL: scheduler.url, DMS_EVENT_WORKER_COUNT: "2" });
+  const services = createServices(config, collectLog(config).log);
+  onTestFinished(() => services.redis.close());
+  await services.redis.untilReady(2000);
+  const background = dispatcher.open(services);
+  const budget = new AbortController();
+  const round = background.round({ signal: budget.signal, finishMs: 10_000 });
+  await until(() => held.size === 2);
+  budget.abort();
+  for (const release of held) release();
+  expect(await round).toEqual({ handled: 2, left: 3, nextDueSeconds: null, complete: false });
+  expect(await redis.client.xpending(keys.work, "dispatchers")).toEqual([0, null, null, null]);
+  await background.close();
+});
+
+test("an unfinished round asks its trigger to come again", async () => {
+  const unfinished = backgroundFunction({
+    name: "unfinished",
+    summary: "Never gets done",
+    open: () => ({
+      round: async () => ({ handled: 2, left: 3, nextDueSeconds: 7, complete: false }),
+      reside: async () => {},
+      close: async () => {},
+    }),
+  });
+  const { ring } = await start({}, { fn: unfinished });
+  const body = { handled: 2, left: 3, next_due_seconds: 7, detail: expect.any(String) };
+  expect(await ring()).toMatchObject({ status: 503, body });
+});
+
+test("without Redis the answer is 503 at once", async () => {
+  const { ring } = await start({}, { redisUrl: "redis://127.0.0.1:1/0" });
+  expect(await ring()).toMatchObject({ status: 503 });
+});
+
+test("a drain tells when something is due", async () => {
+  const scheduler = await startHttpDouble((response) => response.writeHead(503, { "retry-after": "120" }).end("{}"));
+  await store().submit(owner, {});
+  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const { status, body } = await ring();
+  expect([status, body.handled, body.left]).toEqual([200, 1, 0]);
+  expect(body.next_due_seconds).toBeGreaterThan(110);
+});
+
+test("a resident dispatcher works without triggers, and takes none", async () => {
+  const scheduler = await startHttpDouble();
+  const { server } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url }, { resident: true });
+  const id = await store().submit(owner, {});
+  await until(async () => (await statusOf(id)) === "running");
+  expect((await fetch(server.address, { method: "POST" })).status).toBe(404);
+  expect((await fetch(`${server.address}/healthz`)).status).toBe(200);
+});
+
+test("a trigger of the janitor mends what another program has left", async () => {
+  const id = await store().submit(owner, {});
+  await redis.client.del(keys.record(id));
+  const { ring } = await start({}, { fn: janitor });
+  const { status, body } = await ring();
+  expect([status, body.left]).toEqual([200, 0]);
+  expect(await redis.client.sismember(keys.tasks, id)).toBe(0);
+});
