@@ -74,7 +74,11 @@ export function cancelTask(
     if (sidecar?.want !== undefined && record.status === "cancel_requested") return { shown };
     const request: RecordChange =
       record.status === "cancel_requested" ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
-    return { change: { record: request, ...wish("cancel", sidecar) } };
+    const since = context.clock();
+    const { sidecar: wanted, ...rest } = wish("cancel", sidecar);
+    // Readers are shown the request until it is confirmed: a writer without compare-and-set may take it off the record.
+    const change = { ...rest, sidecar: { ...wanted, wantedAt: since, wantLogged: 1 }, deferCancel: since };
+    return { change: { record: request, ...change } };
   });
 }
 

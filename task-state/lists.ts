@@ -1,5 +1,5 @@
 import type { TaskStateContext } from "./context.ts";
-import { ifWritable } from "./errors.ts";
+import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
 import { keys } from "./keys.ts";
 import { withDeferredCancel } from "./read.ts";
@@ -106,7 +106,7 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
   const found = new Map<string, string>();
   // In this order: a cancellation that moves into its record between the two would else be seen in neither.
   const [deferred, bodies] = await Promise.all([
-    context.primary.hgetall(keys.deferredCancels),
+    context.primary.hmget(keys.deferredCancels, ...ids),
     readBodies(context, ids),
   ]);
   const expired: string[] = [];
@@ -117,7 +117,7 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
     } else if (body.record === undefined) {
       context.onUnreadable(id);
     } else {
-      const since = deferred[id];
+      const since = deferred[index] ?? undefined;
       found.set(id, since === undefined ? body.raw : withDeferredCancel(body.record, body.raw, since));
     }
   }
@@ -136,7 +136,7 @@ interface Body {
  * deleted shows in the index, which comes from the primary. Everything else is asked again at the primary.
  */
 async function readBodies(context: TaskStateContext, ids: readonly string[]): Promise<(Body | undefined)[]> {
-  const bodies = parseBodies(await context.replica.mget(ids.map(keys.record)));
+  const bodies = parseBodies(await askReplica(context, ids.map(keys.record)));
   if (context.replica === context.primary) return bodies;
   const doubtful = ids.flatMap((_, index) => {
     const record = bodies[index]?.record;
@@ -146,6 +146,16 @@ async function readBodies(context: TaskStateContext, ids: readonly string[]): Pr
   const answers = parseBodies(await context.primary.mget(doubtful.map((index) => keys.record(ids[index] as string))));
   for (const [position, index] of doubtful.entries()) bodies[index] = answers[position];
   return bodies;
+}
+
+/** A replica that cannot be asked has nothing: then all of it is asked at the primary. */
+async function askReplica({ primary, replica }: TaskStateContext, names: string[]): Promise<(string | null)[]> {
+  try {
+    return await replica.mget(names);
+  } catch (error) {
+    if (replica === primary || !isUnavailable(error)) throw error;
+    return names.map(() => null);
+  }
 }
 
 function parseBodies(raws: readonly (string | null)[]): (Body | undefined)[] {

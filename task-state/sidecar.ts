@@ -26,8 +26,10 @@ export interface Sidecar {
   readonly foreignLogs?: number;
   /** What the task's owner wants beyond its submission; `delete` includes the cancellation. */
   readonly want?: "cancel" | "delete";
-  /** When it was first asked for, as records tell the time. */
+  /** When a cancellation was asked for, as records tell the time; readers see it until it is confirmed. */
   readonly wantedAt?: string;
+  /** 1 once the record's log tells of the request. */
+  readonly wantLogged?: number;
   /** 1 once a submission has ended without a clear answer: the scheduler may have the task, whatever came later. */
   readonly doubtful?: number;
   /** When an operator sent it again, in ms of Redis time: its age counts from there. */
@@ -64,6 +66,7 @@ const numeric = new Set<string>([
   "foreignLogs",
   "confirmedAt",
   "doubtful",
+  "wantLogged",
   "tries",
   "place",
   "renewedAt",

@@ -10,7 +10,7 @@ test("docs/cli.md is current: npm run docs:cli writes it", async () => {
 });
 
 test("the exit codes and variables in the README's section are those of the program", async () => {
-  const section = await readFile(join(import.meta.dirname, "../../docs/readme-cli.md"), "utf8");
+  const section = await readFile(join(import.meta.dirname, "../../README.md"), "utf8");
   expect(section).toContain(exitCodeTable());
   expect(section).toContain(variableTable());
 });

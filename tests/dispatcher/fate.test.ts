@@ -83,8 +83,7 @@ test("a task whose fate was unknown once is cancelled at the scheduler, not by u
     kind: "write",
     change: {
       record: { status: "cancel_requested", datedLogs: ["t0,Cancellation requested"] },
-      sidecar: { wantedAt: null },
-      deferCancel: null,
+      sidecar: { wantLogged: 1 },
     },
   });
   expect(nextStep(viewOf({}, { doubtful: 1, want: "delete" }), policy)).toMatchObject({ kind: "cancel" });

@@ -23,7 +23,8 @@ test.each(confirmations)("confirmed ($kind): the task is cancelled, and looked a
   expect(settle(outcome)).toEqual({
     change: {
       record: { status: "cancelled", logs: ["Scheduler confirmed cancellation"] },
-      sidecar: { confirmedAt: now, error: null, dueAt: now + 5000 },
+      sidecar: { confirmedAt: now, error: null, dueAt: now + 5000, wantedAt: null },
+      deferCancel: null,
     },
     done: true,
   });

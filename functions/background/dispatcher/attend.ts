@@ -110,7 +110,10 @@ async function request(attendance: Attendance, view: View, attempt: Attempt): Pr
     if (turn.kind === "held") {
       return (await commit(context, view, { sidecar: { ...letGo, hold: turn.hold }, acknowledge })) && "done";
     }
+    if (isTooLate(attendance, attempt)) return "done";
     const begun = await begin(attendance, view, attempt);
+    // Asked again behind the commit, whose answer may have taken long: what is left is judged like any unknown fate.
+    if (isTooLate(attendance, attempt)) return "done";
     if (capped && begun === undefined) await releasePermit(context.primary, view.id, view.sidecar?.user ?? "");
     if (!begun?.record) return undefined;
     outcome = await send(attendance, kind, begun.record, begun.sidecar?.trace);
@@ -122,15 +125,14 @@ async function request(attendance: Attendance, view: View, attempt: Attempt): Pr
   }
 }
 
-/** Writes that the request is being sent; nothing when the task has changed, or when this process must not send any more. */
-async function begin(
-  { context, policy }: Attendance,
-  view: View,
-  { kind, claimedAt }: Attempt,
-): Promise<View | undefined> {
-  // A process that has slept through its lease must not send: another one may have taken over.
-  if (performance.now() - claimedAt > policy.lease / 2) return undefined;
+/** Writes that the request is being sent; nothing when the task has changed. */
+function begin({ context, policy }: Attendance, view: View, { kind }: Attempt): Promise<View | undefined> {
   return commit(context, view, kind === "submit" ? beginSubmission(view, policy) : beginCancellation(view));
+}
+
+/** True when a process has slept, or waited for Redis, for so long that another one may have taken the task over. */
+function isTooLate({ policy }: Attendance, { claimedAt }: Attempt): boolean {
+  return performance.now() - claimedAt > policy.lease / 2;
 }
 
 interface Attempt {

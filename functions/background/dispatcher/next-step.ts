@@ -101,14 +101,14 @@ function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {
   if (sidecar.want === "cancel" && record.status !== "cancel_requested") {
     // The submission has ended, so the scheduler cannot revive the task any more: now the record may say it.
     const change: RecordChange = { status: "cancel_requested", datedLogs: requestEntry(sidecar) };
-    return { kind: "write", change: { record: change, sidecar: { wantedAt: null }, deferCancel: null } };
+    return { kind: "write", change: { record: change, sidecar: { wantLogged: 1 } } };
   }
   return { kind: "cancel", record, sidecar };
 }
 
 /** The log entry of a cancellation that could not be written when it was asked for. */
-function requestEntry({ wantedAt }: Sidecar): string[] {
-  return wantedAt === undefined ? [] : [`${wantedAt},${cancellationRequested}`];
+function requestEntry({ wantedAt, wantLogged }: Sidecar): string[] {
+  return wantedAt === undefined || wantLogged !== undefined ? [] : [`${wantedAt},${cancellationRequested}`];
 }
 
 function isTooOld(record: TaskRecord, { renewedAt = 0 }: Sidecar, now: number, { maxAge }: Policy): boolean {

@@ -138,7 +138,8 @@ export function settleCancellation(view: View, outcome: Outcome, policy: Policy)
         change: {
           ...(ended ? {} : { record: { status: "cancelled", logs: [messages.cancelled] } }),
           // One more look later: a writer that had read the record before may put it back.
-          sidecar: { confirmedAt: now, error: null, dueAt: now + Math.max(policy.grace, 1000) },
+          sidecar: { confirmedAt: now, error: null, dueAt: now + Math.max(policy.grace, 1000), wantedAt: null },
+          deferCancel: null,
         },
         done: true,
       };

@@ -1,0 +1,25 @@
+import { keys } from "../../../task-state/index.ts";
+import type { Records } from "./records.ts";
+
+/** Whose requests are blocked. The scheduler knows by itself, and tells others by the shared keys. */
+export interface Blocks {
+  isBlocked(user: string): boolean;
+  /** Everybody's where no user is named. `told`: whether the shared keys are written. */
+  set(blocked: boolean, user: string | undefined, told: boolean): Promise<void>;
+}
+
+export function createBlocks(records: Records): Blocks {
+  let everybody = false;
+  const users = new Set<string>();
+  return {
+    isBlocked: (user) => everybody || users.has(user),
+    async set(blocked, user, told) {
+      if (user === undefined) everybody = blocked;
+      else if (blocked) users.add(user);
+      else users.delete(user);
+      if (!told) return;
+      await records.set(keys.blocksAll, { blocked: everybody, blocked_users: [...users] });
+      if (user !== undefined) await records.set(keys.blocksUser(user), { blocked });
+    },
+  };
+}
