@@ -31,12 +31,19 @@ export async function findLoadGenerator(): Promise<LoadGenerator> {
   if (await has("wrk")) return wrk;
   if (process.getuid?.() === 0 && /\b(debian|ubuntu)\b/.test(await osRelease())) {
     process.stdout.write("There is no wrk on PATH: installing the package wrk with apt-get\n");
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    await run("apt-get", ["install", "-y", "wrk"], { env }).catch(() => {});
+    // Repeated with fresh package lists, which a new container lacks.
+    await apt("install", "-y", "wrk").catch(() =>
+      apt("update")
+        .then(() => apt("install", "-y", "wrk"))
+        .catch(() => {}),
+    );
     if (await has("wrk")) return wrk;
   }
   return autocannon;
 }
+
+const apt = (...args: string[]) =>
+  run("apt-get", args, { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, maxBuffer: 64 * 1024 * 1024 });
 
 // wrk shows its version with exit code 1, so only a missing file counts.
 const has = (command: string) =>

@@ -9,7 +9,8 @@ export type Settings = Readonly<Record<string, string>>;
 export const question = z.object({ id: z.number(), verb: z.string(), count: z.number().optional() });
 export type Question = z.infer<typeof question>;
 
-const answer = z.object({ id: z.number(), value: z.unknown().optional(), error: z.string().optional() });
+const reply = z.object({ id: z.number(), value: z.unknown().optional(), error: z.string().optional() });
+type Reply = z.infer<typeof reply>;
 
 /** One server process of the benchmark. */
 export interface BenchProcess {
@@ -38,26 +39,28 @@ export async function startProcess(server: string, settings: Settings, signal: A
   gone.catch(() => {});
   const kill = () => child.kill("SIGKILL");
   signal.addEventListener("abort", kill);
+  const waiting = new Map<number, (reply: Reply) => void>();
+  child.on("message", (message) => {
+    const got = reply.parse(message);
+    waiting.get(got.id)?.(got);
+    waiting.delete(got.id);
+  });
   let last = 0;
 
-  async function reply(id: number): Promise<unknown> {
-    for (;;) {
-      const [message] = await Promise.race([once(child, "message"), gone]);
-      const got = answer.parse(message);
-      if (got.id !== id) continue;
-      if (got.error !== undefined) throw new Error(`the server ${server} says: ${got.error}`);
-      return got.value;
-    }
+  async function replyTo(id: number): Promise<unknown> {
+    const { error, value } = await Promise.race([new Promise<Reply>((resolve) => waiting.set(id, resolve)), gone]);
+    if (error !== undefined) throw new Error(`the server ${server} says: ${error}`);
+    return value;
   }
 
-  const address = z.string().parse(await reply(0));
+  const address = z.string().parse(await replyTo(0));
   signal.removeEventListener("abort", kill);
   return {
     address,
     async ask(asked, value) {
       last += 1;
       child.send({ ...asked, id: last } satisfies Question);
-      return value.parse(await reply(last));
+      return value.parse(await replyTo(last));
     },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -10,9 +10,11 @@ export interface Circumstances {
   readonly cores: number;
   readonly processor: string;
   readonly load: string;
+  /** Processes that wanted a processor in the minute before, on average: above 1 the machine was busy with other things. */
+  readonly loadAverage: number;
 }
 
-export function circumstances(redis: string, load: string): Circumstances {
+export function circumstances(redis: string, load: string, loadAverage: number): Circumstances {
   return {
     date: new Date().toISOString(),
     node: process.versions.node,
@@ -20,6 +22,7 @@ export function circumstances(redis: string, load: string): Circumstances {
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? "unknown",
     load,
+    loadAverage,
   };
 }
 

@@ -1,3 +1,4 @@
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { findLoadGenerator } from "./load.ts";
 import { circumstances, table, writeResults } from "./report.ts";
@@ -44,8 +45,11 @@ try {
 async function run(only: readonly string[], quick: boolean): Promise<void> {
   const unknown = only.find((name) => !rows.some((row) => row.name === name));
   if (unknown !== undefined) throw new Error(`There is no row ${unknown}.\n${usage}`);
-  const effort: Effort = { quick, seconds: quick ? 1 : 3, rounds: 3 };
+  const effort: Effort = quick ? { quick, seconds: 1, rounds: 3 } : { quick, seconds: 3, rounds: 5 };
   const load = await findLoadGenerator();
+  const [loadAverage = 0] = loadavg();
+  if (loadAverage > 1)
+    process.stdout.write(`The machine is busy (load average ${loadAverage.toFixed(1)}): rough figures\n`);
   const lines: Line[] = [];
   for (const row of rows.filter(({ name }) => only.length === 0 || only.includes(name))) {
     process.stdout.write(`measuring ${row.name}\n`);
@@ -56,7 +60,7 @@ async function run(only: readonly string[], quick: boolean): Promise<void> {
       await stage.close();
     }
   }
-  const made = circumstances(await redisVersion(effort, load), load.name);
+  const made = circumstances(await redisVersion(effort, load), load.name, loadAverage);
   const { node, redis, cores, processor } = made;
   process.stdout.write(`\n${table(lines)}\n\n`);
   process.stdout.write(`Node.js ${node}, Redis ${redis}, ${cores} cores (${processor}), load by ${load.name}\n`);

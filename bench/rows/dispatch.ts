@@ -1,6 +1,6 @@
 import { Queue } from "bullmq";
 import { z } from "zod";
-import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
+import { createContext, createTaskStore, dispatchGroup, keys } from "../../task-state/index.ts";
 import type { BenchProcess } from "../process.ts";
 import { receiptsOf } from "../receipts.ts";
 import { alice, parameters, serviceSettings } from "../requests.ts";
@@ -9,6 +9,8 @@ import type { Row } from "../row.ts";
 import type { StageRedis } from "../stage.ts";
 
 const inFlight = "32";
+/** Fewer than elsewhere, because a queue has to be filled for each. */
+const rounds = 3;
 /** Tasks that are queued at once while a round is prepared. */
 const piece = 500;
 
@@ -34,19 +36,20 @@ export const dispatch: Row = {
       await worker.ask({ verb: "stop" }, z.unknown());
       return ((tasks - 1) / (Math.max(...times) - Math.min(...times))) * 1000;
     };
-    const rounds = await inTurn(stage.effort.rounds, {
+    const rates = await inTurn(rounds, {
       bullmq: () => round(bullmq, () => fillBullmq(redis, settings.queue, tasks)),
       ours: async () => {
         const rate = await round(dispatcher, () => fillOurs(redis, tasks));
-        if ((await redis.client.xlen(keys.work)) > 0) throw new Error("entries were left on the work stream");
+        const [pending] = await redis.client.xpending(keys.work, dispatchGroup);
+        if (pending !== 0) throw new Error(`${pending} tasks were sent but not let go of`);
         return rate;
       },
     });
-    const ours = { value: median(rounds.ours), unit: "/s" as const, rounds: rounds.ours };
-    const against = { name: "BullMQ", value: median(rounds.bullmq), rounds: rounds.bullmq };
+    const line = (name: string) => ({ name, value: median(rates.ours), unit: "/s" as const, rounds: rates.ours });
+    const against = { name: "BullMQ", value: median(rates.bullmq), rounds: rates.bullmq };
     return [
-      { ...ours, name: `dispatch, ${inFlight} in flight`, goal: { of: "value", atLeast: 8000 } },
-      { ...ours, name: "dispatch against BullMQ", against, goal: { of: "ratio", atLeast: 1 } },
+      { ...line(`dispatch, ${inFlight} in flight`), goal: { of: "value", atLeast: 8000 } },
+      { ...line("dispatch against BullMQ"), against, goal: { of: "ratio", atLeast: 1 } },
     ];
   },
 };

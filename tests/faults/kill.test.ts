@@ -26,7 +26,7 @@ test(
     const killed = { api: 0, dispatcher: 0 };
     const starts: Promise<void>[] = [];
     while (killed.api + killed.dispatcher < kills) {
-      await pause(random.int(50, 600));
+      await pause(random.int(100, 900));
       const running = processes.filter(({ address }) => address !== "");
       if (running.length === 0) continue;
       const victim = random.pick(running);
