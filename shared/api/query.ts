@@ -6,7 +6,8 @@
 export function parseQuery(query: string): Record<string, string> {
   const values: Record<string, string> = Object.create(null);
   if (query === "") return values;
-  for (const [name, value] of new URLSearchParams(query)) values[name] = value;
+  // A first `?` is dropped by URLSearchParams, and a second one belongs to a name.
+  for (const [name, value] of new URLSearchParams(`?${query}`)) values[name] = value;
   return values;
 }
 

@@ -67,12 +67,14 @@ test.each<[string, string, [string, string][]]>([
   ["a semicolon parts nothing", "?a=1;b=2", [["a", "1;b=2"]]],
   [
     "a second question mark is data",
-    "?a=?&b?=1",
+    "?a=?&b?=1&?c=2",
     [
       ["a", "?"],
       ["b?", "1"],
+      ["?c", "2"],
     ],
   ],
+  ["a second question mark is data at once behind the first", "??a=1", [["?a", "1"]]],
   ["empty pairs are skipped", "?&&a=1&", [["a", "1"]]],
   [
     "broken percent signs stay",
