@@ -26,7 +26,12 @@ const connectionFaults =
 /** True when an error means that Redis cannot be used now, rather than that the call was wrong. */
 export function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return refusals.test(error.message) || connectionFaults.test(error.message);
+  return [error, ...causesOf(error)].some(({ message }) => refusals.test(message) || connectionFaults.test(message));
+}
+
+/** What has made Redis discard a transaction, whose own error (EXECABORT) does not say it. */
+function causesOf({ previousErrors = [] }: Error & { readonly previousErrors?: readonly Error[] }): readonly Error[] {
+  return previousErrors;
 }
 
 const writeRefusals = /^(READONLY|OOM|MISCONF|NOREPLICAS)/;

@@ -59,6 +59,16 @@ test.each(refusals)("while Redis is %s, writes are 503 and leave nothing half-wr
   expect(next).toBe("3");
 });
 
+test.each(refusals)("while Redis is %s, operators who change the queue get 503", async (_, begin, end) => {
+  await begin();
+  try {
+    await expectUnavailable(() => service.delete("/admin/dead-letters/1", operator));
+    await expectUnavailable(() => service.post("/admin/dispatch/pause", operator));
+  } finally {
+    await end();
+  }
+});
+
 test.each(refusals)("while Redis is %s, a deletion is whole or 503 without any effect", async (_, begin, end) => {
   const id = await submit(service, "?src=/a");
   await begin();

@@ -52,6 +52,26 @@ test("a replica that was taken for the primary is unavailable, and nothing is wr
   expect(await contents(redis.client)).toEqual(before);
 });
 
+test.each([["min-replicas-to-write", "1"] as const, ["maxmemory", "1"] as const])(
+  "a transaction that Redis discards because of %s is unavailable",
+  async (setting, refusing) => {
+    await redis.client.config("SET", setting, refusing);
+    try {
+      const failure = await failureOf(redis.client.multi().zrem("a", "1").zadd("a", 1, "1").exec());
+      expect(failure).toMatchObject({ message: expect.stringMatching(/^EXECABORT/) });
+      expect(isUnavailable(failure)).toBe(true);
+    } finally {
+      await redis.client.config("SET", setting, "0");
+    }
+  },
+);
+
+test("a transaction that Redis discards because of a wrong command is not", async () => {
+  const failure = await failureOf(redis.client.multi().call("nonsense").exec());
+  expect(failure).toMatchObject({ message: expect.stringMatching(/^EXECABORT/) });
+  expect(isUnavailable(failure)).toBe(false);
+});
+
 test.each([
   "LOADING Redis is loading the dataset in memory",
   "MASTERDOWN Link with MASTER is down",
