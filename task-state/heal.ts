@@ -13,8 +13,8 @@ export interface Repair {
 }
 
 const scanCount = 500;
-/** A set that stays ahead of its ordered twin is looked through at most this often, in seconds. */
-const healInterval = 10;
+/** The largest set that a list waits for until it is looked through; a larger one is looked through behind its answer. */
+const healedAtOnce = 5000;
 
 /*
  * Adds a task of another program to the ordered indexes, unless it was deleted meanwhile.
@@ -54,13 +54,25 @@ end
 return dropped`,
 });
 
-/** Brings an ordered index up to its shared set when that holds more; O(1) when it does not. */
+/** Brings an ordered index up to its shared set when that holds more; waits for it no longer than a small set takes. */
 export async function healIfBehind(context: TaskStateContext, set: string): Promise<void> {
   const { primary } = context;
   const [shared, ordered] = await Promise.all([primary.scard(set), primary.zcard(keys.ordered(set))]);
   if (shared <= ordered) return;
-  if ((await ifWritable(primary.set(keys.healing(set), "1", "EX", healInterval, "NX"))) !== "OK") return;
-  await repairSet(context, set);
+  const pause = pauseAfter(shared);
+  if ((await ifWritable(primary.set(keys.healing(set), "1", "EX", pause, "NX"))) !== "OK") return;
+  const healed = repairSet(context, set);
+  if (shared <= healedAtOnce) await healed;
+  // The janitor does what fails here.
+  else healed.catch(() => {});
+}
+
+/**
+ * How long a set that stays ahead of its ordered twin, as one with an unreadable record does, is not looked through
+ * again, in seconds: the longer the larger it is, so that it always costs the same share of Redis's time.
+ */
+function pauseAfter(members: number): number {
+  return Math.min(600, Math.max(10, Math.ceil(members / 1000)));
 }
 
 /** Adds to the ordered indexes what a shared set holds beyond them, and drops members whose record is gone. */

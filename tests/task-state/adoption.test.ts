@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { keys, type TaskStore } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
 import { alice, bob, change, commandsDuring, idsOf, openStore, piecesOf, saveAsScheduler } from "./support.ts";
 
 const redis = useRedis();
@@ -109,6 +110,23 @@ test("a set that stays ahead is looked through once, and again after a pause", a
   expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeGreaterThan(0);
   await endPause();
   expect(await listed(store)).toEqual(["8"]);
+});
+
+test("a large set is looked through behind the answer of the list that has found it ahead", async () => {
+  const { store } = openStore(redis);
+  const ids = Array.from({ length: 6000 }, (_, index) => String(index + 1));
+  await Promise.all(ids.map((id) => saveAsScheduler(redis.client, id)));
+  expect(await listed(store)).toEqual([]);
+  await until(async () => (await redis.client.zcard(keys.ordered(keys.tasks))) === ids.length);
+  expect(await listed(store)).toEqual(ids.slice(0, 100));
+});
+
+test("a set that stays ahead is looked through the less often the larger it is", async () => {
+  const { store } = openStore(redis);
+  const junk = Array.from({ length: 50_000 }, (_, index) => `no task ${index}`);
+  await redis.client.sadd(keys.tasks, ...junk);
+  await listed(store);
+  expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeGreaterThan(40);
 });
 
 test("a set that is not ahead is not looked through", async () => {
