@@ -7,10 +7,15 @@ import { type RedisServer, startRedisServer } from "./redis-server.ts";
 const stateFile = z.object({ owner: z.number().int(), redis: z.number().int(), port: z.number().int() });
 type State = z.infer<typeof stateFile>;
 
+/** How long a redis-server may take to write its data and end before it is killed, in ms. */
+const patience = 1000;
+/** How long one that was left behind may take to answer, in ms. */
+const answerLimit = 2000;
+
 /**
  * Starts the private Redis of a local server on a free loopback port; its append-only file in `directory` keeps every
  * task over restarts. One owner at a time: a redis-server that a killed owner has left behind is shut down first.
- * @throws Error when another living process uses the directory
+ * @throws Error when another living process uses the directory, or a redis-server that was left behind does not answer
  */
 export async function startPrivateRedis(directory: string): Promise<RedisServer> {
   await mkdir(directory, { recursive: true });
@@ -21,14 +26,24 @@ export async function startPrivateRedis(directory: string): Promise<RedisServer>
       `${directory} is in use by process ${state.owner}: stop that one, or set DMS_REDIS_WRITE_URL to use another Redis`,
     );
   }
-  if (state && isAlive(state.redis)) await shutDown(state.port);
+  if (state && isAlive(state.redis) && !(await shutDown(state.port))) {
+    throw new Error(
+      `${directory} is in use by a redis-server, process ${state.redis}, that was left behind and does not answer: kill that one`,
+    );
+  }
   const server = await startRedisServer({ directory });
   const now: State = { owner: process.pid, redis: server.process.pid ?? 0, port: server.port };
   await writeFile(path, JSON.stringify(now));
+  // A fault, or a second Ctrl-C, ends us without a stop.
+  const abandon = () => server.process.kill();
+  process.once("exit", abandon);
   return {
     ...server,
     async stop(signal) {
+      const timer = setTimeout(() => server.process.kill("SIGKILL"), patience);
       await server.stop(signal);
+      clearTimeout(timer);
+      process.off("exit", abandon);
       await rm(path, { force: true });
     },
   };
@@ -52,10 +67,20 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Asks a redis-server to end after writing its data. The process id may be somebody else's by now, the port is not. */
-async function shutDown(port: number): Promise<void> {
-  const connection = new Redis(port, "127.0.0.1", { retryStrategy: () => null, lazyConnect: true });
-  connection.on("error", () => {});
+/**
+ * Asks a redis-server to end after writing its data. The process id may be somebody else's by now, the port is not.
+ * @returns false when it does not answer
+ */
+async function shutDown(port: number): Promise<boolean> {
+  const connection = new Redis(port, "127.0.0.1", {
+    retryStrategy: () => null,
+    lazyConnect: true,
+    socketTimeout: answerLimit,
+  });
+  let silent = false;
+  connection.on("error", ({ message }: Error) => {
+    silent ||= /timeout/i.test(message);
+  });
   try {
     await connection.connect();
     await connection.shutdown();
@@ -64,4 +89,5 @@ async function shutDown(port: number): Promise<void> {
   } finally {
     connection.disconnect();
   }
+  return !silent;
 }
