@@ -20,6 +20,9 @@ export interface Surroundings {
   stop(): Promise<void>;
 }
 
+/** How long a Redis may take to be ready, in ms. */
+const redisPatience = 2000;
+
 /** What differs from the cluster where nothing else is set: people read the log, and Ctrl-C is quick. */
 const developmentDefaults: Environment = {
   [variables.logJson.name]: "false",
@@ -53,7 +56,8 @@ export async function startSurroundings(environment: Environment, directory: str
     if (ownScheduler) {
       const services = createServices(loadConfig(given), log);
       stops.push(async () => services.redis.close());
-      await services.redis.untilReady(2000);
+      await services.redis.untilReady(redisPatience);
+      if (services.redis.primary.status !== "ready") throw new Error(unreachable(given));
       const scheduler = await startDevelopmentScheduler({ store: services.store, redis: services.redis.primary, log });
       stops.push(() => scheduler.stop());
       given[variables.schedulerBaseUrl.name] = scheduler.url;
@@ -71,6 +75,14 @@ export async function startSurroundings(environment: Environment, directory: str
     await stop();
     throw error;
   }
+}
+
+function unreachable(environment: Environment): string {
+  const { redisWriteUrl, schedulerBaseUrl } = variables;
+  return (
+    `${redisWriteUrl.name}=${maskUrl(environment[redisWriteUrl.name] ?? "")} cannot be reached, and the development ` +
+    `scheduler keeps its jobs there: start that Redis, or set ${schedulerBaseUrl.name} to go on without one`
+  );
 }
 
 async function developmentLogger(config: Config): Promise<Logger> {
