@@ -48,11 +48,18 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   const over = new AbortController();
   const router = createRouter(readRouting(options.manifests), (name) => ports.get(name));
 
+  // A fault, or a second Ctrl-C, ends us without a stop.
+  const abandon = () => {
+    for (const child of processes.values()) child.kill();
+  };
+  process.once("exit", abandon);
+
   const stop = async () => {
     over.abort();
     router.close();
     router.closeAllConnections();
     await Promise.all([...processes.values()].map(end));
+    process.off("exit", abandon);
   };
   try {
     for (const [name, port] of ports) processes.set(name, startProcess(name, port, bell, options));

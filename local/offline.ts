@@ -27,6 +27,8 @@ async function main(): Promise<void> {
       },
     );
     const gone = once(child, "exit");
+    // A second Ctrl-C ends us without waiting for it.
+    process.once("exit", () => child.kill());
     process.stdout.write(`${surroundings.lines.join("\n")}\n`);
     await Promise.race([firstSignal(), gone]);
     child.kill("SIGTERM");

@@ -1,14 +1,9 @@
 import { runDevelopment } from "./run.ts";
-import { tellFault } from "./signals.ts";
+import { onSignal, tellFault } from "./signals.ts";
 
 /** The entry of `npm start`. A first signal asks the server to end, a second one ends it at once. */
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(1);
-    stop.abort();
-  });
-}
+onSignal(() => stop.abort());
 
 await runDevelopment({
   environment: process.env,

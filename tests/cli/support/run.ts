@@ -11,6 +11,8 @@ export interface RunOptions {
   /** Standard input; it is closed behind it. */
   readonly input?: string;
   readonly cwd?: string;
+  /** True: in a process group of its own, as a terminal runs a command. */
+  readonly detached?: boolean;
 }
 
 export interface Run {
@@ -34,7 +36,8 @@ export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<str
 
 /** Starts a command; the test kills it at its end if it still runs. */
 export function startProcess(command: string, args: readonly string[], options: RunOptions = {}): Started {
-  const child = spawn(command, args, { env: cleanEnv(options.env), cwd: options.cwd, stdio: "pipe" });
+  const { cwd, detached = false } = options;
+  const child = spawn(command, args, { env: cleanEnv(options.env), cwd, detached, stdio: "pipe" });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text) => {
     output.stdout += text;
