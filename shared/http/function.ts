@@ -7,9 +7,9 @@ export interface FunctionRequest<Input> {
   readonly input: Input;
   /** Undecoded, without the `?`. */
   readonly query: string;
-  /** Lower-case names. */
   /** JSON text, where the endpoint reads a body and the client has sent one. */
   readonly body?: Buffer | undefined;
+  /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
