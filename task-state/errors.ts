@@ -3,8 +3,8 @@ export type TaskStateErrorCode =
   | "contended"
   /** What was written is not yet on as many replicas as asked for. */
   | "not_replicated"
-  /** Redis answered with something that this library never stored. */
-  | "unexpected_reply";
+  /** The service or user id cannot be used, see `identityFault`. */
+  | "invalid_owner";
 
 /** What goes wrong without being an expected outcome. Redis's own errors pass through, see {@link isUnavailable}. */
 export class TaskStateError extends Error {

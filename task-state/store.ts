@@ -2,6 +2,8 @@ import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
 import { type Clock, createClock } from "./clock.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
+import { TaskStateError } from "./errors.ts";
+import { identityFault } from "./keys.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
@@ -29,13 +31,17 @@ export interface TaskStoreOptions {
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
 export interface TaskStore {
   /**
-   * Records a new `pending` task and its place in the queue in one atomic step, and gives its id.
+   * Records a new `pending` task and its place in the queue in one atomic step, and gives its id. The caller has checked
+   * the owner with `identityFault`.
    * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
    */
   submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
   /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
   submitOnce(owner: Owner, parameters: Parameters, key: string, options?: SubmitOptions): Promise<Submission>;
-  /** Records a new `pending` task that another service runs itself; the dispatcher leaves it alone. */
+  /**
+   * Records a new `pending` task that another service runs itself; the dispatcher leaves it alone.
+   * @throws TaskStateError `invalid_owner` when the service or user id cannot be used
+   */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
   get(id: string, owner?: Owner): Promise<string | undefined>;
@@ -76,7 +82,7 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
     submit: (owner, parameters, options) => submit(context, owner, parameters, "queued", options),
     submitOnce: (owner, parameters, key, options) => submitOnce(context, owner, parameters, key, options),
-    register: (owner, parameters) => submit(context, owner, parameters, "external"),
+    register: async (owner, parameters) => submit(context, checked(owner), parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),
     all: (scope) => readAll(context, scope),
@@ -86,6 +92,12 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
     delete: (id, owner) => deleteTask(context, id, owner),
     repair: (signal) => sweep(context, signal),
   };
+}
+
+function checked(owner: Owner): Owner {
+  const fault = identityFault("service", owner.service) ?? identityFault("user", owner.user);
+  if (fault !== undefined) throw new TaskStateError("invalid_owner", fault);
+  return owner;
 }
 
 /** Most cold starts never tell the time, and loading a time zone is a tenth of one. */

@@ -97,7 +97,7 @@ test.each([
 });
 
 test("an error of this library says what kind it is", () => {
-  const error = new TaskStateError("unexpected_reply", "what?");
+  const error = new TaskStateError("contended", "what?");
   expect(error).toBeInstanceOf(Error);
-  expect(error).toMatchObject({ name: "TaskStateError", code: "unexpected_reply", message: "what?" });
+  expect(error).toMatchObject({ name: "TaskStateError", code: "contended", message: "what?" });
 });

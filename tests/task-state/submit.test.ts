@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTaskStore, keys } from "../../task-state/index.ts";
+import { createTaskStore, keys, type Owner } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, commandsDuring, contents, openStore, readable, workIds } from "./support.ts";
 
@@ -154,4 +154,14 @@ test("ids go on from a sequence that other programs have counted up", async () =
   const { store } = openStore(redis);
   expect(await store.submit(alice, {})).toBe("9007199254740991");
   expect(readable(await store.get("9007199254740991")).task_id).toBe("9007199254740991");
+});
+
+test.each<[string, Owner]>([
+  ["a service whose index would be another's", { service: "a:users", user: "alice" }],
+  ["no service", { service: "", user: "alice" }],
+  ["a user with a control character", { service: "sync", user: "al\nice" }],
+])("a task of %s is not registered", async (_, owner) => {
+  const { store } = openStore(redis);
+  await expect(store.register(owner, {})).rejects.toMatchObject({ name: "TaskStateError", code: "invalid_owner" });
+  expect(await contents(redis.client)).toEqual({});
 });
