@@ -6,7 +6,7 @@ import { TaskStateError } from "./errors.ts";
 import { canMove, type Status } from "./lifecycle.ts";
 import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
 import { hasEnded, type Owner, type RecordChange, type TaskRecord } from "./record.ts";
-import { isUnsent, type Sidecar } from "./sidecar.ts";
+import { isRunByItsService, isUnsent, type Sidecar } from "./sidecar.ts";
 import { look, type View } from "./view.ts";
 
 /** A view whose record can be read. */
@@ -43,8 +43,8 @@ export async function updateTask(context: TaskStateContext, id: string, change: 
 }
 
 /**
- * Cancels a task that has not ended: at once when the scheduler never had it, else by way of the dispatcher. Once asked,
- * it is not forgotten; asking again changes nothing.
+ * Cancels a task that has not ended: at once when the scheduler never had it, by its record alone when the service that
+ * registered it runs it, else by way of the dispatcher. Once asked, it is not forgotten; asking again changes nothing.
  * @returns the JSON of the task as it is now, or `undefined` when there is none for this owner
  */
 export function cancelTask(
@@ -71,9 +71,11 @@ export function cancelTask(
         change: { sidecar: { want: "cancel", wantedAt: since }, deferCancel: since, enqueue: true },
       };
     }
-    if (sidecar?.want !== undefined && record.status === "cancel_requested") return { shown };
-    const request: RecordChange =
-      record.status === "cancel_requested" ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
+    const requested = record.status === "cancel_requested";
+    const request: RecordChange = requested ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
+    // Its service finds the request in the record, which it cannot set back to running, and says there when it has stopped.
+    if (isRunByItsService(record, sidecar)) return requested ? { shown } : { change: { record: request } };
+    if (sidecar?.want !== undefined && requested) return { shown };
     const since = context.clock();
     const { sidecar: wanted, ...rest } = wish("cancel", sidecar);
     // Readers are shown the request until it is confirmed: a writer without compare-and-set may take it off the record.
@@ -84,7 +86,7 @@ export function cancelTask(
 
 /**
  * Deletes a task: no reader sees it any more. What the scheduler may still have is cancelled there first, and only then
- * is the record removed from Redis; else it is removed at once.
+ * is the record removed from Redis; else it is removed at once, and whoever runs it finds it gone.
  * @returns the JSON of the task as it was, or `undefined` when there is none for this owner
  */
 export function deleteTask(
@@ -94,15 +96,18 @@ export function deleteTask(
 ): Promise<string | undefined> {
   return decideAndCommit(context, id, owner, (view) => {
     const shown = () => view.raw;
-    if (hasEnded(view.record) || isUnsent(view.record, view.sidecar)) return { shown, change: { remove: "purge" } };
-    return { shown, change: { remove: "hide", ...wish("delete", view.sidecar) } };
+    const { record, sidecar } = view;
+    const nowhereElse = isUnsent(record, sidecar) || isRunByItsService(record, sidecar);
+    if (hasEnded(record) || nowhereElse) return { shown, change: { remove: "purge" } };
+    return { shown, change: { remove: "hide", ...wish("delete", sidecar) } };
   });
 }
 
 /** A new wish starts afresh: it waits for nothing that an earlier one has waited for, and nothing is given up yet. */
 function wish(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
-  const waiting = sidecar?.phase === "sending" ? {} : { dueAt: null };
-  if (sidecar?.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };
+  if (!sidecar) return { sidecar: { phase: "foreign", want }, enqueue: true };
+  const waiting = sidecar.phase === "sending" ? {} : { dueAt: null };
+  if (sidecar.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };
   return { sidecar: { want, ...waiting, dead: null, cancelAttempts: 0 }, deadLetter: null, enqueue: true };
 }
 

@@ -29,7 +29,7 @@ export async function explainTask(
 type Facts = Record<string, string | number | boolean>;
 
 function factsOf({ sidecar, now }: View, record: TaskRecord): Facts {
-  const facts: Facts = { status: record.status, phase: sidecar?.phase ?? "external" };
+  const facts: Facts = { status: record.status, phase: sidecar?.phase ?? "foreign" };
   if (!sidecar) return facts;
   facts.attempts = sidecar.attempts;
   if (sidecar.cancelAttempts > 0) facts.cancel_attempts = sidecar.cancelAttempts;
@@ -54,6 +54,10 @@ async function sentence(context: TaskStateContext, view: View, record: TaskRecor
   if (sidecar.want !== undefined) return cancelSentence(sidecar, facts);
   switch (sidecar.phase) {
     case "external":
+      return record.status === "cancel_requested"
+        ? "cancel requested: the service that runs the task has not stopped yet"
+        : `${record.status}: run by the service that registered it`;
+    case "foreign":
       return `${record.status}: run by another program`;
     case "sent":
       return record.status === "running" ? "running at the scheduler" : "sent, the scheduler has not started it yet";

@@ -5,9 +5,10 @@ import type { TaskRecord } from "./record.ts";
  * - `queued`: the scheduler does not have the task, or provably did not start it;
  * - `sending`: a submission is under way, or its fate is unknown;
  * - `sent`: the scheduler has acknowledged the task, or the record shows that it has it;
- * - `external`: another program brought the task in; it is not ours to submit.
+ * - `external`: a service has registered the task and runs it itself; it is not ours to submit, nor to cancel elsewhere;
+ * - `foreign`: another program brought the task in, or has moved it on, and the scheduler may have it.
  */
-export type Phase = "queued" | "sending" | "sent" | "external";
+export type Phase = "queued" | "sending" | "sent" | "external" | "foreign";
 
 /** What the record cannot hold. Lives in a hash of our own, because other programs drop fields that they do not know. */
 export interface Sidecar {
@@ -99,4 +100,9 @@ export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
 /** True when the scheduler provably never had the task: it was not submitted, or every submission was turned away. */
 export function isUnsent(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
   return sidecar?.phase === "queued" && sidecar.doubtful === undefined && record.status === "pending";
+}
+
+/** True when the service that registered the task runs it itself: nobody else has anything of it that could be cancelled. */
+export function isRunByItsService(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
+  return sidecar?.phase === "external" && (record.active_jobs ?? []).length === 0;
 }

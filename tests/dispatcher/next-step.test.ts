@@ -24,7 +24,8 @@ test.each([
   ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "rest", until: later }],
   ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, rest],
   ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, rest],
-  ["one that another program runs rests", {}, { phase: "external" }, rest],
+  ["one that the service runs that registered it rests", {}, { phase: "external" }, rest],
+  ["one that another program runs rests", {}, { phase: "foreign" }, rest],
   [
     "one at the scheduler is cancelled there",
     { status: "cancel_requested" },
@@ -34,7 +35,7 @@ test.each([
   [
     "one of another program is cancelled there",
     { status: "cancel_requested" },
-    { phase: "external", want: "cancel" },
+    { phase: "foreign", want: "cancel" },
     "cancel",
   ],
   [
@@ -116,7 +117,7 @@ test.each([
 test.each(["running", "cancel_requested"] as const)(
   "a task that waits and that somebody else has made %s is not ours to submit",
   (status) => {
-    expect(stepOf({ status }, {})).toEqual({ kind: "write", change: { sidecar: { phase: "external" } } });
+    expect(stepOf({ status }, {})).toEqual({ kind: "write", change: { sidecar: { phase: "foreign" } } });
     expect(stepOf({ status }, { doubtful: 1 })).toEqual({ kind: "write", change: { sidecar: { phase: "sent" } } });
   },
 );
@@ -133,7 +134,7 @@ function combinations<Lists extends readonly (readonly unknown[])[]>(
 }
 
 const everything = combinations(
-  ["queued", "sending", "sent", "external"] as const,
+  ["queued", "sending", "sent", "external", "foreign"] as const,
   statuses,
   [{}, { want: "cancel" }, { want: "cancel", wantedAt: "t" }, { want: "delete" }] as const,
   [{}, { dueAt: now - 1 }, { dueAt: later }],

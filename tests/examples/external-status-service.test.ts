@@ -8,8 +8,9 @@ import { z } from "zod";
 import { keys } from "../../task-state/index.ts";
 import { idsIn, messagesOf, operator, submit, taskIn } from "../http/support.ts";
 import { useRedis } from "../support/redis.ts";
-import { startServiceForTest } from "../support/service.ts";
+import { startServiceForTest, type TestService } from "../support/service.ts";
 import { until } from "../support/until.ts";
+import { tracesOf } from "../task-state/support.ts";
 
 const redis = useRedis();
 const main = new URL("../../examples/external-status-service/main.ts", import.meta.url).pathname;
@@ -33,6 +34,11 @@ async function startListener(): Promise<{ readonly url: string; readonly told: s
   onTestFinished(() => void server.close().closeAllConnections());
   const address = server.address();
   return { url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, told };
+}
+
+/** A service whose dispatcher knows this scheduler. */
+function startServiceWith({ url }: { readonly url: string }): Promise<TestService> {
+  return startServiceForTest(redis.url, { DMS_EVENT_WORKER_COUNT: "4", DMS_SCHEDULER_BASE_URL: url });
 }
 
 test("its task goes from registered to completed, and it says so line by line", async () => {
@@ -68,10 +74,7 @@ test("its task goes from registered to completed, and it says so line by line", 
 
 test("every list shows its task, and no dispatcher touches it", async () => {
   const scheduler = await startListener();
-  const service = await startServiceForTest(redis.url, {
-    DMS_EVENT_WORKER_COUNT: "4",
-    DMS_SCHEDULER_BASE_URL: scheduler.url,
-  });
+  const service = await startServiceWith(scheduler);
   const done = runHere(20);
   const seen = await until(async () => (await service.get(task())).status === 200);
   expect(seen).toBe(true);
@@ -86,8 +89,9 @@ test("every list shows its task, and no dispatcher touches it", async () => {
   expect(messagesOf(taskIn(await service.get(task())))).not.toContain("Dispatching to scheduler");
 });
 
-test("when its task is cancelled, it stops and says so in the record", async () => {
-  const service = await startServiceForTest(redis.url);
+test("when its task is cancelled, it stops and says so in the record, and the scheduler hears nothing", async () => {
+  const scheduler = await startListener();
+  const service = await startServiceWith(scheduler);
   const done = runHere(300);
   await until(async () => taskIn(await service.get(task())).status === "running");
   expect(taskIn(await service.post(task("/cancel"))).status).toBe("cancel_requested");
@@ -95,15 +99,19 @@ test("when its task is cancelled, it stops and says so in the record", async () 
   const record = taskIn(await service.get(task()));
   expect(record.status).toBe("cancelled");
   expect(messagesOf(record).slice(-2)).toEqual(["Cancellation requested", "Indexing stopped"]);
+  expect(scheduler.told).toEqual([]);
 });
 
-test("when its task is deleted, it stops and brings nothing back", async () => {
-  const service = await startServiceForTest(redis.url);
+test("when its task is deleted, it stops and brings nothing back, and the scheduler hears nothing", async () => {
+  const scheduler = await startListener();
+  const service = await startServiceWith(scheduler);
   const done = runHere(300);
   await until(async () => taskIn(await service.get(task())).status === "running");
   expect((await service.delete(task())).status).toBe(200);
   expect((await done).stdout).toMatch(/task 1 was deleted; nothing is left to do\n$/);
   expect((await service.get(task())).status).toBe(404);
+  expect(await tracesOf(redis.client, "1")).toEqual([keys.deleted, keys.deletedOwners]);
+  expect(scheduler.told).toEqual([]);
 });
 
 test("without REDIS_URL it says what is missing and fails", async () => {

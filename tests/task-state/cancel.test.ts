@@ -45,7 +45,7 @@ test("a task that is being sent is shown as cancel_requested, while its record s
   expect(await workIds(redis.client)).toEqual([...entries, id]);
 });
 
-test.each(["doubtful", "sent", "registered", "foreign"] as const)(
+test.each(["doubtful", "sent", "foreign"] as const)(
   "a %s task becomes cancel_requested, and the dispatcher is told to look at once",
   async (stage) => {
     const opened = openStore(redis);
@@ -57,13 +57,34 @@ test.each(["doubtful", "sent", "registered", "foreign"] as const)(
     const { raw, sidecar } = await look(opened.context, id);
     expect(raw).toBe(shown);
     expect(sidecar).toMatchObject({ service: "sync", user: "alice", want: "cancel" });
-    expect(sidecar?.phase).toBe(before.sidecar?.phase ?? "external");
+    expect(sidecar?.phase).toBe(before.sidecar?.phase ?? "foreign");
     expect(sidecar).not.toHaveProperty("dueAt");
     expect(await redis.client.zscore(keys.due, id)).toBeNull();
     expect(await workIds(redis.client)).toEqual([...entries, id]);
     expect(await redis.client.ttl(keys.sidecar(id))).toBeGreaterThan(7_776_000 + 3500);
   },
 );
+
+test("a registered task becomes cancel_requested for its service to see, and nobody else is told", async () => {
+  const opened = openStore(redis);
+  const id = await taskIn("registered", opened);
+  const { sidecar } = await look(opened.context, id);
+  const shown = await opened.store.cancel(id, alice);
+  expect(readable(shown)).toMatchObject({ status: "cancel_requested", logs: [request] });
+  expect(await look(opened.context, id)).toMatchObject({ raw: shown, sidecar });
+  expect(await workIds(redis.client)).toEqual([]);
+  expect(await opened.store.update(id, { status: "running" })).toMatchObject({ outcome: "refused" });
+  expect(await opened.store.update(id, { status: "cancelled" })).toMatchObject({ outcome: "updated" });
+});
+
+test("a registered task with jobs at the scheduler is cancelled there", async () => {
+  const opened = openStore(redis);
+  const id = await taskIn("registered", opened);
+  await opened.store.update(id, { status: "running", active_jobs: ["index-1"] });
+  await opened.store.cancel(id, alice);
+  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "external", want: "cancel" });
+  expect(await workIds(redis.client)).toEqual([id]);
+});
 
 test.each(["queued", "doubtful", "sending", "sent", "registered", "foreign"] as const)(
   "a %s task is cancelled once: asking again shows the same and changes nothing",
@@ -125,7 +146,7 @@ test("a cancellation that another program asked for is passed on without a secon
   await redis.client.set(keys.record(id), foreignRecord(id, { status: "cancel_requested", logs: ["t,theirs"] }));
   const shown = readable(await opened.store.cancel(id, alice));
   expect(shown).toMatchObject({ status: "cancel_requested", logs: ["t,theirs"] });
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "external", want: "cancel" });
+  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "foreign", want: "cancel" });
   expect(await workIds(redis.client)).toEqual([id]);
 });
 

@@ -18,7 +18,7 @@ import {
 
 const redis = useRedis();
 const memory = [keys.deleted, keys.deletedOwners];
-const hiding = ["doubtful", "sending", "sent", "registered", "foreign"] as const;
+const hiding = ["doubtful", "sending", "sent", "foreign"] as const;
 
 test.each(stages)("a deleted %s task is given as it was and is gone for every reader", async (stage) => {
   const opened = openStore(redis);
@@ -55,6 +55,23 @@ test("a queued task is purged: nothing is left but the memory of its deletion", 
   expect((await redis.client.keys("*")).sort()).toEqual([...memory, ...others].sort());
 });
 
+test("a registered task is purged, because only its service has anything of it", async () => {
+  const opened = openStore(redis);
+  const id = await taskIn("registered", opened);
+  await opened.store.delete(id, alice);
+  expect(await tracesOf(redis.client, id)).toEqual(memory);
+  expect(await workIds(redis.client)).toEqual([]);
+});
+
+test("a registered task with jobs at the scheduler lives on, hidden, until they are cancelled", async () => {
+  const opened = openStore(redis);
+  const id = await taskIn("registered", opened);
+  await opened.store.update(id, { status: "running", active_jobs: ["index-1"] });
+  await opened.store.delete(id, alice);
+  expect(await look(opened.context, id)).toMatchObject({ deleted: true, sidecar: { want: "delete" } });
+  expect(await workIds(redis.client)).toEqual([id]);
+});
+
 test.each(["completed", "failed", "cancelled"] as const)(
   "a task that is %s is purged in every stage",
   async (status) => {
@@ -89,7 +106,7 @@ test.each(hiding)("a %s task lives on, hidden, and the dispatcher is told to loo
   await opened.store.delete(id, alice);
   const after = await look(opened.context, id);
   expect(after).toMatchObject({ raw: before.raw, deleted: true, sidecar: { want: "delete" } });
-  expect(after.sidecar?.phase).toBe(before.sidecar?.phase ?? "external");
+  expect(after.sidecar?.phase).toBe(before.sidecar?.phase ?? "foreign");
   expect(await workIds(redis.client)).toEqual([...entries, id]);
   expect(await redis.client.zscore(keys.deleted, id)).toBe("inf");
   const own = [keys.record(id), keys.metadata(id), keys.sidecar(id), ...(stage === "sending" ? [keys.due] : [])];

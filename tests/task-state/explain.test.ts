@@ -92,8 +92,18 @@ test.each<[string, Change[], string]>([
   ["running", [{ record: { status: "running" }, sidecar: { phase: "sent" } }], "running at the scheduler"],
   [
     "run by others",
-    [{ record: { status: "running" }, sidecar: { phase: "external" } }],
+    [{ record: { status: "running" }, sidecar: { phase: "foreign" } }],
     "running: run by another program",
+  ],
+  [
+    "run by the service that registered it",
+    [{ record: { status: "running" }, sidecar: { phase: "external" } }],
+    "running: run by the service that registered it",
+  ],
+  [
+    "to be stopped by the service that registered it",
+    [{ record: { status: "cancel_requested" }, sidecar: { phase: "external" } }],
+    "cancel requested: the service that runs the task has not stopped yet",
   ],
   [
     "to be cancelled",
@@ -169,7 +179,7 @@ test("a task of another program says so", async () => {
   const { context } = openStore(redis);
   expect(await explainTask(context, "7", alice)).toEqual({
     explanation: "running: brought in by another program",
-    facts: { status: "running", phase: "external" },
+    facts: { status: "running", phase: "foreign" },
   });
 });
 

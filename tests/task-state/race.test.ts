@@ -28,7 +28,10 @@ function openStores(count: number) {
   return Array.from({ length: count }, () => openStore(redis, { primary: redis.connect() }).store);
 }
 
-test.each(stages)("a %s task that is cancelled amid rewrites is still wanted cancelled", async (stage) => {
+/** The record of a registered task is written by its service, compare-and-set like every write of this library. */
+const rewritten = stages.filter((stage) => stage !== "registered");
+
+test.each(rewritten)("a %s task that is cancelled amid rewrites is still wanted cancelled", async (stage) => {
   const opened = openStore(redis);
   const [first = opened.store, second = opened.store] = openStores(2);
   const rewriter = redis.connect();

@@ -40,7 +40,7 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
   if (sidecar.phase === "queued" && record.status !== "pending" && record.status !== "dispatching") {
     // Somebody else has moved a task on that we never submitted: it is theirs now.
-    const phase = sidecar.doubtful === undefined ? "external" : "sent";
+    const phase = sidecar.doubtful === undefined ? "foreign" : "sent";
     return { kind: "write", change: { sidecar: { phase } } };
   }
   if (sidecar.want !== undefined) return stop(record, sidecar, now);
