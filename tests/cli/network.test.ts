@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -133,7 +133,14 @@ test("several requests share one connection", async () => {
   expect(connections).toBeLessThanOrEqual(8);
 });
 
-test("a submission whose answer is lost is repeated, and the service makes one task of it", async () => {
+test.each([
+  ["is lost", (outgoing: ServerResponse) => void outgoing.destroy()],
+  [
+    "breaks off",
+    (outgoing: ServerResponse) =>
+      void outgoing.writeHead(202, { "content-length": "40" }).write('{"task_id":"', () => outgoing.destroy()),
+  ],
+])("a submission whose answer %s is repeated, and the service makes one task of it", async (_, lose) => {
   const { owner } = service.newUser();
   let lost = 0;
   const port = await listen(
@@ -141,7 +148,7 @@ test("a submission whose answer is lost is repeated, and the service makes one t
       const { method = "GET", url = "", headers } = incoming;
       const onward = request(new URL(url, service.apiBase), { method, headers }, (answer) => {
         // The service has the task by now; the first client does not hear of it.
-        if (lost++ === 0) outgoing.destroy();
+        if (lost++ === 0) lose(outgoing);
         else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
       });
       incoming.pipe(onward);
