@@ -9,7 +9,10 @@ export function refusal(status: number, body: string, route: Route): Failure {
       hint: "It may be older than this command, or --api-base may lack the API's prefix.",
     });
   }
-  return new Failure(codeOf(status), detail ?? `the server answered ${status}`, { hint: hintFor(status) });
+  return new Failure(codeOf(status), detail ?? `the server answered ${status}`, {
+    hint: hintFor(status),
+    answer: body,
+  });
 }
 
 /** True for answers that a later repetition may turn into a success. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { freePort } from "../../local/redis-server.ts";
+import { freePort, startRedisServer } from "../../local/redis-server.ts";
 import { variables } from "../../shared/config.ts";
 import { useRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
@@ -125,6 +125,25 @@ test("ping tells of API, Redis, dispatcher and the round trip", async () => {
   expect((await service.run(["ping"], { env: { DMS_OPERATOR_TOKEN: "wrong" } })).code).toBe(4);
   expect((await service.run(["ping", "--output", "table"])).stdout).toMatch(
     /^API +ok .*\nRedis +ok\ndispatcher .*\nround trip +[\d.]+ ms\n$/,
+  );
+});
+
+test("ping tells a Redis that is away from an API that is away", slow, async () => {
+  const lone = await startRedisServer();
+  const server = await startServer("serve", [], {
+    DMS_REDIS_WRITE_URL: lone.url,
+    DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:9",
+    DMS_SHUTDOWN_GRACE_SECONDS: "0",
+  });
+  await lone.stop("SIGKILL");
+  const env = { ...server.api, DMS_OPERATOR_TOKEN: "changeme" };
+  const json = await run(["ping"], { env });
+  expect({ ...json, stdout: JSON.parse(json.stdout) }).toMatchObject({
+    code: 5,
+    stdout: { api: "ok", redis: "Redis cannot be reached", dispatcher: null },
+  });
+  expect((await run(["ping", "--output", "table"], { env })).stdout).toMatch(
+    /^API +ok .*\nRedis +Redis cannot be reached\ndispatcher +unknown without Redis\nround trip/,
   );
 });
 
