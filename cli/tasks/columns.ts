@@ -20,9 +20,9 @@ export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Ta
     { title: "ID", text: ({ task_id }) => task_id },
     ...(owner ? owners : []),
     { title: "STATUS", text: statusOf, colour: (task) => statusColour(statusOf(task)) },
-    { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)) },
-    { title: "CREATED", text: ({ created_at }) => showTime(created_at) },
-    ...(owner ? [] : [{ title: "UPDATED", text: ({ updated_at }: Task) => showTime(updated_at) }]),
+    { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)), spare: true },
+    { title: "CREATED", text: ({ created_at }) => showTime(created_at), spare: true },
+    ...(owner ? [] : [{ title: "UPDATED", text: ({ updated_at }: Task) => showTime(updated_at), spare: true }]),
     { title: "PARAMETERS", text: ({ parameters }) => parameterText(parameters), least: 10 },
   ];
 }

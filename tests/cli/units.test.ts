@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { formatDuration, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
+import { timeFormat } from "../../cli/output/times.ts";
 import { cut, tame, widthOf } from "../../cli/output/width.ts";
 import { parseApiBase, targetOf } from "../../cli/request/route.ts";
+import { taskColumns } from "../../cli/tasks/columns.ts";
 import { progressOf } from "../../cli/tasks/progress.ts";
 import { endpoints } from "../../shared/api/endpoints.ts";
 
@@ -70,6 +72,29 @@ describe("texts in a terminal", () => {
       "12345  xxxxxxxxxxxx…",
       "1      y",
     ]);
+  });
+
+  test.each([20, 40, 60, 80, 100])("a table of tasks is never wider than a terminal of %i columns", (width) => {
+    const task = (id: string, status: string, hours: number) => ({
+      task_id: id,
+      service: "sync",
+      user_id: "alice",
+      status,
+      created_at: new Date(Date.UTC(2026, 10, 24, hours)).toISOString(),
+      updated_at: new Date(Date.UTC(2026, 10, 24, hours)).toISOString(),
+      parameters: { src: "x".repeat(200) },
+      result: { launcher_output: "Copied 1 GB (100%) in 1 secs (1 GB/s) done" },
+    });
+    const [first, later] = [task("12345", "running", 23), task("1234567", "cancel_requested", 0)];
+    const now = () => Date.UTC(2026, 10, 24, 23, 59);
+    for (const showTime of [timeFormat({}, now), timeFormat({ utc: true }, now)]) {
+      for (const owner of [false, true]) {
+        const table = createTable(taskColumns({ showTime, owner }), [first], width, (_, text) => text);
+        for (const line of [table.header, table.line(first)]) expect(widthOf(line)).toBeLessThanOrEqual(width);
+        if (width >= 100) expect(widthOf(table.line(later))).toBeLessThanOrEqual(width);
+        expect(table.line(later)).toMatch(/^1234567 /);
+      }
+    }
   });
 });
 
