@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { formatDuration, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
-import { timeFormat } from "../../cli/output/times.ts";
+import { exactTimeFormat, timeFormat } from "../../cli/output/times.ts";
 import { cut, tame, widthOf } from "../../cli/output/width.ts";
 import { parseApiBase, targetOf } from "../../cli/request/route.ts";
 import { taskColumns } from "../../cli/tasks/columns.ts";
@@ -46,7 +46,9 @@ describe("ids", () => {
 
 describe("texts in a terminal", () => {
   test("East Asian characters and emoji take two columns, combining marks none", () => {
-    expect(["abc", "用户", "e\u0301", "👩‍👩‍👧", "ün"].map(widthOf)).toEqual([3, 4, 1, 2, 2]);
+    expect(["abc", "用户", "e\u0301", "👩‍👩‍👧", "ün", "✅", "❤️", "🇰🇷", "⏳", "❤"].map(widthOf)).toEqual([
+      3, 4, 1, 2, 2, 2, 2, 2, 2, 1,
+    ]);
   });
 
   test("a cut text fits and ends in an ellipsis, whatever its characters", () => {
@@ -57,6 +59,16 @@ describe("texts in a terminal", () => {
       "用户",
     ]);
     expect(widthOf(cut("用".repeat(10_000), 7))).toBeLessThanOrEqual(7);
+  });
+
+  test("what other programs write where a time should be cannot steer a terminal", () => {
+    const formats = [
+      timeFormat({}, Date.now),
+      timeFormat({ utc: true }, Date.now),
+      exactTimeFormat({}),
+      exactTimeFormat({ utc: true }),
+    ];
+    for (const show of formats) expect(show("\u001b[2Jsoon")).toBe("\\x1b[2Jsoon");
   });
 
   test("control characters become visible", () => expect(tame("a\u001b[2J\nb\u0000")).toBe("a\\x1b[2J⏎b\\x00"));
@@ -123,6 +135,12 @@ describe("progress", () => {
       "bye",
     ];
     expect(read(lines.join("\n"))).toMatchObject({ percent: 100, done: true });
+  });
+
+  test("an ended task has no time left", () => {
+    const result = { launcher_output: "Copied 1 GB (50%) in 1 secs (1 GB/s) 9 secs left ..." };
+    expect(progressOf({ result, status: "failed" })?.secondsLeft).toBeUndefined();
+    expect(progressOf({ result, status: "running" })?.secondsLeft).toBe(9);
   });
 
   test("other output has none", () => {
