@@ -59,9 +59,12 @@ export function taskIdOption(): Option {
   return new Option("--task-id <ids>", "the task, the same as the argument");
 }
 
-/** An option that takes a duration; its value is in ms. */
+/** The longest time that a timer takes, nearly 25 days, in ms. */
+export const longestWait = 2 ** 31 - 1;
+
+/** An option that takes a duration to wait; its value is in ms, at most {@link longestWait}. */
 export function duration(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(checked(parseDuration));
+  return new Option(flags, description).argParser(checked((text) => Math.min(longestWait, parseDuration(text))));
 }
 
 /** An option that takes a whole number from 0 to a million. */

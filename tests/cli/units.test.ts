@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration, parseSince } from "../../cli/duration.ts";
+import { formatDuration, formatLimit, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
 import { exactTimeFormat, timeFormat } from "../../cli/output/times.ts";
@@ -30,6 +30,10 @@ describe("durations", () => {
   test("people read two units", () => {
     expect([0, 12_000, 3_900_000, 90_061_000].map(formatDuration)).toEqual(["0s", "12s", "1h 5m", "1d 1h"]);
   });
+});
+
+test("a limit is told as it was given", () => {
+  expect([300, 1500, 90_000].map(formatLimit)).toEqual(["300ms", "1.5s", "1m 30s"]);
 });
 
 describe("ids", () => {
