@@ -63,8 +63,12 @@ async function complete(program: Command, words: readonly string[]): Promise<voi
 
 function report(error: unknown): ExitCode {
   const message = error instanceof Error ? error.message : String(error);
-  const hint =
-    error instanceof Failure && error.hint !== undefined ? `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}` : "";
-  process.stderr.write(`dms-frontend: ${tame(message)}${hint}\n`);
-  return error instanceof Failure ? error.exitCode : exitCodes.failed;
+  if (!(error instanceof Failure)) {
+    // Faults of a configuration stand on lines of their own.
+    process.stderr.write(`dms-frontend: ${message.split("\n").map(tame).join("\n")}\n`);
+    return exitCodes.failed;
+  }
+  const hint = error.hint === undefined ? "" : `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}`;
+  process.stderr.write(`dms-frontend: ${tame(message + hint)}\n`);
+  return error.exitCode;
 }

@@ -85,7 +85,7 @@ export function createClient(options: ClientOptions): Client {
         const { statusCode: status = 0, headers } = response;
         if (status >= 200 && status < 300) return await take(response, signal);
         const body = await textOf(response);
-        if (last || !isPassing(status)) throw refusal(status, body, call.route);
+        if (last || !isPassing(status)) throw refusal(response, body, call.route);
         await wait(signal, nth, Number(headers["retry-after"]) * 1000);
       } catch (error) {
         if (signal.aborted) throw signal.reason;

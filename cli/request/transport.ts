@@ -66,8 +66,11 @@ async function trust(caBundle: string | undefined): Promise<{ ca?: string[] }> {
   if (caBundle === undefined || caBundle === "") return {};
   try {
     const own = readFileSync(caBundle, "utf8");
-    const { rootCertificates } = await import("node:tls");
-    return { ca: [...rootCertificates, own] };
+    const { X509Certificate } = await import("node:crypto");
+    // OpenSSL takes a file that holds no certificate without a word.
+    new X509Certificate(own);
+    const { getCACertificates, rootCertificates } = await import("node:tls");
+    return { ca: [...(getCACertificates?.() ?? rootCertificates), own] };
   } catch (error) {
     throw usageFailure(`DMS_CLI_CA_BUNDLE cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }

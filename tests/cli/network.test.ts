@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
 import { type CertificateOptions, makeCertificate } from "./support/certificate.ts";
 import { run } from "./support/run.ts";
 import { useService } from "./support/service.ts";
@@ -43,6 +44,19 @@ test("a certificate that DMS_CLI_CA_BUNDLE names is trusted, and no other", asyn
   expect(unknown).toMatchObject({ code: 5, stderr: expect.stringMatching(/self-signed.*DMS_CLI_CA_BUNDLE/) });
   const missing = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: "/nowhere/ca.pem" } });
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("/nowhere/ca.pem") });
+});
+
+test("a file of certificates that holds none is told, not passed over", async () => {
+  const { base, file } = await startSecure();
+  await writeFile(file, "no certificate");
+  const refused = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("DMS_CLI_CA_BUNDLE") });
+});
+
+test("DMS_CLI_CA_BUNDLE stands beside what Node is told to trust", async () => {
+  const [asked, other] = [await startSecure(), await startSecure()];
+  const env = { DMS_API_BASE: asked.base, DMS_CLI_CA_BUNDLE: other.file, NODE_EXTRA_CA_CERTS: asked.file };
+  expect(await run(args, { env })).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("faults of TLS are explained in words", async () => {
@@ -98,6 +112,36 @@ test("requests go through the proxy of the environment, except to hosts that NO_
   expect(seen).toEqual([`GET http://localhost:${port}/api/v1/services/sync/users/alice/tasks`]);
   expect((await run(args, { env: { ...env, http_proxy: url, no_proxy: "localhost" } })).code).toBe(0);
   expect(seen).toHaveLength(1);
+});
+
+test("a proxy that is away, or does not let one through, is not taken for the API", async () => {
+  const { base } = await startSecure();
+  const port = await listen(createServer((_request, response) => void response.end(nothing)));
+  const away = `http://me:sesame@127.0.0.1:${await freePort()}`;
+  for (const [name, address] of [["HTTP_PROXY", `http://localhost:${port}`] as const, ["HTTPS_PROXY", base] as const]) {
+    const { code, stderr } = await run(args, { env: { DMS_API_BASE: address, [name]: away } });
+    expect([code, stderr]).toEqual([5, expect.stringContaining(`the proxy ${new URL(away).host} cannot be reached`)]);
+    expect(stderr).not.toContain("sesame");
+  }
+  const strict = createServer((_request, response) => void response.writeHead(407).end());
+  strict.on("connect", (_request, socket) => void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"));
+  const proxy = `http://localhost:${await listen(strict)}`;
+  expect(await run(args, { env: { DMS_API_BASE: `http://localhost:${port}`, HTTP_PROXY: proxy } })).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("The proxy wants to know who asks"),
+  });
+  expect(await run(args, { env: { DMS_API_BASE: base, HTTPS_PROXY: proxy } })).toMatchObject({
+    code: 5,
+    stderr: expect.stringMatching(/the proxy does not let this through: .*407/),
+  });
+});
+
+test("a redirection is told with the place that it points to", async () => {
+  const port = await listen(
+    createServer((_request, response) => void response.writeHead(301, { location: "https://api.example/" }).end()),
+  );
+  const { code, stderr } = await run(args, { env: { DMS_API_BASE: `http://localhost:${port}` } });
+  expect([code, stderr]).toEqual([1, expect.stringContaining("It points to https://api.example/: name")]);
 });
 
 test("https goes through a tunnel of the proxy", async () => {
