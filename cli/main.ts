@@ -46,7 +46,8 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   try {
     const [first, ...words] = args;
     if (first === "__complete") await complete(program, words);
-    else await program.parseAsync(args, { from: "user" });
+    // The parser's own `help` looks at one word: `help tasks list` would be that of `tasks`.
+    else await program.parseAsync(first === "help" ? [...words, "--help"] : args, { from: "user" });
     return code;
   } catch (error) {
     if (stop.signal.aborted) return interruption;
