@@ -102,7 +102,9 @@ test("show-config prints every value with its source, secrets masked", async () 
   const env = {
     DMS_REDIS_WRITE_URL: "redis://me:secret@redis:6379/0",
     DMS_OPERATOR_TOKEN: "hush",
-    DMS_API_BASE: "http://api/v1",
+    DMS_API_BASE: "http://me:secret@api/v1",
+    DMS_USER: "a@b.c",
+    https_proxy: "http://me:secret@proxy:3128",
   };
   const json = await run(["show-config", "--output", "json"], { env });
   const shown = JSON.parse(json.stdout);
@@ -110,7 +112,10 @@ test("show-config prints every value with its source, secrets masked", async () 
   expect(shown.DMS_API_PREFIX).toMatchObject({ value: "/api/v1", source: "default" });
   expect(shown.DMS_REDIS_WRITE_URL).toMatchObject({ value: "redis://me:***@redis:6379/0", source: "environment" });
   expect(shown.DMS_REDIS_READ_URL).toMatchObject({ value: "redis://me:***@redis:6379/0", source: "implied" });
-  expect(shown.DMS_API_BASE).toMatchObject({ source: "environment" });
+  expect(shown.DMS_API_BASE).toMatchObject({ value: "http://me:***@api/v1", source: "environment" });
+  expect(shown.DMS_USER).toMatchObject({ value: "a@b.c", source: "environment" });
+  expect(shown.HTTPS_PROXY).toMatchObject({ value: "http://me:***@proxy:3128/", source: "environment" });
+  expect(shown.NO_PROXY).toMatchObject({ value: "", source: "default" });
   const table = await run(["show-config", "--output", "table"], { env });
   expect(table.stdout).toMatch(/^DMS_OPERATOR_TOKEN +\*\*\* +environment$/m);
   for (const { stdout } of [json, table]) expect(stdout).not.toMatch(/secret|hush/);
