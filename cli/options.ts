@@ -30,11 +30,11 @@ export const formats = ["table", "json", "jsonl", "id"] as const;
 export type Format = (typeof formats)[number];
 
 /** `--output`, with the formats that a command has. */
-export function outputOption(choices: readonly Format[] = formats): Option {
-  return new Option(
-    "--output <format>",
-    "form of the output; without it a table in a terminal, json in a pipe",
-  ).choices(choices);
+export function outputOption(
+  choices: readonly Format[] = formats,
+  without = "a table in a terminal, json in a pipe",
+): Option {
+  return new Option("--output <format>", `form of the output; without it ${without}`).choices(choices);
 }
 
 /** `--utc` and `--timezone`, for commands that show times. */

@@ -27,7 +27,11 @@ export function watchCommand(host: Host): Command {
   })
     .argument("[id]", "the task")
     .addOption(taskIdOption());
-  addTimeOptions(addWaitOptions(addOwnerOptions(command)).addOption(outputOption(["table", "json", "jsonl"])));
+  addTimeOptions(
+    addWaitOptions(addOwnerOptions(command)).addOption(
+      outputOption(["table", "json", "jsonl"], "lines of text, live in a terminal"),
+    ),
+  );
   return performRemotely<OwnerOptions & WaitOptions & IdsOptions & TimeOptions>(
     host,
     command,

@@ -55,6 +55,8 @@ test("2: the command line is wrong, and a typo is answered with what was meant",
   expect(await run(["tasks", "submit", ...owner, "--param", "novalue"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "wait", ...owner, "1", "--timeout", "soon"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "list", ...owner, "--status", "finished"])).toMatchObject({ code: 2 });
+  expect(await run(["tasks", "submit", ...owner, "--idempotency-key", "a\nb"])).toMatchObject({ code: 2 });
+  expect(await run(["serve", "--port", "http"])).toMatchObject({ code: 2, stderr: expect.stringContaining("65535") });
   expect(await run(["tasks", "list", ...owner, "--api-base", "localhost"])).toMatchObject({ code: 2 });
 });
 

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { useService } from "./support/service.ts";
 
 const service = useService({ stepMs: 2000 });
@@ -104,6 +107,29 @@ test("parameters come from a YAML or JSON text as they are written, and --param 
   expect(await submit("src: [1, 2]")).toMatchObject({ code: 2 });
   expect(await submit("- a\n- b")).toMatchObject({ code: 2 });
   expect(await submit("{")).toMatchObject({ code: 2 });
+});
+
+test("a parameters file in another encoding is refused, not misread", async () => {
+  const { env } = service.newUser();
+  const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const file = join(directory, "job.yaml");
+  await writeFile(file, Buffer.from("src: /caf\u00e9", "latin1"));
+  expect(await service.run(["tasks", "submit", "--params-file", file], { env })).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("is not UTF-8"),
+  });
+});
+
+test("an idempotency key of any script makes repetitions one task", async () => {
+  const alice = service.newUser();
+  const submit = async (key: string) =>
+    (await alice.run("tasks", "submit", "--output", "id", "--idempotency-key", key)).stdout;
+  const first = await submit("ключ");
+  expect(first).toMatch(/^\d+\n$/);
+  expect(await submit("ключ")).toBe(first);
+  expect(await submit("другой")).not.toBe(first);
 });
 
 test("unicode and control characters survive a pipe and cannot steer a terminal", async () => {
