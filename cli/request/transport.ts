@@ -35,7 +35,7 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   // TLS takes as long to load as everything else here together.
   const https = secure ? await import("node:https") : undefined;
   const agent = https ? new https.Agent({ ...options, ...(await trust(caBundle)) }) : new HttpAgent(options);
-  const start = https ? https.request : requestHttp;
+  const open = https ? https.request : requestHttp;
   const place = {
     protocol: origin.protocol,
     hostname: origin.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -45,8 +45,14 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   return {
     send: ({ method, target, headers, body, timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
-        const request = start({ ...place, agent, method, path: target, headers: { ...headers }, signal });
-        const deadline = setTimeout(() => request.destroy(new NoAnswer()), timeoutMs);
+        const request = open({ ...place, agent, method, path: target, headers: { ...headers }, signal });
+        let deadline: NodeJS.Timeout | undefined;
+        const start = () => {
+          deadline = setTimeout(() => request.destroy(new NoAnswer()), timeoutMs);
+        };
+        // The server has nothing to do with how long a request waits for its turn.
+        if (Object.keys(agent.requests).length > 0) request.once("socket", start);
+        else start();
         request.once("response", (response: IncomingMessage) => {
           clearTimeout(deadline);
           response.setTimeout(timeoutMs, () => response.destroy(new NoAnswer()));
