@@ -35,6 +35,11 @@ export function statusOf({ status }: Task): string {
 /** `src=/a dst=/b` */
 export function parameterText(parameters: Task["parameters"]): string {
   return Object.entries(parameters ?? {})
-    .map(([name, value]) => `${name}=${value}`)
+    .map(([name, value]) => `${name}=${parameterValue(value)}`)
     .join(" ");
+}
+
+/** A parameter's text; what other programs have written may be no text. */
+export function parameterValue(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { keys } from "../../task-state/index.ts";
 import { useService } from "./support/service.ts";
 
 const service = useService({ stepMs: 2000 });
@@ -141,6 +142,18 @@ test("unicode and control characters survive a pipe and cannot steer a terminal"
   const table = (await alice.run("tasks", "status", id, "--output", "table")).stdout;
   expect(table).toContain("ünïcødé 用户 \\x1b[31mred");
   expect(table).not.toContain("\u001b");
+});
+
+test("a record whose parameters are no texts is shown, too", async () => {
+  const alice = service.newUser();
+  const id = await service.store.register(alice.owner, {});
+  const record = JSON.parse((await service.redis.get(keys.record(id))) ?? "");
+  await service.redis.set(keys.record(id), JSON.stringify({ ...record, parameters: { n: 5, list: ["a"], no: null } }));
+  expect((await alice.run("tasks", "list", "--output", "table")).stdout).toContain('n=5 list=["a"] no=null');
+  expect(await alice.run("tasks", "status", id, "--output", "table")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/n +5\n +list +\["a"\]\n +no +null/),
+  });
 });
 
 test("several tasks are handled one line each, and a fault of one does not stop the others", async () => {
