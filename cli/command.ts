@@ -34,8 +34,8 @@ function exampleLines(examples: readonly Example[]): string[] {
 }
 
 /** A command that only holds others; called alone it shows its help. */
-export function describeGroup(name: string, summary: string, commands: readonly Command[]): Command {
-  const group = new Command(name).summary(summary).description(`${summary}.`).helpCommand(false);
+export function describeGroup(name: string, text: CommandText, commands: readonly Command[]): Command {
+  const group = describeCommand(name, text).helpCommand("help [command]", "show the help of a command");
   for (const command of commands) group.addCommand(command);
   return group;
 }

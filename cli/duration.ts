@@ -28,6 +28,12 @@ export function parseSince(text: string, now: number): number {
   return Number.isNaN(date) ? now - parseDuration(text) : date;
 }
 
+/** A limit for people, who may have given it to the millisecond: `500ms`, `1.5s`, `1h 5m`. */
+export function formatLimit(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  return ms < 60_000 ? `${ms / 1000}s` : formatDuration(ms);
+}
+
 /** A duration for people: its two largest units, such as `1h 5m` or `12s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

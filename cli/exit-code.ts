@@ -32,18 +32,22 @@ export interface FailureDetails {
   /** What to do about it, in a line of its own. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
+  /** The body of the answer that refused. */
+  readonly answer?: string;
 }
 
 /** Ends the command with a code, one line that says what went wrong, and a hint. */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
+  readonly answer: string | undefined;
 
-  constructor(exitCode: ExitCode, message: string, { hint, cause }: FailureDetails = {}) {
+  constructor(exitCode: ExitCode, message: string, { hint, cause, answer }: FailureDetails = {}) {
     super(message, { cause });
     this.name = "Failure";
     this.exitCode = exitCode;
     this.hint = hint;
+    this.answer = answer;
   }
 }
 

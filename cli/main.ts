@@ -46,7 +46,8 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   try {
     const [first, ...words] = args;
     if (first === "__complete") await complete(program, words);
-    else await program.parseAsync(args, { from: "user" });
+    // The parser's own `help` looks at one word: `help tasks list` would be that of `tasks`.
+    else await program.parseAsync(first === "help" ? [...words, "--help"] : args, { from: "user" });
     return code;
   } catch (error) {
     if (stop.signal.aborted) return interruption;
@@ -63,8 +64,12 @@ async function complete(program: Command, words: readonly string[]): Promise<voi
 
 function report(error: unknown): ExitCode {
   const message = error instanceof Error ? error.message : String(error);
-  const hint =
-    error instanceof Failure && error.hint !== undefined ? `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}` : "";
-  process.stderr.write(`dms-frontend: ${tame(message)}${hint}\n`);
-  return error instanceof Failure ? error.exitCode : exitCodes.failed;
+  if (!(error instanceof Failure)) {
+    // Faults of a configuration stand on lines of their own.
+    process.stderr.write(`dms-frontend: ${message.split("\n").map(tame).join("\n")}\n`);
+    return exitCodes.failed;
+  }
+  const hint = error.hint === undefined ? "" : `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}`;
+  process.stderr.write(`dms-frontend: ${tame(message + hint)}\n`);
+  return error.exitCode;
 }

@@ -30,11 +30,11 @@ export const formats = ["table", "json", "jsonl", "id"] as const;
 export type Format = (typeof formats)[number];
 
 /** `--output`, with the formats that a command has. */
-export function outputOption(choices: readonly Format[] = formats): Option {
-  return new Option(
-    "--output <format>",
-    "form of the output; without it a table in a terminal, json in a pipe",
-  ).choices(choices);
+export function outputOption(
+  choices: readonly Format[] = formats,
+  without = "a table in a terminal, json in a pipe",
+): Option {
+  return new Option("--output <format>", `form of the output; without it ${without}`).choices(choices);
 }
 
 /** `--utc` and `--timezone`, for commands that show times. */
@@ -59,9 +59,12 @@ export function taskIdOption(): Option {
   return new Option("--task-id <ids>", "the task, the same as the argument");
 }
 
-/** An option that takes a duration; its value is in ms. */
+/** The longest time that a timer takes, nearly 25 days, in ms. */
+export const longestWait = 2 ** 31 - 1;
+
+/** An option that takes a duration to wait; its value is in ms, at most {@link longestWait}. */
 export function duration(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(checked(parseDuration));
+  return new Option(flags, description).argParser(checked((text) => Math.min(longestWait, parseDuration(text))));
 }
 
 /** An option that takes a whole number from 0 to a million. */

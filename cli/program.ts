@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { deadLettersCommand, dispatchCommands } from "./admin/dispatch.ts";
 import { adminTaskCommand, adminTasksCommand, adminVerbCommands } from "./admin/tasks.ts";
-import { describeGroup, type Host } from "./command.ts";
+import { type CommandText, describeGroup, type Host } from "./command.ts";
 import { completionCommand } from "./completion/command.ts";
 import { pingCommand } from "./service/ping.ts";
 import { devCommand, serveCommand } from "./service/serve.ts";
@@ -42,12 +42,37 @@ const admin: readonly Make[] = [
 
 const others: readonly Make[] = [pingCommand, serveCommand, devCommand, showConfigCommand, completionCommand];
 
+const texts = {
+  program: {
+    summary: "Submit, follow and manage the tasks of the Data Moving Service",
+    examples: [
+      ["whose tasks the commands are about", "export DMS_SERVICE=sync DMS_USER=alice"],
+      ["submit a task and see it through", "dms-frontend tasks submit --param src=/a --param dst=/b --watch"],
+      ["what is under way", "dms-frontend tasks list"],
+    ],
+  },
+  tasks: {
+    summary: "Submit, follow, cancel and delete tasks",
+    examples: [
+      ["what failed since yesterday", "dms-frontend tasks list --status failed --since 1d"],
+      ["wait for several", "dms-frontend tasks wait 1,2,5-9"],
+    ],
+  },
+  admin: {
+    summary: "Manage everybody's tasks and the queue, with an operator token",
+    examples: [
+      ["how the queue stands", "dms-frontend admin dispatch --token-file ~/.dms-token"],
+      ["what was given up", "dms-frontend admin dead-letters"],
+    ],
+  },
+} as const satisfies Record<string, CommandText>;
+
 /** The whole command line; nothing is opened, and little is loaded, before a command runs. */
 export function createProgram(host: Host): Command {
   const made = (list: readonly Make[]) => list.map((make) => make(host));
-  const program = describeGroup("dms-frontend", "Submit, follow and manage the tasks of the Data Moving Service", [
-    describeGroup("tasks", "Submit, follow, cancel and delete tasks", made(tasks)),
-    describeGroup("admin", "Manage everybody's tasks and the queue, with an operator token", made(admin)),
+  const program = describeGroup("dms-frontend", texts.program, [
+    describeGroup("tasks", texts.tasks, made(tasks)),
+    describeGroup("admin", texts.admin, made(admin)),
     ...made(others),
   ]).version(packageJson.version, "-V, --version", "show the version");
   overwriteErrors(program, host);

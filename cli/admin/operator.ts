@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Host } from "../command.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import type { RemoteOptions } from "../options.ts";
@@ -16,7 +16,7 @@ export interface TokenOptions {
 /** Adds {@link TokenOptions}. */
 export function addTokenOptions(command: Command): Command {
   return command
-    .option("--token-stdin", "read the operator token from standard input")
+    .addOption(new Option("--token-stdin", "read the operator token from standard input").conflicts("tokenFile"))
     .option("--token-file <file>", "read the operator token from a file that only you can read");
 }
 
@@ -43,10 +43,13 @@ export function tokenReader(shell: Shell, options: TokenOptions): () => Promise<
 }
 
 async function readToken(shell: Shell, { tokenStdin, tokenFile }: TokenOptions): Promise<string> {
-  const text = tokenStdin ? await readAll(shell.stdin) : tokenFile !== undefined ? await readTokenFile(tokenFile) : "";
-  const token = text.trim() || tokenInEnvironment(shell);
-  if (token === undefined) {
-    throw new Failure(exitCodes.denied, "this needs an operator token", {
+  const given = tokenStdin || tokenFile !== undefined;
+  const text = tokenStdin ? String(await readAll(shell.stdin)) : tokenFile ? await readTokenFile(tokenFile) : "";
+  // Where a token is pointed to, no other one stands in for it.
+  const token = given ? text.trim() : tokenInEnvironment(shell);
+  if (!token) {
+    const place = tokenStdin ? "standard input" : tokenFile;
+    throw new Failure(exitCodes.denied, given ? `${place} holds no operator token` : "this needs an operator token", {
       hint: `Give it in ${variables.operatorToken.name}, with --token-file or with --token-stdin.`,
     });
   }

@@ -17,12 +17,12 @@ const fileOptions = new Set(["--params-file", "--token-file"]);
 
 /** Lines for the shell: what may stand where the last of `words` is, a tab and its meaning. */
 export async function completionLines(program: Command, words: readonly string[], shell: Shell): Promise<string[]> {
-  const { command, given, pending, current } = readWords(program, words);
+  const { command, given, pending, current, kept } = readWords(program, words);
   if (pending && fileOptions.has(pending.long ?? "")) return [files];
   const candidates = await candidatesAt(command, given, pending, current, shell);
   return candidates
     .filter(({ value }) => value.startsWith(current))
-    .map(({ value, meaning = "" }) => `${value}\t${tame(meaning)}`);
+    .map(({ value, meaning = "" }) => `${kept}${value}\t${tame(meaning)}`);
 }
 
 async function candidatesAt(
@@ -57,28 +57,33 @@ interface ReadWords {
   /** The option whose value is being typed. */
   readonly pending: Option | undefined;
   readonly current: string;
+  /** What of the word at the cursor stands before `current`: `--output=`. */
+  readonly kept: string;
 }
 
 function readWords(program: Command, words: readonly string[]): ReadWords {
-  // Some shells split `--output=json` into three words.
-  const before = words.slice(0, -1).filter((word) => word !== "=");
-  let current = words.at(-1) ?? "";
-  if (current === "=") current = "";
+  const word = words.at(-1) ?? "";
   const given = new Map<string, string>();
   let command = program;
   let pending: Option | undefined;
-  for (const word of before) {
+  for (const word of words.slice(0, -1)) {
     if (pending) {
       given.set(pending.attributeName(), word);
       pending = undefined;
     } else if (word.startsWith("-")) {
       const [flag = "", ...value] = word.split("=");
-      const option = command.options.find(({ long, short }) => long === flag || short === flag);
+      const option = optionOf(command, flag);
       if (option && value.length > 0) given.set(option.attributeName(), value.join("="));
       else if (option?.required) pending = option;
     } else {
       command = command.commands.find((child) => child.name() === word) ?? command;
     }
   }
-  return { command, given, pending, current };
+  const [, flag = "", current = word] = (!pending && /^(--[\w-]+)=(.*)$/s.exec(word)) || [];
+  pending ??= optionOf(command, flag);
+  return { command, given, pending, current, kept: word.slice(0, word.length - current.length) };
+}
+
+function optionOf(command: Command, flag: string): Option | undefined {
+  return command.options.find(({ long, short }) => long === flag || short === flag);
 }

@@ -1,24 +1,49 @@
 /** What a shell sources to complete the command line; each asks `dms-frontend __complete` with the words so far. */
 export const completionScripts = {
+  // Names come from other people: they are quoted, and never expanded.
   bash: `# source <(dms-frontend completion bash)
 _dms_frontend() {
-  local line IFS=$'\\n'
+  local line value word current kept rest=$COMP_LINE
+  local -a words=()
   COMPREPLY=()
-  for line in $(dms-frontend __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
-    if [ "$line" = ":files" ]; then compopt -o default; return; fi
-    COMPREPLY+=("\${line%%$'\\t'*}")
+  # Bash splits at : = and @, too; what stands together is one word.
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD + 1}"; do
+    if [[ \${#words[@]} -gt 0 && $rest != [[:space:]]* ]]; then
+      words[\${#words[@]} - 1]+=$word
+    else
+      words+=("$word")
+    fi
+    rest=\${rest#"\${rest%%[![:space:]]*}"}
+    rest=\${rest#"$word"}
   done
+  # Bash replaces what stands behind the last split; from an @ on it replaces that, too.
+  current=\${words[\${#words[@]} - 1]}
+  case $word in
+    [:=]) kept=$current ;;
+    *) kept=\${current%"$word"} ;;
+  esac
+  kept=\${kept%@}
+  words=("\${words[@]//\\\\/}")
+  while IFS= read -r line; do
+    if [[ $line == :files ]]; then compopt -o default; return; fi
+    value=\${line%%$'\\t'*}
+    case $value in
+      *[!A-Za-z0-9_,.:/=@%+-]*) printf -v value %q "$value" ;;
+    esac
+    COMPREPLY+=("\${value#"$kept"}")
+  done < <(dms-frontend __complete "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _dms_frontend dms-frontend
 `,
   zsh: `#compdef dms-frontend
 # source <(dms-frontend completion zsh)
 _dms_frontend() {
-  local line
+  local line value
   local -a candidates
-  for line in "\${(@f)$(dms-frontend __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
-    if [[ $line == ':files' ]]; then _files; return; fi
-    [[ -n $line ]] && candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+  for line in "\${(@f)$(dms-frontend __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
+    if [[ $line == ':files' ]]; then compset -P '--*='; _files; return; fi
+    value=\${\${line%%$'\\t'*}//\\\\/\\\\\\\\}
+    [[ -n $line ]] && candidates+=("\${value//:/\\\\:}:\${line#*$'\\t'}")
   done
   _describe 'dms-frontend' candidates
 }
@@ -30,7 +55,10 @@ function __dms_frontend_complete
   set -l current (commandline -ct)
   for line in (dms-frontend __complete $words[2..-1] "$current" 2>/dev/null)
     if test "$line" = ":files"
-      __fish_complete_path "$current"
+      set -l option (string match -r '^--[^=]*=' -- "$current")
+      for path in (__fish_complete_path (string replace -r '^--[^=]*=' '' -- "$current"))
+        echo "$option$path"
+      end
     else
       echo $line
     end

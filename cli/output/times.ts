@@ -1,5 +1,6 @@
 import { formatDuration } from "../duration.ts";
 import { usageFailure } from "../exit-code.ts";
+import { tame } from "./width.ts";
 
 /** Shows a time of a record. */
 export type ShowTime = (time: string | undefined) => string;
@@ -7,6 +8,11 @@ export type ShowTime = (time: string | undefined) => string;
 export interface TimeOptions {
   readonly utc?: boolean;
   readonly timezone?: string;
+}
+
+/** What stands where a time should: other programs write records, too. */
+function asItStands(time: string | undefined): string {
+  return tame(time ?? "");
 }
 
 /** How times are shown: relative to now, or exact in a time zone that was asked for. */
@@ -18,13 +24,13 @@ export function timeFormat({ utc, timezone }: TimeOptions, now: () => number): S
 /** How times are shown where only exact ones make sense: as recorded, or in a time zone that was asked for. */
 export function exactTimeFormat({ utc, timezone }: TimeOptions): ShowTime {
   const zone = utc ? "UTC" : timezone;
-  return zone === undefined ? (time) => time ?? "" : exact(zone);
+  return zone === undefined ? asItStands : exact(zone);
 }
 
 function relative(now: () => number): ShowTime {
   return (time) => {
     const at = Date.parse(time ?? "");
-    if (Number.isNaN(at)) return time ?? "";
+    if (Number.isNaN(at)) return asItStands(time);
     const passed = now() - at;
     return passed < 1000 ? "now" : `${formatDuration(passed)} ago`;
   };
@@ -44,6 +50,6 @@ function exact(timeZone: string): ShowTime {
   const suffix = timeZone === "UTC" ? "Z" : "";
   return (time) => {
     const at = Date.parse(time ?? "");
-    return Number.isNaN(at) ? (time ?? "") : format.format(at) + suffix;
+    return Number.isNaN(at) ? asItStands(time) : format.format(at) + suffix;
   };
 }

@@ -7,7 +7,7 @@ export interface Task {
   readonly service?: string;
   readonly user_id?: string;
   readonly status?: string;
-  readonly parameters?: Readonly<Record<string, string>>;
+  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly created_at?: string;
   readonly updated_at?: string;
   readonly logs?: readonly string[];

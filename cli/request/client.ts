@@ -43,8 +43,9 @@ export interface ClientOptions {
 /** Speaks with the API. Rejects with a Failure for everything that is not 2xx. */
 export interface Client {
   readonly base: ApiBase;
+  /** The body as a stream, which is not asked for again when it breaks off. */
   send(call: Call): Promise<Answer>;
-  /** The body as text. */
+  /** The body as text; one that breaks off counts as no answer. */
   text(call: Call): Promise<string>;
   close(): void;
 }
@@ -70,7 +71,11 @@ export function createClient(options: ClientOptions): Client {
     return response;
   }
 
-  async function send(call: Call): Promise<Answer> {
+  /** Asks until an answer of 2xx has been taken, as often as the call may be repeated. */
+  async function ask<Taken>(
+    call: Call,
+    take: (response: IncomingMessage, signal: AbortSignal) => Taken | Promise<Taken>,
+  ): Promise<Taken> {
     const { signal = options.signal } = call;
     const tries = (call.repeatable ?? call.route.method === "GET") ? retries + 1 : 1;
     for (let nth = 1; ; nth++) {
@@ -78,9 +83,9 @@ export function createClient(options: ClientOptions): Client {
       try {
         const response = await attempt(call);
         const { statusCode: status = 0, headers } = response;
-        if (status >= 200 && status < 300) return { status, headers, stream: guarded(response, signal) };
+        if (status >= 200 && status < 300) return await take(response, signal);
         const body = await textOf(response);
-        if (last || !isPassing(status)) throw refusal(status, body, call.route);
+        if (last || !isPassing(status)) throw refusal(response, body, call.route);
         await wait(signal, nth, Number(headers["retry-after"]) * 1000);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
@@ -108,7 +113,16 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
-  return { base, send, text: async (call) => textOf((await send(call)).stream), close: () => transport.close() };
+  return {
+    base,
+    send: (call) =>
+      ask(call, (response, signal) => {
+        const { statusCode: status = 0, headers } = response;
+        return { status, headers, stream: guarded(response, signal) };
+      }),
+    text: (call) => ask(call, textOf),
+    close: () => transport.close(),
+  };
 }
 
 async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {

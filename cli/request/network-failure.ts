@@ -1,4 +1,4 @@
-import { formatDuration } from "../duration.ts";
+import { formatLimit } from "../duration.ts";
 import { exitCodes, Failure } from "../exit-code.ts";
 import { NoAnswer } from "./no-answer.ts";
 
@@ -7,6 +7,7 @@ type Words = readonly [message: string, hint: string];
 const start =
   "Is the service running there? --api-base or DMS_API_BASE says where to look; `dms-frontend dev` starts one.";
 const broken = "Try again; a service that restarts does this, and one that wants https:// instead of http://.";
+const proxyHint = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY the hosts that are asked without one.";
 const unknownIssuer = "If it is your organisation's own, name its certificate in DMS_CLI_CA_BUNDLE=/path/to/ca.pem.";
 
 /** Words by the code of the error, for `host`. https://nodejs.org/api/tls.html#x509-certificate-error-codes */
@@ -50,15 +51,28 @@ export function networkFailure(error: unknown, origin: URL, timeoutMs: number): 
   return new Failure(exitCodes.unavailable, message, { hint, cause });
 }
 
-function describe(error: Error, { host, hostname, protocol }: URL, timeoutMs: number): Words {
+function describe(error: Error, origin: URL, timeoutMs: number): Words {
+  const { host, hostname, protocol } = origin;
   if (error instanceof NoAnswer) {
-    return [`no answer from ${host} within ${formatDuration(timeoutMs)}`, "--timeout-request allows more time."];
+    return [`no answer from ${host} within ${formatLimit(timeoutMs)}`, "--timeout-request allows more time."];
   }
   const code = codeOf(error);
+  const proxy = proxyOf(error, origin);
+  if (proxy !== undefined) return [`the proxy ${proxy} cannot be reached`, proxyHint];
+  if (code === "ERR_PROXY_TUNNEL") return [`the proxy does not let this through: ${error.message}`, proxyHint];
   const known = words[code];
   if (known) return known(code === "ENOTFOUND" || code === "EAI_AGAIN" ? hostname : host);
   const what = error.message || code;
   return [`${protocol}//${host} cannot be asked: ${what}`, "--debug shows the request."];
+}
+
+/** Who could not be connected with, when that is not the API itself. */
+function proxyOf(error: Error, { hostname, port, protocol }: URL): string | undefined {
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) error = error.errors[0];
+  if ("port" in error && error.port !== Number(port || (protocol === "https:" ? 443 : 80))) {
+    return "address" in error ? `${error.address}:${error.port}` : `at port ${error.port}`;
+  }
+  return "hostname" in error && error.hostname !== hostname ? String(error.hostname) : undefined;
 }
 
 /** The first code of an error, of its causes, or of the errors that it collects. */

@@ -1,15 +1,21 @@
+import type { IncomingMessage } from "node:http";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import type { Route } from "./route.ts";
 
+type Head = Pick<IncomingMessage, "statusCode" | "headers">;
+
 /** What an answer other than 2xx means for the caller. */
-export function refusal(status: number, body: string, route: Route): Failure {
+export function refusal({ statusCode: status = 0, headers }: Head, body: string, route: Route): Failure {
   const detail = detailOf(body);
   if (status === 404 && route.method !== undefined && !isMissingTask(detail)) {
     return new Failure(exitCodes.failed, `this server does not offer ${route.method} ${route.path}`, {
       hint: "It may be older than this command, or --api-base may lack the API's prefix.",
     });
   }
-  return new Failure(codeOf(status), detail ?? `the server answered ${status}`, { hint: hintFor(status) });
+  return new Failure(codeOf(status), detail ?? `the server answered ${status}`, {
+    hint: hintFor(status, route, headers.location),
+    answer: body,
+  });
 }
 
 /** True for answers that a later repetition may turn into a success. */
@@ -24,17 +30,22 @@ function isMissingTask(detail: string | undefined): boolean {
 function codeOf(status: number): ExitCode {
   if (status === 404) return exitCodes.notFound;
   if (status === 401 || status === 403) return exitCodes.denied;
-  if (status === 408 || status === 429 || status >= 500) return exitCodes.unavailable;
+  if (status === 407 || status === 408 || status === 429 || status >= 500) return exitCodes.unavailable;
   return exitCodes.failed;
 }
 
-function hintFor(status: number): string | undefined {
+function hintFor(status: number, { auth }: Route, location: string | undefined): string | undefined {
+  if (status < 400 && location !== undefined)
+    return `It points to ${location}: name the API's address there with --api-base.`;
   switch (status) {
     case 401:
     case 403:
       return "Give the operator token in DMS_OPERATOR_TOKEN, with --token-file or with --token-stdin.";
     case 404:
+      if (auth === "operator") return undefined;
       return "A task is found only with its own service and user: check --service, --user and the id.";
+    case 407:
+      return "The proxy wants to know who asks: HTTP_PROXY=http://name:password@host:port.";
     case 413:
     case 414:
       return "Put long values into a file on the storage and submit its path.";

@@ -35,7 +35,7 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   // TLS takes as long to load as everything else here together.
   const https = secure ? await import("node:https") : undefined;
   const agent = https ? new https.Agent({ ...options, ...(await trust(caBundle)) }) : new HttpAgent(options);
-  const start = https ? https.request : requestHttp;
+  const open = https ? https.request : requestHttp;
   const place = {
     protocol: origin.protocol,
     hostname: origin.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -45,8 +45,14 @@ export async function openTransport({ origin, env, caBundle }: TransportOptions)
   return {
     send: ({ method, target, headers, body, timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
-        const request = start({ ...place, agent, method, path: target, headers: { ...headers }, signal });
-        const deadline = setTimeout(() => request.destroy(new NoAnswer()), timeoutMs);
+        const request = open({ ...place, agent, method, path: target, headers: { ...headers }, signal });
+        let deadline: NodeJS.Timeout | undefined;
+        const start = () => {
+          deadline = setTimeout(() => request.destroy(new NoAnswer()), timeoutMs);
+        };
+        // The server has nothing to do with how long a request waits for its turn.
+        if (Object.keys(agent.requests).length > 0) request.once("socket", start);
+        else start();
         request.once("response", (response: IncomingMessage) => {
           clearTimeout(deadline);
           response.setTimeout(timeoutMs, () => response.destroy(new NoAnswer()));
@@ -66,8 +72,11 @@ async function trust(caBundle: string | undefined): Promise<{ ca?: string[] }> {
   if (caBundle === undefined || caBundle === "") return {};
   try {
     const own = readFileSync(caBundle, "utf8");
-    const { rootCertificates } = await import("node:tls");
-    return { ca: [...rootCertificates, own] };
+    const { X509Certificate } = await import("node:crypto");
+    // OpenSSL takes a file that holds no certificate without a word.
+    new X509Certificate(own);
+    const { getCACertificates, rootCertificates } = await import("node:tls");
+    return { ca: [...(getCACertificates?.() ?? rootCertificates), own] };
   } catch (error) {
     throw usageFailure(`DMS_CLI_CA_BUNDLE cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -7,7 +7,7 @@ import { exitCodes, Failure } from "../exit-code.ts";
 import { outputOption } from "../options.ts";
 import { pairLines } from "../output/table.ts";
 import { tame } from "../output/width.ts";
-import { parseObject } from "../request/answers.ts";
+import { isObject, parseObject } from "../request/answers.ts";
 import type { Client } from "../request/client.ts";
 import type { Route } from "../request/route.ts";
 import { performRemotely } from "../session.ts";
@@ -31,25 +31,27 @@ export function pingCommand(host: Host): Command {
     async (session, options) => {
       const { client, line, format, paint } = session;
       const { fault } = await look(client, endpoints.health);
-      if (fault) throw fault;
+      const away = fault && redisFault(fault);
+      if (fault && away === undefined) throw fault;
       const started = performance.now();
       // Over the same connection: what counts is the way there and back, not how long connecting takes.
       await look(client, endpoints.health);
       const milliseconds = Math.round((performance.now() - started) * 10) / 10;
       const hasToken = options.tokenStdin || options.tokenFile || tokenInEnvironment(session.shell);
-      const dispatch = hasToken ? await look(client, endpoints.adminDispatchState) : {};
+      const dispatch: Look = hasToken && !away ? await look(client, endpoints.adminDispatchState) : {};
       if (format !== "table") {
         const dispatcher = dispatch.fields ?? dispatch.fault?.message ?? null;
-        await line(JSON.stringify({ api: "ok", redis: "ok", dispatcher, round_trip_ms: milliseconds }));
+        await line(JSON.stringify({ api: "ok", redis: away ?? "ok", dispatcher, round_trip_ms: milliseconds }));
       } else {
         const shown: [string, string][] = [
           ["API", `${paint("green", "ok")}  ${tame(maskUrl(client.base.origin.href))}`],
-          ["Redis", paint("green", "ok")],
-          ["dispatcher", dispatcherText(dispatch)],
+          ["Redis", away === undefined ? paint("green", "ok") : paint("red", tame(away))],
+          ["dispatcher", away === undefined ? dispatcherText(dispatch) : "unknown without Redis"],
           ["round trip", `${milliseconds} ms`],
         ];
         await line(pairLines(shown, paint).join("\n"));
       }
+      if (away !== undefined) return exitCodes.unavailable;
       // A dispatcher that cannot be asked is no fault of the API; a wrong token is the caller's.
       return dispatch.fault?.exitCode === exitCodes.denied ? exitCodes.denied : exitCodes.done;
     },
@@ -68,6 +70,17 @@ async function look(client: Client, route: Route): Promise<Look> {
   } catch (error) {
     if (error instanceof Failure) return { fault: error };
     throw error;
+  }
+}
+
+/** What an API that answers says of a Redis that does not; `undefined` where the fault is another. */
+function redisFault({ answer }: Failure): string | undefined {
+  try {
+    const { redis } = parseObject(answer ?? "");
+    if (!isObject(redis) || redis.connected !== false) return undefined;
+    return typeof redis.message === "string" ? redis.message : "not connected";
+  } catch {
+    return undefined;
   }
 }
 

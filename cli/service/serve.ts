@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { describeCommand, type Host, perform } from "../command.ts";
 import { exitCodes } from "../exit-code.ts";
 import type { ServerOptions } from "./server-side.ts";
@@ -28,7 +28,11 @@ export function devCommand(host: Host): Command {
 function serverCommand(host: Host, name: "serve" | "dev", text: Parameters<typeof describeCommand>[1]): Command {
   const command = describeCommand(name, text)
     .option("--host <address>", "address to listen on; without it DMS_CLI_DEFAULT_HOST")
-    .option("--port <number>", "port to listen on, 0 for a free one; without it DMS_CLI_DEFAULT_PORT")
+    .addOption(
+      new Option("--port <number>", "port to listen on, 0 for a free one; without it DMS_CLI_DEFAULT_PORT").argParser(
+        portNumber,
+      ),
+    )
     .option("--reload", "restart when a source file changes; what is in flight is finished first");
   return perform(host, command, async (_args, options: ServerOptions) => {
     const { env, signal, stderr, stdout } = host.shell;
@@ -38,4 +42,9 @@ function serverCommand(host: Host, name: "serve" | "dev", text: Parameters<typeo
     const code = await serve(name, options, { env, signal, tell: (line) => void output.write(`${line}\n`) });
     return code === 0 ? exitCodes.done : exitCodes.failed;
   });
+}
+
+function portNumber(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new InvalidArgumentError("It has to be a whole number from 0 to 65535.");
 }

@@ -5,7 +5,7 @@ import { type Format, outputOption } from "../options.ts";
 import { painter } from "../output/colour.ts";
 import { createTable } from "../output/table.ts";
 import { columnsOf, write, writeLine } from "../shell.ts";
-import { variables } from "../variables.ts";
+import { type CliVariable, variables } from "../variables.ts";
 import type { Setting } from "./server-side.ts";
 
 /** `show-config` */
@@ -49,12 +49,13 @@ export function showConfigCommand(host: Host): Command {
 
 /** The settings of the command line itself that the server does not have. */
 function clientSettings(env: Readonly<Record<string, string | undefined>>): Setting[] {
-  return [variables.apiBase, variables.service, variables.user, variables.caBundle].map((variable) => {
-    const given = env[variable.name];
-    const { name, meaning } = variable;
-    return given
-      ? { name, value: maskUrl(given), source: "environment", meaning }
-      : { name, value: variable.default, source: "default", meaning };
+  const own: readonly CliVariable[] = Object.values(variables).filter(
+    ({ name }) => name !== variables.operatorToken.name,
+  );
+  return own.map(({ name, default: fallback, meaning, url, lowerCase }) => {
+    const given = (lowerCase && env[name.toLowerCase()]) || env[name];
+    if (!given) return { name, value: fallback, source: "default", meaning };
+    return { name, value: url ? maskUrl(given) : given, source: "environment", meaning };
   });
 }
 

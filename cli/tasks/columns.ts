@@ -20,9 +20,9 @@ export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Ta
     { title: "ID", text: ({ task_id }) => task_id },
     ...(owner ? owners : []),
     { title: "STATUS", text: statusOf, colour: (task) => statusColour(statusOf(task)) },
-    { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)) },
-    { title: "CREATED", text: ({ created_at }) => showTime(created_at) },
-    ...(owner ? [] : [{ title: "UPDATED", text: ({ updated_at }: Task) => showTime(updated_at) }]),
+    { title: "PROGRESS", text: (task) => shortProgress(progressOf(task)), spare: true },
+    { title: "CREATED", text: ({ created_at }) => showTime(created_at), spare: true },
+    ...(owner ? [] : [{ title: "UPDATED", text: ({ updated_at }: Task) => showTime(updated_at), spare: true }]),
     { title: "PARAMETERS", text: ({ parameters }) => parameterText(parameters), least: 10 },
   ];
 }
@@ -35,6 +35,11 @@ export function statusOf({ status }: Task): string {
 /** `src=/a dst=/b` */
 export function parameterText(parameters: Task["parameters"]): string {
   return Object.entries(parameters ?? {})
-    .map(([name, value]) => `${name}=${value}`)
+    .map(([name, value]) => `${name}=${parameterValue(value)}`)
     .join(" ");
+}
+
+/** A parameter's text; what other programs have written may be no text. */
+export function parameterValue(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

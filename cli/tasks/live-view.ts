@@ -1,7 +1,7 @@
 import { formatDuration } from "../duration.ts";
 import { statusColour } from "../output/colour.ts";
 import { exactTimeFormat, type TimeOptions } from "../output/times.ts";
-import { cut, tame } from "../output/width.ts";
+import { cut, tame, widthOf } from "../output/width.ts";
 import type { Task } from "../request/answers.ts";
 import type { Session } from "../session.ts";
 import { columnsOf } from "../shell.ts";
@@ -18,7 +18,7 @@ const eraseBelow = "\u001b[J";
 
 /** `04:41:14` of a record's time. */
 function timeOfDay(time: string | undefined): string {
-  return time?.slice(11, 19) ?? "";
+  return tame(time?.slice(11, 19) ?? "");
 }
 
 /** Draws a task at the bottom of the terminal again and again, its log scrolling by above. */
@@ -46,7 +46,12 @@ export function createLiveView({ shell, paint, now }: Session, options: TimeOpti
     const started = Date.parse(current.created_at ?? "");
     const ended = hasEnded(current) ? Date.parse(current.updated_at ?? "") : now();
     const elapsed = Number.isNaN(started) || Number.isNaN(ended) ? "" : `  ${formatDuration(ended - started)}`;
-    const head = `Task ${tame(current.task_id)}  ${paint(statusColour(status), tame(status))}${paint("dim", elapsed)}`;
+    const plain = `Task ${tame(current.task_id)}  ${tame(status)}${elapsed}`;
+    // A line that the terminal breaks in two would not be drawn over.
+    const head =
+      widthOf(plain) < width
+        ? `Task ${tame(current.task_id)}  ${paint(statusColour(status), tame(status))}${paint("dim", elapsed)}`
+        : cut(plain, width - 1);
     const progress = progressOf(current);
     if (!progress) return [head];
     const room = width - progressText(progress).length - 2;
@@ -57,8 +62,7 @@ export function createLiveView({ shell, paint, now }: Session, options: TimeOpti
 
   function logLine(entry: string): string {
     const { time, message } = splitEntry(entry);
-    const shown = showTime(time);
-    return `${paint("dim", shown)} ${cut(tame(message), Math.max(10, columnsOf(stdout) - shown.length - 2))}`;
+    return `${paint("dim", showTime(time))} ${tame(message)}`;
   }
 
   return {

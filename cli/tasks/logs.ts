@@ -38,7 +38,7 @@ export function logsCommand(host: Host): Command {
     .option("--grep <pattern>", "only messages that match this regular expression, in upper or lower case")
     .addOption(duration("--interval <duration>", "longest time between two looks").default(2000, "2s"))
     .addOption(duration("--patience <duration>", "how long the server may be away meanwhile").default(30_000, "30s"));
-  addTimeOptions(addOwnerOptions(command)).addOption(outputOption(["table", "json", "jsonl"]));
+  addTimeOptions(addOwnerOptions(command)).addOption(outputOption(["table", "json", "jsonl"], "lines of text"));
   return performRemotely<LogsOptions>(host, command, (session, options, args) => {
     const [id, second] = idsOf(args, options);
     if (id === undefined || second !== undefined) throw usageFailure("one task's log can be shown, not several");

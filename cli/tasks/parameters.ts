@@ -19,7 +19,8 @@ export async function readParameters(
 }
 
 async function readParametersFile(shell: Shell, file: string): Promise<Map<string, string>> {
-  const text = file === "-" ? await readAll(shell.stdin) : await readText(file).catch(unreadable(file));
+  const bytes = file === "-" ? await readAll(shell.stdin) : await readBytes(file).catch(unreadable(file));
+  const text = decode(bytes, file);
   const { parseDocument } = await import("yaml");
   // JSON is YAML; and in this schema every scalar stays the text that it is: 007, 1.0, yes.
   const document = parseDocument(text, { schema: "failsafe" });
@@ -40,9 +41,18 @@ async function readParametersFile(shell: Shell, file: string): Promise<Map<strin
   return parameters;
 }
 
-async function readText(file: string): Promise<string> {
+async function readBytes(file: string): Promise<Uint8Array> {
   const { readFile } = await import("node:fs/promises");
-  return readFile(file, "utf8");
+  return readFile(file);
+}
+
+/** Another encoding would silently name another path. */
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw usageFailure(`${nameOf(file)} is not UTF-8`);
+  }
 }
 
 function nameOf(file: string): string {
@@ -55,9 +65,9 @@ function unreadable(file: string): (error: unknown) => never {
   };
 }
 
-/** All of an input as text. */
-export async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {
+/** All of an input. */
+export async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of input) pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces).toString("utf8");
+  return Buffer.concat(pieces);
 }

@@ -4,7 +4,7 @@ import type { ShowTime } from "../output/times.ts";
 import { tame } from "../output/width.ts";
 import type { Task } from "../request/answers.ts";
 import type { Session } from "../session.ts";
-import { statusOf } from "./columns.ts";
+import { parameterValue, statusOf } from "./columns.ts";
 import { splitEntry } from "./log-entry.ts";
 import { progressOf } from "./progress.ts";
 import { progressText } from "./progress-bar.ts";
@@ -34,7 +34,7 @@ export function taskLines(task: Task, { paint }: Pick<Session, "paint">, showTim
     ...(progress ? ([["progress", tame(progressText(progress))]] as [string, string][]) : []),
     ...(jobs.length > 0 ? ([["jobs", tame(jobs.join(", "))]] as [string, string][]) : []),
   ];
-  const given = Object.entries(parameters).map(([name, value]) => [name, tame(value)] as const);
+  const given = Object.entries(parameters).map(([name, value]) => [name, tame(parameterValue(value))] as const);
   const entries = logs.map((entry) => {
     const { time, message } = splitEntry(entry);
     return [showTime(time), tame(message)] as const;

@@ -1,3 +1,4 @@
+import { isStatus, isTerminal } from "../../task-state/lifecycle.ts";
 import type { Task } from "../request/answers.ts";
 
 /** How far a task's tool has come, as its latest progress line tells. */
@@ -10,7 +11,7 @@ export interface Progress {
   readonly percent: number;
   /** `0.100 GB/s` */
   readonly rate: string;
-  /** `undefined` when the tool does not know yet. */
+  /** `undefined` when the tool does not know yet, and when the task has ended. */
   readonly secondsLeft: number | undefined;
   readonly done: boolean;
 }
@@ -20,14 +21,15 @@ const line =
   /([A-Z][a-z]+) (\d[\d.]* \S+) \((\d[\d.]*)%\) in [\d.]+ secs \(([^)]*)\)(?: (-?\d+) secs (?:left|remaining)| (done))?/g;
 
 /** Reads the latest progress line of a task; `undefined` when it has none. */
-export function progressOf({ result }: Pick<Task, "result">): Progress | undefined {
+export function progressOf({ result, status }: Pick<Task, "result" | "status">): Progress | undefined {
   const output = result?.launcher_output;
   if (typeof output !== "string") return undefined;
   // Only the last line counts, and little is written after it.
   const found = [...output.slice(-20_000).matchAll(line)].at(-1);
   if (!found) return undefined;
   const [, verb = "", amount = "", percent = "", rate = "", left, done] = found;
-  const seconds = left === undefined ? undefined : Number(left);
+  const ended = isStatus(status) && isTerminal(status);
+  const seconds = left === undefined || ended ? undefined : Number(left);
   return {
     verb,
     amount,

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
 import { addTimeOptions, outputOption } from "../options.ts";
@@ -48,7 +48,12 @@ export function submitCommand(host: Host): Command {
   addOwnerOptions(command)
     .option("-p, --param <name=value>", "a parameter; may be repeated", (text, all: string[] = []) => [...all, text])
     .option("--params-file <file>", "parameters from a JSON or YAML file, - for standard input; --param wins")
-    .option("--idempotency-key <key>", "makes repetitions of this command one task; without it a new key each time")
+    .addOption(
+      new Option(
+        "--idempotency-key <key>",
+        "makes repetitions of this command one task; without it a new key each time",
+      ).argParser(headerText),
+    )
     .option("--wait", "wait until the task has ended; the exit code tells how")
     .option("--watch", "show the task's progress until it has ended")
     .addOption(outputOption());
@@ -62,15 +67,20 @@ export function submitCommand(host: Host): Command {
     if (session.format === "id") await session.line(id);
     else if (follows) await session.note(`Submitted task ${id}.`);
     else await session.line(session.format === "table" ? `Submitted task ${id}.` : text);
-    if (options.watch) return watchTask(session, { id, values }, options);
-    if (!options.wait) return undefined;
-    return waitForTasks(
-      session.format === "id" ? { ...session, line: async () => {} } : session,
-      [id],
-      values,
-      options,
-    );
+    // Whoever asks for the id takes the lines for it.
+    const following = session.format === "id" ? { ...session, line: async () => {} } : session;
+    if (options.watch) return watchTask(following, { id, values }, options);
+    return options.wait ? waitForTasks(following, [id], values, options) : undefined;
   });
+}
+
+/** A text as a header carries it: one character for each of its bytes. */
+function headerText(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length > 0 && bytes.length <= 255 && bytes.every((byte) => byte > 0x1f && byte !== 0x7f)) {
+    return bytes.toString("latin1");
+  }
+  throw new InvalidArgumentError("It has to be 1 to 255 bytes without control characters.");
 }
 
 function submit(

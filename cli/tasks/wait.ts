@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
-import { formatDuration } from "../duration.ts";
+import { formatLimit } from "../duration.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
-import { duration, outputOption, taskIdOption } from "../options.ts";
+import { duration, longestWait, outputOption, taskIdOption } from "../options.ts";
 import { statusColour } from "../output/colour.ts";
 import { tame } from "../output/width.ts";
 import type { Values } from "../request/route.ts";
@@ -59,7 +59,7 @@ export async function waitForTasks(
   values: Values,
   options: WaitOptions & { readonly any?: boolean },
 ): Promise<ExitCode> {
-  const limit = AbortSignal.timeout(Math.min(options.timeout ?? 2 ** 31 - 1, 2 ** 31 - 1));
+  const limit = AbortSignal.timeout(options.timeout ?? longestWait);
   const over = new AbortController();
   const signal = AbortSignal.any([session.shell.signal, limit, over.signal]);
   const limited = { ...session, shell: { ...session.shell, signal } };
@@ -77,7 +77,7 @@ export async function waitForTasks(
   } catch (error) {
     if (!limit.aborted || session.shell.signal.aborted) throw error;
     const running = ids.length === 1 ? `task ${ids[0]} still runs` : "some tasks still run";
-    throw new Failure(exitCodes.timedOut, `${running} after ${formatDuration(options.timeout ?? 0)}`);
+    throw new Failure(exitCodes.timedOut, `${running} after ${formatLimit(options.timeout ?? 0)}`);
   } finally {
     over.abort();
     if (session.format === "json" && ids.length > 1) await session.line(`{"tasks":[${texts.join(",")}]}`);

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
-import { formatDuration } from "../duration.ts";
+import { formatLimit } from "../duration.ts";
 import { type ExitCode, exitCodes, Failure, usageFailure } from "../exit-code.ts";
-import { addTimeOptions, outputOption, taskIdOption } from "../options.ts";
+import { addTimeOptions, longestWait, outputOption, taskIdOption } from "../options.ts";
 import type { TimeOptions } from "../output/times.ts";
 import type { Values } from "../request/route.ts";
 import { performRemotely, type Session } from "../session.ts";
@@ -27,7 +27,11 @@ export function watchCommand(host: Host): Command {
   })
     .argument("[id]", "the task")
     .addOption(taskIdOption());
-  addTimeOptions(addWaitOptions(addOwnerOptions(command)).addOption(outputOption(["table", "json", "jsonl"])));
+  addTimeOptions(
+    addWaitOptions(addOwnerOptions(command)).addOption(
+      outputOption(["table", "json", "jsonl"], "lines of text, live in a terminal"),
+    ),
+  );
   return performRemotely<OwnerOptions & WaitOptions & IdsOptions & TimeOptions>(
     host,
     command,
@@ -48,7 +52,7 @@ export async function watchTask(
   const asJson = options.output === "json" || options.output === "jsonl";
   const live = !asJson && session.shell.stdout.isTTY === true && session.shell.env.TERM !== "dumb";
   const view = live ? createLiveView(session, options) : createLineView(session, options, asJson);
-  const limit = AbortSignal.timeout(Math.min(options.timeout ?? 2 ** 31 - 1, 2 ** 31 - 1));
+  const limit = AbortSignal.timeout(options.timeout ?? longestWait);
   const signal = AbortSignal.any([session.shell.signal, limit]);
   const limited = { ...session, shell: { ...session.shell, signal } };
   // In a terminal somebody looks on, and progress comes every few seconds anyway.
@@ -61,7 +65,7 @@ export async function watchTask(
     return exitCodes.done;
   } catch (error) {
     if (!limit.aborted || session.shell.signal.aborted) throw error;
-    throw new Failure(exitCodes.timedOut, `task ${id} still runs after ${formatDuration(options.timeout ?? 0)}`);
+    throw new Failure(exitCodes.timedOut, `task ${id} still runs after ${formatLimit(options.timeout ?? 0)}`);
   } finally {
     view.close();
   }

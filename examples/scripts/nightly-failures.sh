@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Everybody's failures of the last day, or of the time given, as CSV: nightly-failures.sh 12h > report.csv
+# What failed within the last day, or the hours given, of everybody, as CSV: nightly-failures.sh 12 > report.csv
 # Needs DMS_OPERATOR_TOKEN.
 set -euo pipefail
 
-dms-frontend admin tasks --status failed --since "${1:-1d}" --output jsonl | node -e '
+# Not --since: that is when a task was created, and a long one fails days later.
+dms-frontend admin tasks --status failed --output jsonl | node -e '
+  const since = Date.now() - Number(process.argv[1]) * 3_600_000;
   const cell = (text) => `"${String(text ?? "").replaceAll(`"`, `""`)}"`;
   const row = (cells) => process.stdout.write(cells.map(cell).join(",") + "\n");
-  row(["task", "service", "user", "created", "reason"]);
+  row(["task", "service", "user", "failed", "reason"]);
   require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
-    const { task_id, service, user_id, created_at, logs = [] } = JSON.parse(line);
-    row([task_id, service, user_id, created_at, logs.at(-1)?.replace(/^[^,]*,/, "")]);
-  });'
+    const { task_id, service, user_id, updated_at, logs = [] } = JSON.parse(line);
+    if (Date.parse(updated_at) < since) return;
+    row([task_id, service, user_id, updated_at, logs.at(-1)?.replace(/^[^,]*,/, "")]);
+  });' "${1:-24}"

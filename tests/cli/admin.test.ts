@@ -37,6 +37,13 @@ test("4: no token, a wrong one, and one in a file that others can read", async (
   expect(wrong).toMatchObject({ code: 4, stderr: expect.stringContaining("Invalid operator token") });
   const open = await service.run(["admin", "tasks", "--token-file", await tokenFile(0o644)]);
   expect(open).toMatchObject({ code: 4, stderr: expect.stringContaining("chmod 600") });
+  const empty = await tokenFile(0o600, "\n");
+  expect(await admin("tasks", "--token-file", empty)).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining("holds no operator token"),
+  });
+  expect(await admin("tasks", "--token-stdin")).toMatchObject({ code: 4, stdout: "" });
+  expect(await admin("tasks", "--token-stdin", "--token-file", empty)).toMatchObject({ code: 2 });
   const split = await service.run(["admin", "tasks", "--token-file", await tokenFile(0o600, "a\nb")]);
   expect(split).toMatchObject({ code: 4 });
 });
@@ -62,6 +69,8 @@ test("an operator lists, shows, cancels and deletes anybody's tasks", async () =
   expect(JSON.parse((await admin("task", second)).stdout).task).toMatchObject({ service: "copy", user_id: "bob" });
   expect((await admin("task", first)).code).toBe(0);
   expect(await admin("task", "999999")).toMatchObject({ code: 3 });
+  // An operator names neither service nor user, so there is no advice to check them.
+  expect(await admin("cancel", "999999")).toMatchObject({ code: 3, stderr: "dms-frontend: Task not found\n" });
   const cancelled = await admin("cancel", ids.join(","), "--yes", "--output", "table");
   expect(cancelled.stdout).toMatch(/^Task \d+: cancel.*\nTask \d+: cancel.*\n$/);
   expect((await admin("delete", first)).code).toBe(0);

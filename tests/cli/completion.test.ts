@@ -2,6 +2,7 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../support/until.ts";
 import { bin, run, startProcess } from "./support/run.ts";
 import { operatorToken, useService } from "./support/service.ts";
 
@@ -22,7 +23,7 @@ test("commands, options and their choices are completed without the server", asy
   expect(await complete(away, "tasks", "w")).toEqual(["wait", "watch"]);
   expect(await complete(away, "tasks", "list", "--out")).toEqual(["--output"]);
   expect(await complete(away, "tasks", "list", "--output", "j")).toEqual(["json", "jsonl"]);
-  expect(await complete(away, "tasks", "list", "--output", "=", "t")).toEqual(["table"]);
+  expect(await complete(away, "tasks", "list", "--output=t")).toEqual(["--output=table"]);
   expect(await complete(away, "tasks", "list", "--status", "failed,ru")).toEqual(["failed,running"]);
   expect(await complete(away, "completion", "")).toEqual(["bash", "zsh", "fish"]);
   expect(await complete(away, "tasks", "submit", "--params-file", "")).toEqual([":files"]);
@@ -51,21 +52,47 @@ test("a server that is away makes no noise", async () => {
   expect(await complete({ ...away, DMS_API_BASE: "nonsense" }, "tasks", "status", "")).toEqual([]);
 });
 
-test("bash completes with what it is given to source", async () => {
+/** An interactive bash that has sourced the completion. */
+async function startBash(env: Record<string, string>) {
   const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   await symlink(bin, join(directory, "dms-frontend"));
-  const script = `
-    source <(dms-frontend completion bash)
-    try() { COMP_WORDS=("$@"); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _dms_frontend; echo "\${COMPREPLY[*]}"; }
-    try dms-frontend tasks wa
-    try dms-frontend tasks list --output ""
-    try dms-frontend nonsense --x ""
-  `;
   const path = [directory, join(process.execPath, ".."), process.env.PATH].join(":");
-  const { stdout, stderr } = await startProcess("bash", ["-c", script], { env: { ...away, PATH: path } }).over;
-  expect(stderr).toBe("");
-  expect(stdout.split("\n").slice(0, 2)).toEqual(["wait watch", "table json jsonl id"]);
+  const locale = { LC_ALL: "C.UTF-8", TERM: "xterm", SHELL: "/bin/bash" };
+  const bash = startProcess("script", ["-qefc", "bash --norc --noprofile -i", "/dev/null"], {
+    env: { ...env, ...locale, PATH: path, INPUTRC: "/dev/null" },
+    cwd: directory,
+  });
+  const type = (keys: string) => void bash.child.stdin?.write(keys);
+  type("source <(dms-frontend completion bash); stty cols 500; echo rea''dy\r");
+  await until(() => bash.output.stdout.includes("ready"));
+  return {
+    /** Presses Tab behind a line, and gives the words that bash makes of what stands there then. */
+    async words(line: string): Promise<string[]> {
+      type(`${line}\t`);
+      bash.output.stdout = "";
+      // What is typed waits until the completion is through.
+      type("\u0001printf '<%s>' \u0005; echo; echo do''ne\r");
+      await until(() => /done\r\n/.test(bash.output.stdout));
+      const printed = /^(<.*>)\r$/m.exec(bash.output.stdout)?.[1] ?? "";
+      return [...printed.matchAll(/<([^>]*)>/g)].map(([, word = ""]) => word);
+    },
+  };
+}
+
+test("bash completes commands, values behind = and names of other people, which it never runs", async () => {
+  const names = ["al ice", "$(touch harmed)", "*", "it's", "w:x", "y@z.org", "用户", "back\\slash"];
+  for (const user of names) await service.store.register({ service: "names", user }, {});
+  const bash = await startBash({ DMS_API_BASE: service.apiBase });
+  expect(await bash.words("dms-frontend ta")).toEqual(["dms-frontend", "tasks"]);
+  expect(await bash.words("dms-frontend tasks list --output=t")).toContain("--output=table");
+  const list = `dms-frontend tasks list --api-base ${service.apiBase} --service names --user`;
+  for (const [typed, name] of ["al", "$", "\\*", "i", "w:", "y@", "用", "b"].map(
+    (text, at) => [text, names[at]] as const,
+  )) {
+    expect((await bash.words(`${list} ${typed}`)).at(-1), name).toBe(name);
+  }
+  expect((await bash.words(`${list}=al\\ i`)).at(-1)).toBe("--user=al ice");
 });
 
 test("zsh and fish get a script of theirs, other shells are a mistake", async () => {

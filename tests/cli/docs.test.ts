@@ -21,12 +21,24 @@ test("every command has a summary, a help with examples, and a place in the refe
   expect(groups).toEqual(
     expect.arrayContaining(["tasks", "admin", "ping", "serve", "dev", "show-config", "completion"]),
   );
+  for (const group of [[], ["tasks"], ["admin"]]) {
+    expect((await run([...group, "--help"])).stdout, group.join(" ")).toContain("Examples:\n  # ");
+  }
   for (const heading of reference.matchAll(/^## dms-frontend (.*)$/gm)) {
     const words = heading[1]?.split(" ") ?? [];
     const { code, stdout, stderr } = await run([...words, "--help"]);
     expect([code, stderr], words.join(" ")).toEqual([0, ""]);
     expect(stdout, words.join(" ")).toContain("Examples:\n  # ");
   }
+});
+
+test("help is asked for with a word, too", async () => {
+  const asked = async (...words: string[]) => (await run(words)).stdout;
+  const help = await asked("tasks", "list", "--help");
+  expect(help).toContain("List a user's tasks");
+  expect(await asked("help", "tasks", "list")).toBe(help);
+  expect(await asked("tasks", "help", "list")).toBe(help);
+  expect(await asked("help")).toBe(await asked("--help"));
 });
 
 test("exit codes differ from each other", () => {

@@ -55,7 +55,17 @@ test("2: the command line is wrong, and a typo is answered with what was meant",
   expect(await run(["tasks", "submit", ...owner, "--param", "novalue"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "wait", ...owner, "1", "--timeout", "soon"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "list", ...owner, "--status", "finished"])).toMatchObject({ code: 2 });
+  expect(await run(["tasks", "submit", ...owner, "--idempotency-key", "a\nb"])).toMatchObject({ code: 2 });
+  expect(await run(["serve", "--port", "http"])).toMatchObject({ code: 2, stderr: expect.stringContaining("65535") });
   expect(await run(["tasks", "list", ...owner, "--api-base", "localhost"])).toMatchObject({ code: 2 });
+});
+
+test("2: an address that is none is told without its password", async () => {
+  for (const base of ["ftp://me:sesame@host/", "http://me:sesame%zz@host/"]) {
+    const { code, stderr } = await run(["tasks", "list", ...owner, "--api-base", base]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("is not the address of an API")]);
+    expect(stderr).not.toContain("sesame");
+  }
 });
 
 test("3: not found, with the server's detail and a hint in one line", async () => {
@@ -98,7 +108,7 @@ test("5: a server that does not answer in time, and one that is something else",
   });
   const env = { DMS_API_BASE: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` };
   const args = ["tasks", "list", ...owner, "--timeout-request", "100ms", "--retries", "0"];
-  expect(await run(args, { env })).toMatchObject({ code: 5, stderr: expect.stringContaining("no answer") });
+  expect(await run(args, { env })).toMatchObject({ code: 5, stderr: expect.stringContaining("within 100ms") });
   const other = await startFake(200, "<html>welcome</html>");
   expect(await run(["tasks", "status", ...owner, "1", "--output", "id"], other)).toMatchObject({
     code: 5,
@@ -123,9 +133,15 @@ test("124: the time was over while the task still ran", async () => {
   const id = await service.store.register(alice.owner, {});
   expect(await alice.run("tasks", "wait", id, "--timeout", "300ms")).toMatchObject({
     code: 124,
-    stderr: expect.stringContaining(`task ${id} still runs`),
+    stderr: expect.stringContaining(`task ${id} still runs after 300ms`),
   });
   expect((await alice.run("tasks", "watch", id, "--timeout", "300ms")).code).toBe(124);
+});
+
+test("a limit may be longer than a timer can be", async () => {
+  const alice = service.newUser();
+  const limits = ["--timeout-request", "30d"];
+  expect(await alice.run("tasks", "list", ...limits, "--output", "id")).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("--debug shows the request on standard error", async () => {

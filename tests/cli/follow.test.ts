@@ -53,12 +53,13 @@ test("wait --any ends with the first task that ends, and then at once", async ()
   expect(await waiting.over).toMatchObject({ code: 0, stdout: `${second}\n` });
 });
 
-test("submit --wait prints the ended task, and nothing but the id with --output id", async () => {
+test("submit --wait prints the ended task, and --output id nothing but the id, also with --watch", async () => {
   const alice = service.newUser();
   const json = await alice.run("tasks", "submit", "--wait", "-p", "src=/a");
   expect(JSON.parse(json.stdout).task).toMatchObject({ status: "completed", parameters: { src: "/a" } });
   expect(json.stderr).toMatch(/^Submitted task \d+\.\n$/);
   expect((await alice.run("tasks", "submit", "--wait", "--output", "id")).stdout).toMatch(/^\d+\n$/);
+  expect((await alice.run("tasks", "submit", "--watch", "--output", "id")).stdout).toMatch(/^\d+\n$/);
 });
 
 test("in a pipe watch prints one line for each change, as text or as JSON", async () => {

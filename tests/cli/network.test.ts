@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
 import { type CertificateOptions, makeCertificate } from "./support/certificate.ts";
 import { run } from "./support/run.ts";
 import { useService } from "./support/service.ts";
@@ -43,6 +44,19 @@ test("a certificate that DMS_CLI_CA_BUNDLE names is trusted, and no other", asyn
   expect(unknown).toMatchObject({ code: 5, stderr: expect.stringMatching(/self-signed.*DMS_CLI_CA_BUNDLE/) });
   const missing = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: "/nowhere/ca.pem" } });
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("/nowhere/ca.pem") });
+});
+
+test("a file of certificates that holds none is told, not passed over", async () => {
+  const { base, file } = await startSecure();
+  await writeFile(file, "no certificate");
+  const refused = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("DMS_CLI_CA_BUNDLE") });
+});
+
+test("DMS_CLI_CA_BUNDLE stands beside what Node is told to trust", async () => {
+  const [asked, other] = [await startSecure(), await startSecure()];
+  const env = { DMS_API_BASE: asked.base, DMS_CLI_CA_BUNDLE: other.file, NODE_EXTRA_CA_CERTS: asked.file };
+  expect(await run(args, { env })).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("faults of TLS are explained in words", async () => {
@@ -100,6 +114,36 @@ test("requests go through the proxy of the environment, except to hosts that NO_
   expect(seen).toHaveLength(1);
 });
 
+test("a proxy that is away, or does not let one through, is not taken for the API", async () => {
+  const { base } = await startSecure();
+  const port = await listen(createServer((_request, response) => void response.end(nothing)));
+  const away = `http://me:sesame@127.0.0.1:${await freePort()}`;
+  for (const [name, address] of [["HTTP_PROXY", `http://localhost:${port}`] as const, ["HTTPS_PROXY", base] as const]) {
+    const { code, stderr } = await run(args, { env: { DMS_API_BASE: address, [name]: away } });
+    expect([code, stderr]).toEqual([5, expect.stringContaining(`the proxy ${new URL(away).host} cannot be reached`)]);
+    expect(stderr).not.toContain("sesame");
+  }
+  const strict = createServer((_request, response) => void response.writeHead(407).end());
+  strict.on("connect", (_request, socket) => void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"));
+  const proxy = `http://localhost:${await listen(strict)}`;
+  expect(await run(args, { env: { DMS_API_BASE: `http://localhost:${port}`, HTTP_PROXY: proxy } })).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("The proxy wants to know who asks"),
+  });
+  expect(await run(args, { env: { DMS_API_BASE: base, HTTPS_PROXY: proxy } })).toMatchObject({
+    code: 5,
+    stderr: expect.stringMatching(/the proxy does not let this through: .*407/),
+  });
+});
+
+test("a redirection is told with the place that it points to", async () => {
+  const port = await listen(
+    createServer((_request, response) => void response.writeHead(301, { location: "https://api.example/" }).end()),
+  );
+  const { code, stderr } = await run(args, { env: { DMS_API_BASE: `http://localhost:${port}` } });
+  expect([code, stderr]).toEqual([1, expect.stringContaining("It points to https://api.example/: name")]);
+});
+
 test("https goes through a tunnel of the proxy", async () => {
   const { base, file } = await startSecure();
   const { seen, url } = await startProxy();
@@ -133,7 +177,23 @@ test("several requests share one connection", async () => {
   expect(connections).toBeLessThanOrEqual(8);
 });
 
-test("a submission whose answer is lost is repeated, and the service makes one task of it", async () => {
+test("a request that waits for its turn is not taken for one that is not answered", async () => {
+  const answer = '{"task":{"task_id":"1","status":"completed"}}';
+  const port = await listen(createServer((_request, response) => void setTimeout(() => response.end(answer), 50)));
+  const env = { DMS_API_BASE: `http://localhost:${port}`, DMS_SERVICE: "sync", DMS_USER: "alice" };
+  const impatient = ["--timeout-request", "800ms", "--retries", "0", "--patience", "0"];
+  const { code, stderr } = await run(["tasks", "wait", "1-300", ...impatient], { env });
+  expect([code, stderr]).toEqual([0, ""]);
+});
+
+test.each([
+  ["is lost", (outgoing: ServerResponse) => void outgoing.destroy()],
+  [
+    "breaks off",
+    (outgoing: ServerResponse) =>
+      void outgoing.writeHead(202, { "content-length": "40" }).write('{"task_id":"', () => outgoing.destroy()),
+  ],
+])("a submission whose answer %s is repeated, and the service makes one task of it", async (_, lose) => {
   const { owner } = service.newUser();
   let lost = 0;
   const port = await listen(
@@ -141,7 +201,7 @@ test("a submission whose answer is lost is repeated, and the service makes one t
       const { method = "GET", url = "", headers } = incoming;
       const onward = request(new URL(url, service.apiBase), { method, headers }, (answer) => {
         // The service has the task by now; the first client does not hear of it.
-        if (lost++ === 0) outgoing.destroy();
+        if (lost++ === 0) lose(outgoing);
         else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
       });
       incoming.pipe(onward);

@@ -2,6 +2,7 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { keys } from "../../task-state/index.ts";
 import { bin, startProcess } from "./support/run.ts";
 import { operatorToken, useService } from "./support/service.ts";
 
@@ -52,14 +53,26 @@ test("cancel-old cancels what is older than asked, and nothing else", async () =
   });
 });
 
-test("nightly-failures reports failures as CSV", async () => {
+test("nightly-failures reports as CSV what failed lately, whenever it was created", async () => {
   const { owner } = service.newUser();
-  const id = await service.store.register(owner, {});
-  await service.store.update(id, { status: "failed", logs: ['Disk "a", full'] });
+  const hours = (ago: number) => new Date(Date.now() - ago * 3_600_000).toISOString();
+  const fail = async (created: number, failed: number) => {
+    const id = await service.store.register(owner, {});
+    await service.store.update(id, { status: "failed", logs: ['Disk "a", full'] });
+    const record = JSON.parse((await service.redis.get(keys.record(id))) ?? "");
+    await service.redis.set(
+      keys.record(id),
+      JSON.stringify({ ...record, created_at: hours(created), updated_at: hours(failed) }),
+    );
+    return id;
+  };
+  const [long, old] = [await fail(72, 1), await fail(72, 48)];
   const { code, stdout } = await script("nightly-failures.sh", [], { DMS_OPERATOR_TOKEN: operatorToken });
   expect(code).toBe(0);
   const [header, ...rows] = stdout.trimEnd().split("\n");
-  expect(header).toBe('"task","service","user","created","reason"');
-  expect(rows.find((row) => row.startsWith(`"${id}"`))).toMatch(/^"\d+","sync","user\d+","[^"]+","Disk ""a"", full"$/);
+  expect(header).toBe('"task","service","user","failed","reason"');
+  expect(rows).toEqual([expect.stringMatching(new RegExp(`^"${long}","sync","user\\d+","[^"]+","Disk ""a"", full"$`))]);
+  const wider = await script("nightly-failures.sh", ["50"], { DMS_OPERATOR_TOKEN: operatorToken });
+  expect(wider.stdout).toContain(`\n"${old}",`);
   expect((await script("nightly-failures.sh", [], { DMS_OPERATOR_TOKEN: "wrong" })).code).toBe(4);
 });

@@ -1,4 +1,8 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { keys } from "../../task-state/index.ts";
 import { useService } from "./support/service.ts";
 
 const service = useService({ stepMs: 2000 });
@@ -106,6 +110,29 @@ test("parameters come from a YAML or JSON text as they are written, and --param 
   expect(await submit("{")).toMatchObject({ code: 2 });
 });
 
+test("a parameters file in another encoding is refused, not misread", async () => {
+  const { env } = service.newUser();
+  const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const file = join(directory, "job.yaml");
+  await writeFile(file, Buffer.from("src: /caf\u00e9", "latin1"));
+  expect(await service.run(["tasks", "submit", "--params-file", file], { env })).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("is not UTF-8"),
+  });
+});
+
+test("an idempotency key of any script makes repetitions one task", async () => {
+  const alice = service.newUser();
+  const submit = async (key: string) =>
+    (await alice.run("tasks", "submit", "--output", "id", "--idempotency-key", key)).stdout;
+  const first = await submit("ключ");
+  expect(first).toMatch(/^\d+\n$/);
+  expect(await submit("ключ")).toBe(first);
+  expect(await submit("другой")).not.toBe(first);
+});
+
 test("unicode and control characters survive a pipe and cannot steer a terminal", async () => {
   const alice = service.newUser();
   const value = "ünïcødé 用户 \u001b[31mred\u001b[0m\n\u202etail";
@@ -115,6 +142,18 @@ test("unicode and control characters survive a pipe and cannot steer a terminal"
   const table = (await alice.run("tasks", "status", id, "--output", "table")).stdout;
   expect(table).toContain("ünïcødé 用户 \\x1b[31mred");
   expect(table).not.toContain("\u001b");
+});
+
+test("a record whose parameters are no texts is shown, too", async () => {
+  const alice = service.newUser();
+  const id = await service.store.register(alice.owner, {});
+  const record = JSON.parse((await service.redis.get(keys.record(id))) ?? "");
+  await service.redis.set(keys.record(id), JSON.stringify({ ...record, parameters: { n: 5, list: ["a"], no: null } }));
+  expect((await alice.run("tasks", "list", "--output", "table")).stdout).toContain('n=5 list=["a"] no=null');
+  expect(await alice.run("tasks", "status", id, "--output", "table")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/n +5\n +list +\["a"\]\n +no +null/),
+  });
 });
 
 test("several tasks are handled one line each, and a fault of one does not stop the others", async () => {

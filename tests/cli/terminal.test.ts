@@ -80,6 +80,21 @@ test("watch draws status, progress bar, rate, time left and log lines, and gives
   expect(screen.lastIndexOf(shown)).toBeGreaterThan(screen.lastIndexOf(hidden));
 });
 
+test("watch shows the whole reason of a failure, and draws over its own lines in a narrow terminal, too", async () => {
+  const { env, owner } = service.newUser();
+  const reason = `disk ${"of the target ".repeat(10)}is full`;
+  const id = await service.store.register(owner, {});
+  const watching = startInTerminal(["tasks", "watch", id, "--interval", "50ms"], { env, columns: 24 });
+  await until(() => watching.output.stdout.includes("pending"));
+  await service.store.update(id, { status: "cancel_requested" });
+  await until(() => watching.output.stdout.includes("cancel_r"));
+  await service.store.update(id, { status: "failed", logs: [reason] });
+  expect((await watching.over).code).toBe(1);
+  const lines = plain(watching.output.stdout).split(/[\r\n]+/);
+  expect(lines.some((line) => line.endsWith(reason))).toBe(true);
+  for (const line of lines.filter((line) => line.startsWith("Task "))) expect(line.length).toBeLessThan(24);
+});
+
 test("Ctrl-C in watch and in wait is 130, and the terminal is as before", async () => {
   const { owner, env } = service.newUser();
   const id = await service.store.register(owner, {});

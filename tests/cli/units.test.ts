@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration, parseSince } from "../../cli/duration.ts";
+import { formatDuration, formatLimit, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
+import { exactTimeFormat, timeFormat } from "../../cli/output/times.ts";
 import { cut, tame, widthOf } from "../../cli/output/width.ts";
 import { parseApiBase, targetOf } from "../../cli/request/route.ts";
+import { taskColumns } from "../../cli/tasks/columns.ts";
 import { progressOf } from "../../cli/tasks/progress.ts";
 import { endpoints } from "../../shared/api/endpoints.ts";
 
@@ -30,6 +32,10 @@ describe("durations", () => {
   });
 });
 
+test("a limit is told as it was given", () => {
+  expect([300, 1500, 90_000].map(formatLimit)).toEqual(["300ms", "1.5s", "1m 30s"]);
+});
+
 describe("ids", () => {
   test("lists and ranges are each id once, in order", () => {
     expect(parseIds(["1,2,5-7", "2", "6-8"])).toEqual(["1", "2", "5", "6", "7", "8"]);
@@ -44,7 +50,9 @@ describe("ids", () => {
 
 describe("texts in a terminal", () => {
   test("East Asian characters and emoji take two columns, combining marks none", () => {
-    expect(["abc", "用户", "e\u0301", "👩‍👩‍👧", "ün"].map(widthOf)).toEqual([3, 4, 1, 2, 2]);
+    expect(["abc", "用户", "e\u0301", "👩‍👩‍👧", "ün", "✅", "❤️", "🇰🇷", "⏳", "❤"].map(widthOf)).toEqual([
+      3, 4, 1, 2, 2, 2, 2, 2, 2, 1,
+    ]);
   });
 
   test("a cut text fits and ends in an ellipsis, whatever its characters", () => {
@@ -55,6 +63,16 @@ describe("texts in a terminal", () => {
       "用户",
     ]);
     expect(widthOf(cut("用".repeat(10_000), 7))).toBeLessThanOrEqual(7);
+  });
+
+  test("what other programs write where a time should be cannot steer a terminal", () => {
+    const formats = [
+      timeFormat({}, Date.now),
+      timeFormat({ utc: true }, Date.now),
+      exactTimeFormat({}),
+      exactTimeFormat({ utc: true }),
+    ];
+    for (const show of formats) expect(show("\u001b[2Jsoon")).toBe("\\x1b[2Jsoon");
   });
 
   test("control characters become visible", () => expect(tame("a\u001b[2J\nb\u0000")).toBe("a\\x1b[2J⏎b\\x00"));
@@ -70,6 +88,29 @@ describe("texts in a terminal", () => {
       "12345  xxxxxxxxxxxx…",
       "1      y",
     ]);
+  });
+
+  test.each([20, 40, 60, 80, 100])("a table of tasks is never wider than a terminal of %i columns", (width) => {
+    const task = (id: string, status: string, hours: number) => ({
+      task_id: id,
+      service: "sync",
+      user_id: "alice",
+      status,
+      created_at: new Date(Date.UTC(2026, 10, 24, hours)).toISOString(),
+      updated_at: new Date(Date.UTC(2026, 10, 24, hours)).toISOString(),
+      parameters: { src: "x".repeat(200) },
+      result: { launcher_output: "Copied 1 GB (100%) in 1 secs (1 GB/s) done" },
+    });
+    const [first, later] = [task("12345", "running", 23), task("1234567", "cancel_requested", 0)];
+    const now = () => Date.UTC(2026, 10, 24, 23, 59);
+    for (const showTime of [timeFormat({}, now), timeFormat({ utc: true }, now)]) {
+      for (const owner of [false, true]) {
+        const table = createTable(taskColumns({ showTime, owner }), [first], width, (_, text) => text);
+        for (const line of [table.header, table.line(first)]) expect(widthOf(line)).toBeLessThanOrEqual(width);
+        if (width >= 100) expect(widthOf(table.line(later))).toBeLessThanOrEqual(width);
+        expect(table.line(later)).toMatch(/^1234567 /);
+      }
+    }
   });
 });
 
@@ -98,6 +139,12 @@ describe("progress", () => {
       "bye",
     ];
     expect(read(lines.join("\n"))).toMatchObject({ percent: 100, done: true });
+  });
+
+  test("an ended task has no time left", () => {
+    const result = { launcher_output: "Copied 1 GB (50%) in 1 secs (1 GB/s) 9 secs left ..." };
+    expect(progressOf({ result, status: "failed" })?.secondsLeft).toBeUndefined();
+    expect(progressOf({ result, status: "running" })?.secondsLeft).toBe(9);
   });
 
   test("other output has none", () => {
