@@ -6,7 +6,9 @@
 export function parseQuery(query: string): Record<string, string> {
   const values: Record<string, string> = Object.create(null);
   if (query === "") return values;
-  for (const [name, value] of new URLSearchParams(query)) values[name] = value;
+  // One question mark is taken off, which here is the query's own.
+  const own = query.startsWith("?") ? `?${query}` : query;
+  for (const [name, value] of new URLSearchParams(own)) values[name] = value;
   return values;
 }
 
