@@ -1,15 +1,13 @@
-/** Resolves with the first request to end; a second one ends the process at once. */
-export function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
+/** Aborts with the first request to end, with its name as the reason; a second one ends the process at once. */
+export function abortOnSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(1);
+      stop.abort(name);
+    });
+  }
+  return stop.signal;
 }
 
 /** Says what went wrong in a line, and lets the process end with 1. */

@@ -1,18 +1,10 @@
 import { runDevelopment } from "./run.ts";
-import { tellFault } from "./signals.ts";
+import { abortOnSignal, tellFault } from "./signals.ts";
 
-/** The entry of `npm start`. A first signal asks the server to end, a second one ends it at once. */
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(1);
-    stop.abort();
-  });
-}
-
+/** The entry of `npm start`. */
 await runDevelopment({
   environment: process.env,
-  signal: stop.signal,
+  signal: abortOnSignal(),
   command: [import.meta.filename],
   tell: (text) => process.stdout.write(`${text}\n`),
 }).then((code) => {
