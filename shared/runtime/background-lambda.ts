@@ -27,7 +27,7 @@ export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Env
   const config = loadConfig(environment);
   const services = createServices(config, createLogger(config));
   const background = fn.open(services);
-  const request = createRounds((budget) => background.round(budget));
+  const { request } = createRounds((budget) => background.round(budget));
   return async (event: unknown, context: LambdaContext) => {
     await services.redis.untilReady(redisPatience);
     const round = await request(() => budgetOf(context, config.drainBudgetSeconds * 1000));

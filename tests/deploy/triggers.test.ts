@@ -122,6 +122,18 @@ test("without Redis the answer is 503 at once", async () => {
   expect(await ring()).toMatchObject({ status: 503 });
 });
 
+test("a process that ends in a drain writes down what it has cut off, and tells its trigger", async () => {
+  const scheduler = await startHttpDouble(() => {});
+  const id = await store().submit(owner, {});
+  const { server, ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const answer = ring();
+  await until(() => scheduler.seen.length === 1);
+  await server.stop();
+  expect(await answer).toMatchObject({ status: 503, body: { handled: 1 } });
+  expect(await redis.client.xpending(keys.work, "dispatchers")).toEqual([0, null, null, null]);
+  expect(await statusOf(id)).toBe("dispatching");
+});
+
 test("a drain tells when something is due", async () => {
   const scheduler = await startHttpDouble((response) => response.writeHead(503, { "retry-after": "120" }).end("{}"));
   await store().submit(owner, {});
