@@ -1,7 +1,7 @@
 import { type Environment, loadConfig } from "../config.ts";
 import { createLogger } from "../logger.ts";
 import { createServices } from "../services.ts";
-import type { BackgroundFunction, Budget } from "./background.ts";
+import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { reportOf } from "./report.ts";
 import { createRounds } from "./rounds.ts";
 
@@ -27,10 +27,11 @@ export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Env
   const config = loadConfig(environment);
   const services = createServices(config, createLogger(config));
   const background = fn.open(services);
+  const longest = longestRound(fn, config);
   const { request } = createRounds((budget) => background.round(budget));
   return async (event: unknown, context: LambdaContext) => {
     await services.redis.untilReady(redisPatience);
-    const round = await request(() => budgetOf(context, config.drainBudgetSeconds * 1000));
+    const round = await request(() => budgetOf(context, longest));
     const report = reportOf(round);
     if (isBatch(event)) {
       const failed = round.complete ? [] : event.Records;

@@ -6,7 +6,7 @@ import type { HttpFunction } from "../http/function.ts";
 import { createServer, sendAnswer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
-import type { BackgroundFunction, Budget } from "./background.ts";
+import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { closeApp } from "./close-app.ts";
 import { cloudEventFault } from "./cloud-event.ts";
 import { runProcess, type Service } from "./process.ts";
@@ -47,7 +47,11 @@ export async function startBackgroundServer(
   mountFunctions(app, beside, services);
   addLiveness(app);
   const rounds = createRounds((budget) => background.round(budget));
-  if (!resident) addTrigger(app, rounds, config, stopping.signal);
+  const budget = (): Budget => ({
+    signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(longestRound(fn, config))]),
+    finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
+  });
+  if (!resident) addTrigger(app, rounds, budget);
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -62,11 +66,7 @@ export async function startBackgroundServer(
   };
 }
 
-function addTrigger(app: FastifyInstance, rounds: Rounds, config: Config, stopping: AbortSignal): void {
-  const budget = (): Budget => ({
-    signal: AbortSignal.any([stopping, AbortSignal.timeout(Math.ceil(config.drainBudgetSeconds * 1000))]),
-    finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
-  });
+function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));

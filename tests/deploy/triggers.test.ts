@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP } from "cloudevents";
 import { expect, onTestFinished, test } from "vitest";
 import dispatcher from "../../functions/background/dispatcher/trigger.ts";
@@ -115,6 +116,24 @@ test("an unfinished round asks its trigger to come again", async () => {
   const { ring } = await start({}, { fn: unfinished });
   const body = { handled: 2, left: 3, next_due_seconds: 7, detail: expect.any(String) };
   expect(await ring()).toMatchObject({ status: 503, body });
+});
+
+test("a function with a longer round of its own is not held to the dispatcher's budget", async () => {
+  const patient = backgroundFunction({
+    name: "patient",
+    summary: "Takes longer than a drain may",
+    roundSeconds: 60,
+    open: () => ({
+      round: async ({ signal }) => {
+        await pause(300);
+        return { handled: 0, left: 0, nextDueSeconds: null, complete: !signal.aborted };
+      },
+      reside: async () => {},
+      close: async () => {},
+    }),
+  });
+  const { ring } = await start({ DMS_DRAIN_BUDGET_SECONDS: "0.1" }, { fn: patient });
+  expect(await ring()).toMatchObject({ status: 200 });
 });
 
 test("without Redis the answer is 503 at once", async () => {
