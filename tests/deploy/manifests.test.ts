@@ -74,6 +74,21 @@ test("every endpoint is routed to its function, and every route has an endpoint"
   expect(found.sort()).toEqual(expected.sort());
 });
 
+test("an encoded slash stays one on its way through the gateway", () => {
+  const [gateway] = ofKind("Gateway");
+  const [policy] = ofKind("ClientTrafficPolicy");
+  expect(at(policy, "spec.targetRefs.0")).toMatchObject({ kind: "Gateway", name: gateway?.metadata.name });
+  expect(at(policy, "spec.path")).toEqual({ escapedSlashesAction: "KeepUnchanged", disableMergeSlashes: true });
+});
+
+test("every route ends where the grant of the gateway's namespace lets it", () => {
+  const [grant] = manifestsOf("knative/grant");
+  const rules = ofKind("HTTPRoute").flatMap((route) => list(route, "spec.rules"));
+  const backends = rules.map((rule) => `${at(rule, "backendRefs.0.namespace")}/${at(rule, "backendRefs.0.name")}`);
+  expect(at(grant, "spec.from.0")).toMatchObject({ kind: "HTTPRoute", namespace });
+  expect([...new Set(backends)]).toEqual([`${grant?.metadata.namespace}/${at(grant, "spec.to.0.name")}`]);
+});
+
 test("no client reaches a function but through the gateway", () => {
   for (const { metadata } of ofKind("Service")) {
     expect(metadata).toMatchObject({ labels: { "networking.knative.dev/visibility": "cluster-local" } });
@@ -106,6 +121,14 @@ test("the resident dispatcher runs the dispatcher's bundle and scales by its gro
   const [budget] = ofKind("PodDisruptionBudget");
   const labels = at(deployment, "spec.template.metadata.labels");
   expect(labels).toMatchObject(at(budget, "spec.selector.matchLabels") as Record<string, string>);
+});
+
+test("doorbell, scaler and bell name the Redis and the dispatcher of the ConfigMap", () => {
+  const [settings] = ofKind("ConfigMap");
+  const redis = new URL(String(at(settings, "data.DMS_REDIS_WRITE_URL"))).host;
+  expect(at(ofKind("RedisStreamSource")[0], "spec.address")).toBe(`redis://${redis}`);
+  expect(at(ofKind("ScaledObject")[0], "spec.triggers.0.metadata.address")).toBe(redis);
+  expect(at(settings, "data.DMS_DISPATCHER_URL")).toBe(`http://dispatcher.${namespace}.svc.cluster.local`);
 });
 
 test("the base holds no secret, and every process reads one ConfigMap and one Secret", () => {
