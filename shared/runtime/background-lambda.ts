@@ -1,7 +1,7 @@
 import { type Environment, loadConfig } from "../config.ts";
-import { createLogger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
+import { createLambdaLogger } from "./lambda-logger.ts";
 import { reportOf } from "./report.ts";
 import { createRounds } from "./rounds.ts";
 
@@ -25,7 +25,7 @@ const answerTime = 1000;
  */
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
-  const services = createServices(config, createLogger(config));
+  const services = createServices(config, createLambdaLogger(config));
   const background = fn.open(services);
   const longest = longestRound(fn, config);
   const { request } = createRounds((budget) => background.round(budget));
