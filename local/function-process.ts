@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { variables } from "../shared/config.ts";
+import { freePort } from "./redis-server.ts";
 import type { Environment } from "./surroundings.ts";
 
 /** A function's bundle as a process of its own on loopback. */
@@ -14,17 +15,37 @@ export interface FunctionProcess {
 
 export interface FunctionProcessOptions {
   readonly name: string;
-  readonly port: number;
   /** The server bundle. */
   readonly bundle: string;
   readonly environment: Environment;
+  /** Takes every process that is started, also one that never answers, for the caller to end. */
+  readonly children: Set<ChildProcess>;
   /** Told every line that the process writes, and of an end that nobody has asked for. */
   readonly onLine: ((name: string, line: string) => void) | undefined;
+  /** Aborted: start nothing more. */
+  readonly signal: AbortSignal;
 }
 
-/** Starts a process; see {@link untilAlive} for when it answers. */
-export function startFunctionProcess(options: FunctionProcessOptions): FunctionProcess {
-  const { name, port, bundle, environment, onLine } = options;
+/** A port that was free may be taken by the time at which a process listens. */
+const maxAttempts = 3;
+
+/**
+ * Starts a process and resolves when it answers.
+ * @throws Error when it ends instead, several times over, and the signal's reason when that aborts
+ */
+export async function startFunctionProcess(options: FunctionProcessOptions): Promise<FunctionProcess> {
+  const { name, children, signal } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    signal.throwIfAborted();
+    const child = spawnFunction(options, port);
+    children.add(child);
+    if (await answers(child, port, signal)) return { name, port, child };
+    if (attempt === maxAttempts) throw new Error(`the process of ${name} has ended with ${endOf(child)}`);
+  }
+}
+
+function spawnFunction({ name, bundle, environment, onLine }: FunctionProcessOptions, port: number): ChildProcess {
   const child = spawn(process.execPath, [bundle], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -39,37 +60,35 @@ export function startFunctionProcess(options: FunctionProcessOptions): FunctionP
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => onLine?.(name, line));
   }
-  child.on("exit", (code, signal) => {
-    if (!child.killed) onLine?.(name, `the process has ended with ${signal ?? code}`);
+  child.on("exit", () => {
+    if (!child.killed) onLine?.(name, `the process has ended with ${endOf(child)}`);
   });
-  return { name, port, child };
+  return child;
 }
 
-/**
- * Resolves when the process answers.
- * @throws Error when it has ended instead, and when the signal aborts
- */
-export async function untilAlive({ name, port, child }: FunctionProcess, signal: AbortSignal): Promise<void> {
-  for (;;) {
+/** True when the process answers, false when it has ended instead. */
+async function answers(child: ChildProcess, port: number, signal: AbortSignal): Promise<boolean> {
+  while (endOf(child) === null) {
     signal.throwIfAborted();
-    if (hasEnded(child)) throw new Error(`the process of ${name} has ended with ${child.signalCode ?? child.exitCode}`);
     const alive = await fetch(`http://127.0.0.1:${port}/livez`, { signal }).then(
       ({ ok }) => ok,
       () => false,
     );
-    if (alive) return;
+    if (alive && endOf(child) === null) return true;
     await pause(10);
   }
+  return false;
 }
 
 /** Asks a process to end; resolves when it is gone. */
 export async function endProcess(child: ChildProcess): Promise<void> {
-  if (hasEnded(child)) return;
+  if (endOf(child) !== null) return;
   const gone = once(child, "exit");
   child.kill("SIGTERM");
   await gone;
 }
 
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
+/** The signal or code by which a process has ended; `null` while it runs. */
+function endOf({ exitCode, signalCode }: ChildProcess): NodeJS.Signals | number | null {
+  return signalCode ?? exitCode;
 }

@@ -1,12 +1,12 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { variables } from "../shared/config.ts";
-import { endProcess, type FunctionProcess, startFunctionProcess, untilAlive } from "./function-process.ts";
+import { endProcess, type FunctionProcess, startFunctionProcess } from "./function-process.ts";
 import { readRouting } from "./gateway.ts";
-import { freePort } from "./redis-server.ts";
 import { createRouter } from "./router.ts";
 import type { Environment } from "./surroundings.ts";
 
@@ -43,32 +43,35 @@ const builtFunctions = z.array(z.object({ name: z.string(), kind: z.enum(["http"
  * @throws the signal's reason when it aborts before everything has started
  */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
-  const { dist, onLine, signal = new AbortController().signal } = options;
+  const { dist, onLine } = options;
   const functions = builtFunctions.parse(JSON.parse(readFileSync(join(dist, "functions.json"), "utf8")));
   const ports = new Map<string, number>();
-  for (const { name } of functions) ports.set(name, await freePort());
-  const environment = {
-    ...options.environment,
-    [variables.dispatcherUrl.name]: `http://127.0.0.1:${ports.get("dispatcher")}/`,
-  };
-  const processes: FunctionProcess[] = [];
+  const children = new Set<ChildProcess>();
   const over = new AbortController();
+  const signal = AbortSignal.any(options.signal ? [options.signal, over.signal] : [over.signal]);
   const router = createRouter(readRouting(options.manifests), (name) => ports.get(name));
 
+  const start = async (name: string, environment: Environment) => {
+    const bundle = join(dist, "server", `${name}.cjs`);
+    const started = await startFunctionProcess({ name, bundle, environment, children, onLine, signal });
+    ports.set(name, started.port);
+    return started;
+  };
   const stop = async () => {
     over.abort();
     router.close();
     router.closeAllConnections();
-    await Promise.all(processes.map(({ child }) => endProcess(child)));
+    await Promise.all([...children].map(endProcess));
   };
   try {
-    for (const [name, port] of ports) {
-      const bundle = join(dist, "server", `${name}.cjs`);
-      processes.push(startFunctionProcess({ name, port, bundle, environment, onLine }));
-    }
-    await Promise.all(processes.map((started) => untilAlive(started, signal)));
+    // The first, because the others are told where its bell is.
+    const bell = await start("dispatcher", options.environment);
+    const environment = { ...options.environment, [variables.dispatcherUrl.name]: urlOf(bell) };
+    const others = functions.filter(({ name }) => name !== bell.name);
+    const processes = [bell, ...(await Promise.all(others.map(({ name }) => start(name, environment))))];
     for (const { name, kind } of functions) {
-      if (kind === "background") void ring(`http://127.0.0.1:${ports.get(name)}/`, schedules[name] ?? 600, over.signal);
+      const started = processes.find((each) => each.name === name);
+      if (kind === "background" && started) void ring(urlOf(started), schedules[name] ?? 600, over.signal);
     }
     router.listen(options.port, options.host);
     await once(router, "listening");
@@ -80,6 +83,10 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     await stop();
     throw error;
   }
+}
+
+function urlOf({ port }: FunctionProcess): string {
+  return `http://127.0.0.1:${port}/`;
 }
 
 /** What PingSources do in the cluster, in seconds. */

@@ -1,5 +1,8 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { endProcess, startFunctionProcess } from "../../local/function-process.ts";
 import { startFunctions } from "../../local/functions.ts";
 import { useBuild } from "../support/build.ts";
 import { useRedis } from "../support/redis.ts";
@@ -45,4 +48,31 @@ test("the end of a process that nobody has asked to end is told", async () => {
   await until(() => lines.includes("help: the process has ended with SIGKILL"));
   await functions.stop();
   expect(lines.filter((line) => line.includes("has ended"))).toHaveLength(1);
+});
+
+/** A bundle that ends at once the first `failures` times, as one does whose port has been taken meanwhile. */
+function bundleThatFails(failures: number): string {
+  const directory = mkdtempSync(join(inject("runDirectory"), "bundle-"));
+  const file = join(directory, "bundle.cjs");
+  writeFileSync(
+    file,
+    `const { appendFileSync, readFileSync } = require("node:fs");
+     appendFileSync(__filename + ".starts", "x");
+     if (readFileSync(__filename + ".starts").length <= ${failures}) process.exit(1);
+     require("node:http").createServer((_, response) => response.end()).listen(process.env.PORT, "127.0.0.1");`,
+  );
+  return file;
+}
+
+test.each([
+  [1, true],
+  [3, false],
+])("a process that ends %d times before it answers is started again: %s", async (failures, starts) => {
+  const children = new Set<ChildProcess>();
+  onTestFinished(async () => void (await Promise.all([...children].map(endProcess))));
+  const { signal } = new AbortController();
+  const options = { name: "a-function", bundle: bundleThatFails(failures), environment: {}, onLine: undefined };
+  const started = startFunctionProcess({ ...options, children, signal });
+  if (starts) expect(await started).toMatchObject({ name: "a-function" });
+  else await expect(started).rejects.toThrow("the process of a-function has ended with 1");
 });
