@@ -69,11 +69,11 @@ test.each([
 });
 
 test.each([
-  ["binary without a source", { "ce-id": "1", "ce-specversion": "1.0", "ce-type": "a" }, "{}"],
-  ["structured that is no JSON", { "content-type": "application/cloudevents+json" }, "{"],
-])("a CloudEvent in %s is refused for good, without a drain", async (_, headers, body) => {
+  ["binary without a source", { "ce-id": "1", "ce-specversion": "1.0", "ce-type": "a" }, "{}", /'source'$/],
+  ["structured that is no JSON", { "content-type": "application/cloudevents+json" }, "{", /JSON/],
+])("a CloudEvent in %s is refused for good, without a drain", async (_, headers, body, fault) => {
   const { ring, drains } = await start();
-  expect(await ring({ headers, body })).toMatchObject({ status: 400, body: { detail: expect.any(String) } });
+  expect(await ring({ headers, body })).toMatchObject({ status: 400, body: { detail: expect.stringMatching(fault) } });
   expect(drains()).toBe(0);
 });
 
