@@ -58,6 +58,38 @@ test("every function has one Service that runs its bundle, and every Service has
   for (const service of services) expect(command(service)).toEqual([`dist/server/${service.metadata.name}.cjs`]);
 });
 
+test("a Service sets only what Knative takes without a feature flag, and no period that slows its first probe", () => {
+  const plain = [
+    "automountServiceAccountToken",
+    "containerConcurrency",
+    "containers",
+    "enableServiceLinks",
+    "timeoutSeconds",
+  ];
+  for (const service of ofKind("Service")) {
+    expect(Object.keys(at(service, "spec.template.spec") as object).sort()).toEqual(plain);
+    const container = at(service, "spec.template.spec.containers.0");
+    expect(at(container, "securityContext")).toMatchObject({
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      seccompProfile: { type: "RuntimeDefault" },
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(at(container, "readinessProbe")).toEqual({ httpGet: { path: "/livez" } });
+  }
+});
+
+test("a route waits as long as its Service may take", () => {
+  const timeouts = new Map(
+    ofKind("Service").map((each) => [each.metadata.name, at(each, "spec.template.spec.timeoutSeconds")]),
+  );
+  const routes = ofKind("HTTPRoute").filter(({ metadata }) => metadata.name !== "dms-fallback");
+  for (const rule of routes.flatMap((route) => list(route, "spec.rules"))) {
+    expect(at(rule, "timeouts.request")).toBe(`${timeouts.get(String(at(rule, "name")))}s`);
+  }
+});
+
 test("every endpoint is routed to its function, and every route has an endpoint", () => {
   const pattern = ({ endpoint }: DeployableFunction) =>
     endpoint ? `${endpoint.method} ${routePath(endpoint).replaceAll(/\{\w+\}/g, "[^/]+")}` : "";
