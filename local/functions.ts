@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { variables } from "../shared/config.ts";
+import { endProcess, type FunctionProcess, startFunctionProcess } from "./function-process.ts";
 import { readRouting } from "./gateway.ts";
-import { freePort } from "./redis-server.ts";
 import { createRouter } from "./router.ts";
 import type { Environment } from "./surroundings.ts";
 
@@ -20,6 +20,8 @@ export interface FunctionsOptions {
   /** Of the router; 0: a free one. */
   readonly port: number;
   readonly host: string;
+  /** Aborted during the start: everything that has been started is ended. @default never */
+  readonly signal?: AbortSignal;
   /** Told every line that a process writes. */
   readonly onLine?: (name: string, line: string) => void;
 }
@@ -27,8 +29,8 @@ export interface FunctionsOptions {
 export interface Functions {
   /** The router's, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
-  /** Each process by the name of its function. */
-  readonly processes: ReadonlyMap<string, ChildProcess>;
+  /** One for each function. */
+  readonly processes: readonly FunctionProcess[];
   /** Stops the router, then every process; resolves when all are gone. Tolerates being called twice. */
   stop(): Promise<void>;
 }
@@ -38,44 +40,59 @@ const builtFunctions = z.array(z.object({ name: z.string(), kind: z.enum(["http"
 /**
  * Starts every server bundle as a process of its own on loopback, behind a router that reads the gateway's manifest. The
  * dispatcher is rung by submissions, and by a schedule that stands for the cluster's.
+ * @throws the signal's reason when it aborts before everything has started
  */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
-  const functions = builtFunctions.parse(JSON.parse(readFileSync(join(options.dist, "functions.json"), "utf8")));
+  const { dist, onLine } = options;
+  const functions = builtFunctions.parse(JSON.parse(readFileSync(join(dist, "functions.json"), "utf8")));
   const ports = new Map<string, number>();
-  for (const { name } of functions) ports.set(name, await freePort());
-  const bell = `http://127.0.0.1:${ports.get("dispatcher")}/`;
-  const processes = new Map<string, ChildProcess>();
+  const children = new Set<ChildProcess>();
   const over = new AbortController();
+  const signal = AbortSignal.any(options.signal ? [options.signal, over.signal] : [over.signal]);
   const router = createRouter(readRouting(options.manifests), (name) => ports.get(name));
 
+  const start = async (name: string, environment: Environment) => {
+    const bundle = join(dist, "server", `${name}.cjs`);
+    const started = await startFunctionProcess({ name, bundle, environment, children, onLine, signal });
+    ports.set(name, started.port);
+    return started;
+  };
   // A fault, or a second Ctrl-C, ends us without a stop.
   const abandon = () => {
-    for (const child of processes.values()) child.kill();
+    for (const child of children) child.kill();
   };
   process.once("exit", abandon);
-
   const stop = async () => {
     over.abort();
     router.close();
     router.closeAllConnections();
-    await Promise.all([...processes.values()].map(end));
+    await Promise.all([...children].map(endProcess));
     process.off("exit", abandon);
   };
   try {
-    for (const [name, port] of ports) processes.set(name, startProcess(name, port, bell, options));
-    await Promise.all([...ports].map(([name, port]) => untilAlive(name, port, processes)));
+    // The first, because the others are told where its bell is.
+    const bell = await start("dispatcher", options.environment);
+    const environment = { ...options.environment, [variables.dispatcherUrl.name]: urlOf(bell) };
+    const others = functions.filter(({ name }) => name !== bell.name);
+    const processes = [bell, ...(await Promise.all(others.map(({ name }) => start(name, environment))))];
     for (const { name, kind } of functions) {
-      if (kind === "background") void ring(`http://127.0.0.1:${ports.get(name)}/`, schedules[name] ?? 600, over.signal);
+      const started = processes.find((each) => each.name === name);
+      if (kind === "background" && started) void ring(urlOf(started), schedules[name] ?? 600, over.signal);
     }
     router.listen(options.port, options.host);
     await once(router, "listening");
     const address = router.address();
     const port = typeof address === "object" ? address?.port : undefined;
-    return { address: `http://${options.host}:${port}`, processes, stop };
+    const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+    return { address: `http://${host}:${port}`, processes, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function urlOf({ port }: FunctionProcess): string {
+  return `http://127.0.0.1:${port}/`;
 }
 
 /** What PingSources do in the cluster, in seconds. */
@@ -86,45 +103,4 @@ async function ring(url: string, seconds: number, signal: AbortSignal): Promise<
     await pause(seconds * 1000, undefined, { signal, ref: false }).catch(() => {});
     if (!signal.aborted) await fetch(url, { method: "POST", signal }).catch(() => {});
   }
-}
-
-function startProcess(name: string, port: number, bell: string, options: FunctionsOptions): ChildProcess {
-  const child = spawn(process.execPath, [join(options.dist, "server", `${name}.cjs`)], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...options.environment,
-      [variables.functionPort.name]: String(port),
-      [variables.host.name]: "127.0.0.1",
-      [variables.knativeService.name]: name,
-      [variables.dispatcherUrl.name]: bell,
-    },
-    // Ctrl-C reaches us first, and we stop the processes in order.
-    detached: true,
-  });
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      for (const line of text.split("\n")) if (line !== "") options.onLine?.(name, line);
-    });
-  }
-  return child;
-}
-
-async function untilAlive(name: string, port: number, processes: ReadonlyMap<string, ChildProcess>): Promise<void> {
-  for (;;) {
-    const child = processes.get(name);
-    if (child && child.exitCode !== null) throw new Error(`the process of ${name} has ended with ${child.exitCode}`);
-    const alive = await fetch(`http://127.0.0.1:${port}/livez`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (alive) return;
-    await pause(10);
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, "exit");
-  child.kill("SIGTERM");
-  await gone;
 }

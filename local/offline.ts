@@ -3,17 +3,18 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "../shared/config.ts";
-import { firstSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, tellFault } from "./signals.ts";
 import { startSurroundings } from "./surroundings.ts";
 
 /** The entry of `npm run offline`: serverless-offline on port 3000, or on the one that `--httpPort` names. */
-async function main(): Promise<void> {
+async function main(signal: AbortSignal): Promise<void> {
   const root = join(import.meta.dirname, "..");
   if (!existsSync(join(root, "dist", "functions.json"))) {
     throw new Error("There are no bundles yet: run `npm run build` first");
   }
   const surroundings = await startSurroundings(process.env, process.cwd());
   try {
+    if (signal.aborted) return;
     const host = surroundings.environment[variables.host.name] ?? variables.host.default;
     const child = spawn(
       join(root, "node_modules", ".bin", "serverless"),
@@ -30,12 +31,13 @@ async function main(): Promise<void> {
     // A second Ctrl-C ends us without waiting for it.
     process.once("exit", () => child.kill());
     process.stdout.write(`${surroundings.lines.join("\n")}\n`);
-    await Promise.race([firstSignal(), gone]);
+    await Promise.race([once(signal, "abort"), gone]);
     child.kill("SIGTERM");
-    await gone;
+    const [code] = await gone;
+    if (!signal.aborted) process.exitCode = code ?? 1;
   } finally {
     await surroundings.stop();
   }
 }
 
-await main().catch(tellFault);
+await main(abortOnSignal()).catch(tellFault);

@@ -1,5 +1,15 @@
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { problem } from "../shared/http/answer.ts";
+import { answerClientError } from "../shared/http/error.ts";
+import { requestId, requestIdHeader } from "../shared/http/request-id.ts";
+import { securityHeaders } from "../shared/http/security-headers.ts";
 import type { Routing } from "./gateway.ts";
 
 /** Finds the port of a function. */
@@ -8,32 +18,43 @@ export type PortOf = (name: string) => number | undefined;
 /** A server that hands each request, as it is, to the function that the routing names, and its answer back. */
 export function createRouter(routing: Routing, portOf: PortOf) {
   const agent = new Agent({ keepAlive: true });
-  return createServer({ maxHeaderSize: 256 * 1024 }, (incoming, outgoing) => {
+  const server = createServer({ maxHeaderSize: 256 * 1024 }, (incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
     const [path = "/"] = url.split("?", 1);
     // A HEAD is served by the function that serves the GET.
     const name = routing(method === "HEAD" ? "GET" : method, path);
     const port = name === undefined ? undefined : portOf(name);
-    if (port === undefined) return refuse(outgoing, 404, "Not Found");
+    if (port === undefined) return refuse(incoming, outgoing, 404, "Not Found");
     pass(incoming, outgoing, port, agent);
   });
+  return server.on("clientError", answerClientError);
 }
 
 function pass(incoming: IncomingMessage, outgoing: ServerResponse, port: number, agent: Agent): void {
-  const { method, url: path, headers } = incoming;
+  const { method, url: path } = incoming;
+  const headers = endToEnd(incoming.headers);
   const passed = request({ host: "127.0.0.1", port, method, path, headers, agent }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+    outgoing.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
     answer.pipe(outgoing);
   });
   passed.on("error", () => {
     if (outgoing.headersSent) outgoing.destroy();
-    else refuse(outgoing, 502, "The function cannot be reached");
+    else refuse(incoming, outgoing, 502, "The function cannot be reached");
   });
   outgoing.on("close", () => passed.destroy());
   incoming.pipe(passed);
 }
 
-function refuse(outgoing: ServerResponse, status: number, detail: string): void {
-  outgoing.writeHead(status, { "content-type": "application/json; charset=utf-8" });
+/** Without what speaks of one connection: ours to the client is not ours to the function. */
+function endToEnd({ connection: _, "keep-alive": _also, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
+  return headers;
+}
+
+function refuse({ headers }: IncomingMessage, outgoing: ServerResponse, status: number, detail: string): void {
+  outgoing.writeHead(status, {
+    ...securityHeaders,
+    [requestIdHeader]: requestId(headers),
+    "content-type": "application/json; charset=utf-8",
+  });
   outgoing.end(String(problem(status, detail).body));
 }

@@ -4,22 +4,19 @@
  */
 const echo = 300;
 
-/** Calls `end` with the first request to end; a second one ends the process at once. */
-export function onSignal(end: (signal: NodeJS.Signals) => void): void {
-  let askedAt: number | undefined;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      const now = performance.now();
-      if (askedAt !== undefined && now - askedAt > echo) process.exit(1);
-      if (askedAt === undefined) end(signal);
-      askedAt ??= now;
+/** Aborts with the first request to end, with its name as the reason; a second one ends the process at once. */
+export function abortOnSignal(): AbortSignal {
+  const stop = new AbortController();
+  let askedAt = 0;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (!stop.signal.aborted) {
+        askedAt = performance.now();
+        stop.abort(name);
+      } else if (performance.now() - askedAt > echo) process.exit(1);
     });
   }
-}
-
-/** Resolves with the first request to end; a second one ends the process at once. */
-export function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise(onSignal);
+  return stop.signal;
 }
 
 /** Says what went wrong in a line, and lets the process end with 1. */

@@ -1,13 +1,14 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../shared/config.ts";
 import { bannerOf } from "./development.ts";
 import { startFunctions } from "./functions.ts";
-import { firstSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, tellFault } from "./signals.ts";
 import { startSurroundings } from "./surroundings.ts";
 
 /** The entry of `npm run start:functions`. */
-async function main(): Promise<void> {
+async function main(signal: AbortSignal): Promise<void> {
   const root = join(import.meta.dirname, "..");
   const dist = join(root, "dist");
   if (!existsSync(join(dist, "functions.json"))) throw new Error("There are no bundles yet: run `npm run build` first");
@@ -20,17 +21,21 @@ async function main(): Promise<void> {
       manifests: ["routes.yaml", "gateway.yaml"].map((file) => join(root, "knative", "base", file)),
       host,
       port,
+      signal,
       onLine: (name, line) => process.stdout.write(`${name.padEnd(28)}${line}\n`),
     });
-    const lines = [`${functions.processes.size} functions, each a process, behind ${functions.address}`];
+    const lines = [`${functions.processes.length} functions, each a process, behind ${functions.address}`];
     const api = `http://localhost:${new URL(functions.address).port}${apiPrefix}`;
     process.stdout.write(`${bannerOf([...lines, ...surroundings.lines], api)}\n`);
-    const signal = await firstSignal();
-    process.stdout.write(`\n${signal}: stopping\n`);
+    if (!signal.aborted) await once(signal, "abort");
+    process.stdout.write(`\n${signal.reason}: stopping\n`);
     await functions.stop();
   } finally {
     await surroundings.stop();
   }
 }
 
-await main().catch(tellFault);
+const signal = abortOnSignal();
+await main(signal).catch((error) => {
+  if (error !== signal.reason) tellFault(error);
+});

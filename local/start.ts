@@ -1,13 +1,10 @@
 import { runDevelopment } from "./run.ts";
-import { onSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, tellFault } from "./signals.ts";
 
-/** The entry of `npm start`. A first signal asks the server to end, a second one ends it at once. */
-const stop = new AbortController();
-onSignal(() => stop.abort());
-
+/** The entry of `npm start`. */
 await runDevelopment({
   environment: process.env,
-  signal: stop.signal,
+  signal: abortOnSignal(),
   command: [import.meta.filename],
   tell: (text) => process.stdout.write(`${text}\n`),
 }).then((code) => {

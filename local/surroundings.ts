@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { httpFunctions } from "../functions/index.ts";
 import { type Config, loadConfig, variables } from "../shared/config.ts";
 import { createLogger, type Logger } from "../shared/logger.ts";
 import { maskUrl } from "../shared/mask.ts";
-import { isWeakToken } from "../shared/runtime/exposure.ts";
+import { checkExposure, isWeakToken } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
 import { startDevelopmentScheduler } from "./development-scheduler/server.ts";
 import { startPrivateRedis } from "./private-redis.ts";
@@ -32,6 +33,7 @@ const developmentDefaults: Environment = {
 /**
  * Uses the configured Redis and scheduler, and starts a private Redis under `.dms/redis` of `directory` and a development
  * scheduler where none is configured.
+ * @throws ConfigError before anything is started, also where others could reach the operator's endpoints with a weak token
  */
 export async function startSurroundings(environment: Environment, directory: string): Promise<Surroundings> {
   const given: Record<string, string | undefined> = { ...developmentDefaults, ...environment };
@@ -39,6 +41,7 @@ export async function startSurroundings(environment: Environment, directory: str
   const asked = loadConfig(given);
   // With a token that anybody can guess, only this machine may reach the operator's endpoints.
   if (asked.operatorTokens.some(isWeakToken)) given[variables.host.name] ??= "127.0.0.1";
+  checkExposure(loadConfig(given), httpFunctions);
   const stops: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of stops.splice(0).reverse()) await end();

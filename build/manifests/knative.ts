@@ -49,7 +49,6 @@ export function knativeService(fn: DeployableFunction) {
           timeoutSeconds: scale.timeout,
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
           containers: [functionContainer(fn, scale)],
         },
       },
@@ -64,11 +63,15 @@ function functionContainer(fn: DeployableFunction, { cpu, memory }: { cpu: strin
     args: [`dist/server/${fn.name}.cjs`],
     ports: [{ name: "http1", containerPort: 8080 }],
     envFrom: [{ configMapRef: { name: "dms-frontend" } }, { secretRef: { name: "dms-frontend" } }],
-    // Without Redis a function still answers, 503 with a detail, so that clients are told what is wrong.
-    readinessProbe: { httpGet: { path: "/livez" }, periodSeconds: 5 },
+    // Without Redis a function still answers, 503 with a detail, so that clients are told what is wrong. Without a period
+    // Knative probes many times a second until the first answer, so that a cold start is not longer than it is.
+    readinessProbe: { httpGet: { path: "/livez" } },
     livenessProbe: { httpGet: { path: "/livez" }, periodSeconds: 10, failureThreshold: 3 },
     resources: { requests: { cpu, memory }, limits: { cpu: "1", memory: "256Mi" } },
+    // Of the container, because Knative refuses one of the pod where no feature flag allows it.
     securityContext: {
+      runAsNonRoot: true,
+      seccompProfile: { type: "RuntimeDefault" },
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },
@@ -84,12 +87,12 @@ export function httpRoute(room: Room, functions: readonly DeployableFunction[]) 
     metadata: { name: `dms-${room}`, labels: partOf },
     spec: {
       parentRefs: [{ name: "dms" }],
-      rules: functions.map(rule),
+      rules: functions.map((fn) => rule(fn, scales[room].timeout)),
     },
   };
 }
 
-function rule({ name, endpoint }: DeployableFunction) {
+function rule({ name, endpoint }: DeployableFunction, timeout: number) {
   if (!endpoint) throw new Error(`${name} has no endpoint to be routed to`);
   const path = routePath(endpoint);
   const match = path.includes("{")
@@ -100,5 +103,7 @@ function rule({ name, endpoint }: DeployableFunction) {
     matches: [{ method: endpoint.method, path: match }],
     filters: [{ type: "URLRewrite", urlRewrite: { hostname: `${name}.${namespace}.svc.cluster.local` } }],
     backendRefs: [{ name: "kourier-internal", namespace: "kourier-system", port: 80 }],
+    // The Service's own; Envoy's is 15 s, which would cut off a long list.
+    timeouts: { request: `${timeout}s` },
   };
 }

@@ -1,7 +1,7 @@
 import { type Environment, loadConfig } from "../config.ts";
-import { createLogger } from "../logger.ts";
 import { createServices } from "../services.ts";
-import type { BackgroundFunction, Budget } from "./background.ts";
+import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
+import { createLambdaLogger } from "./lambda-logger.ts";
 import { reportOf } from "./report.ts";
 import { createRounds } from "./rounds.ts";
 
@@ -25,12 +25,13 @@ const answerTime = 1000;
  */
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
-  const services = createServices(config, createLogger(config));
+  const services = createServices(config, createLambdaLogger(config));
   const background = fn.open(services);
-  const request = createRounds((budget) => background.round(budget));
+  const longest = longestRound(fn, config);
+  const { request } = createRounds((budget) => background.round(budget));
   return async (event: unknown, context: LambdaContext) => {
     await services.redis.untilReady(redisPatience);
-    const round = await request(() => budgetOf(context, config.drainBudgetSeconds * 1000));
+    const round = await request(() => budgetOf(context, longest));
     const report = reportOf(round);
     if (isBatch(event)) {
       const failed = round.complete ? [] : event.Records;

@@ -6,12 +6,12 @@ import type { HttpFunction } from "../http/function.ts";
 import { createServer, sendAnswer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
-import type { Background, BackgroundFunction, Budget } from "./background.ts";
+import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { closeApp } from "./close-app.ts";
 import { cloudEventFault } from "./cloud-event.ts";
 import { runProcess, type Service } from "./process.ts";
 import { reportOf } from "./report.ts";
-import { createRounds, type RequestRound } from "./rounds.ts";
+import { createRounds, type Rounds } from "./rounds.ts";
 import { addLiveness, type FunctionServer } from "./server.ts";
 
 /** The argument that makes a background function work without triggers, as a Deployment does. */
@@ -29,6 +29,8 @@ export function runBackgroundServer(
 
 /** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
 const redisPatience = 2000;
+/** What of the grace a round may use to finish; the rest is for writing down what it has cut off, and for its answer. */
+const roundShare = 0.9;
 
 /** The process of {@link runBackgroundServer} without its signals. */
 export async function startBackgroundServer(
@@ -44,7 +46,12 @@ export async function startBackgroundServer(
   const app = createServer(services);
   mountFunctions(app, beside, services);
   addLiveness(app);
-  if (!resident) addTrigger(app, background, config, stopping.signal);
+  const rounds = createRounds((budget) => background.round(budget));
+  const budget = (): Budget => ({
+    signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(longestRound(fn, config))]),
+    finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
+  });
+  if (!resident) addTrigger(app, rounds, budget);
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -52,32 +59,27 @@ export async function startBackgroundServer(
     address,
     async stop() {
       stopping.abort();
-      await Promise.all([closeApp(app, config.shutdownGraceSeconds), residence]);
+      await Promise.all([closeApp(app, config.shutdownGraceSeconds), residence, rounds.untilIdle()]);
       await background.close();
       services.redis.close();
     },
   };
 }
 
-function addTrigger(app: FastifyInstance, background: Background, config: Config, stopping: AbortSignal): void {
-  const request = createRounds((budget) => background.round(budget));
-  const budget = (): Budget => ({
-    signal: AbortSignal.any([stopping, AbortSignal.timeout(Math.ceil(config.drainBudgetSeconds * 1000))]),
-    finishMs: config.shutdownGraceSeconds * 1000,
-  });
+function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     scope.post("/", async ({ headers, body }, reply) => {
       const fault = cloudEventFault(headers, typeof body === "string" ? body : "");
       if (fault !== undefined) return sendAnswer(reply, problem(400, `Not a valid CloudEvent: ${fault}`));
-      return answerRound(reply, request, budget);
+      return answerRound(reply, rounds, budget);
     });
   });
 }
 
-async function answerRound(reply: FastifyReply, request: RequestRound, budget: () => Budget): Promise<FastifyReply> {
-  const round = await request(budget);
+async function answerRound(reply: FastifyReply, rounds: Rounds, budget: () => Budget): Promise<FastifyReply> {
+  const round = await rounds.request(budget);
   if (round.complete) return sendAnswer(reply, json(200, reportOf(round)));
   const unfinished = problem(503, "Work is left; ring again", reportOf(round));
   return sendAnswer(reply, { ...unfinished, headers: { "retry-after": "1" } });

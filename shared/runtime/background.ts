@@ -1,3 +1,4 @@
+import type { Config } from "../config.ts";
 import type { Services } from "../services.ts";
 
 /** How long a round may take. */
@@ -34,7 +35,14 @@ export interface BackgroundFunction {
   readonly name: string;
   /** One line. */
   readonly summary: string;
+  /** Longest time of a round for a trigger, in seconds; on Lambda also what the invocation has left. @default `DMS_DRAIN_BUDGET_SECONDS` */
+  readonly roundSeconds?: number;
   open(services: Services): Background;
+}
+
+/** How long a trigger of this function may wait, in ms. */
+export function longestRound({ roundSeconds }: BackgroundFunction, { drainBudgetSeconds }: Config): number {
+  return Math.ceil((roundSeconds ?? drainBudgetSeconds) * 1000);
 }
 
 /** Declares a background function; one of these is one deployable function. */

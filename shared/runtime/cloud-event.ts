@@ -14,9 +14,14 @@ export function cloudEventFault(headers: Headers, body: string): string | undefi
     }
     return undefined;
   } catch (error) {
-    if (error instanceof ValidationError || error instanceof SyntaxError) return error.message;
-    return "it cannot be read";
+    if (error instanceof ValidationError) return faultsOf(error).join("; ") || error.message;
+    return error instanceof SyntaxError ? error.message : "it cannot be read";
   }
+}
+
+/** What the event's schema says of it, without the schema. */
+function faultsOf({ errors }: ValidationError): string[] {
+  return (errors ?? []).flatMap((fault) => (typeof fault === "string" ? fault : (fault.message ?? [])));
 }
 
 function claimsToBeEvent(headers: Headers): boolean {

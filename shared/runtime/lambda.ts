@@ -2,10 +2,10 @@ import awsLambdaFastify from "@fastify/aws-lambda";
 import { type Environment, loadConfig } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
-import { createLogger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
+import { createLambdaLogger } from "./lambda-logger.ts";
 
 /** How long an invocation waits for Redis before it answers 503, in ms. */
 const redisPatience = 2000;
@@ -14,7 +14,7 @@ const redisPatience = 2000;
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
   checkExposure(config, [fn]);
-  const services = createServices(config, createLogger(config));
+  const services = createServices(config, createLambdaLogger(config));
   const app = buildApp([fn], services);
   // The path carries the query as it was sent: API Gateway's own parsing joins duplicates with commas.
   const proxy = awsLambdaFastify(app, { decorateRequest: false, parseCommaSeparatedQueryParams: false });

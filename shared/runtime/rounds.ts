@@ -1,13 +1,17 @@
 import type { Budget, Round } from "./background.ts";
 
-/** Asks for a round that begins after the call, and gives what it did. */
-export type RequestRound = (budget: () => Budget) => Promise<Round>;
+export interface Rounds {
+  /** Asks for a round that begins after the call, and gives what it did. */
+  request(budget: () => Budget): Promise<Round>;
+  /** Resolves when no round is running. */
+  untilIdle(): Promise<void>;
+}
 
 /**
  * Runs one round at a time, however many are asked for: whoever asks during a round shares the next one, because the
  * running one may already have looked where the new work is.
  */
-export function createRounds(run: (budget: Budget) => Promise<Round>): RequestRound {
+export function createRounds(run: (budget: Budget) => Promise<Round>): Rounds {
   let running: Promise<unknown> | undefined;
   let next: Promise<Round> | undefined;
 
@@ -22,12 +26,17 @@ export function createRounds(run: (budget: Budget) => Promise<Round>): RequestRo
     return round;
   }
 
-  return (budget) => {
-    if (!running) return start(budget);
-    next ??= running.then(() => {
-      next = undefined;
-      return start(budget);
-    });
-    return next;
+  return {
+    request(budget) {
+      if (!running) return start(budget);
+      next ??= running.then(() => {
+        next = undefined;
+        return start(budget);
+      });
+      return next;
+    },
+    async untilIdle() {
+      while (running) await running;
+    },
   };
 }

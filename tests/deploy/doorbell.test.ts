@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import type { ServerResponse } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
 import { createDoorbell } from "../../shared/doorbell.ts";
 import { startHttpDouble } from "../support/http-double.ts";
 import { useRedis } from "../support/redis.ts";
@@ -46,4 +48,18 @@ test("many rings are one now and one 50 ms later", async () => {
   // Timers of the machine may round down by a millisecond.
   expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(40);
   expect((third ?? 0) - (second ?? 0)).toBeGreaterThan(40);
+});
+
+test("rings without an answer do not pile up, and what they have left out is rung when one is answered", async () => {
+  const held = new Set<ServerResponse>();
+  const dispatcher = await startHttpDouble((response) => void held.add(response));
+  const bell = createDoorbell(dispatcher.url, collectLog(testConfig(redis.url)).log);
+  const ringing = setInterval(() => bell.ring(), 10);
+  onTestFinished(() => clearInterval(ringing));
+  await until(() => held.size === 4);
+  await pause(200);
+  expect(held.size).toBe(4);
+  clearInterval(ringing);
+  for (const response of [...held]) response.end("{}");
+  await until(() => held.size === 5);
 });

@@ -58,6 +58,38 @@ test("every function has one Service that runs its bundle, and every Service has
   for (const service of services) expect(command(service)).toEqual([`dist/server/${service.metadata.name}.cjs`]);
 });
 
+test("a Service sets only what Knative takes without a feature flag, and no period that slows its first probe", () => {
+  const plain = [
+    "automountServiceAccountToken",
+    "containerConcurrency",
+    "containers",
+    "enableServiceLinks",
+    "timeoutSeconds",
+  ];
+  for (const service of ofKind("Service")) {
+    expect(Object.keys(at(service, "spec.template.spec") as object).sort()).toEqual(plain);
+    const container = at(service, "spec.template.spec.containers.0");
+    expect(at(container, "securityContext")).toMatchObject({
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      seccompProfile: { type: "RuntimeDefault" },
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(at(container, "readinessProbe")).toEqual({ httpGet: { path: "/livez" } });
+  }
+});
+
+test("a route waits as long as its Service may take", () => {
+  const timeouts = new Map(
+    ofKind("Service").map((each) => [each.metadata.name, at(each, "spec.template.spec.timeoutSeconds")]),
+  );
+  const routes = ofKind("HTTPRoute").filter(({ metadata }) => metadata.name !== "dms-fallback");
+  for (const rule of routes.flatMap((route) => list(route, "spec.rules"))) {
+    expect(at(rule, "timeouts.request")).toBe(`${timeouts.get(String(at(rule, "name")))}s`);
+  }
+});
+
 test("every endpoint is routed to its function, and every route has an endpoint", () => {
   const pattern = ({ endpoint }: DeployableFunction) =>
     endpoint ? `${endpoint.method} ${routePath(endpoint).replaceAll(/\{\w+\}/g, "[^/]+")}` : "";
@@ -72,6 +104,21 @@ test("every endpoint is routed to its function, and every route has an endpoint"
         `${at(match, "method")} ${at(match, "path.value")} → ${at(rule, "filters.0.urlRewrite.hostname")}`,
     );
   expect(found.sort()).toEqual(expected.sort());
+});
+
+test("an encoded slash stays one on its way through the gateway", () => {
+  const [gateway] = ofKind("Gateway");
+  const [policy] = ofKind("ClientTrafficPolicy");
+  expect(at(policy, "spec.targetRefs.0")).toMatchObject({ kind: "Gateway", name: gateway?.metadata.name });
+  expect(at(policy, "spec.path")).toEqual({ escapedSlashesAction: "KeepUnchanged", disableMergeSlashes: true });
+});
+
+test("every route ends where the grant of the gateway's namespace lets it", () => {
+  const [grant] = manifestsOf("knative/grant");
+  const rules = ofKind("HTTPRoute").flatMap((route) => list(route, "spec.rules"));
+  const backends = rules.map((rule) => `${at(rule, "backendRefs.0.namespace")}/${at(rule, "backendRefs.0.name")}`);
+  expect(at(grant, "spec.from.0")).toMatchObject({ kind: "HTTPRoute", namespace });
+  expect([...new Set(backends)]).toEqual([`${grant?.metadata.namespace}/${at(grant, "spec.to.0.name")}`]);
 });
 
 test("no client reaches a function but through the gateway", () => {
@@ -106,6 +153,14 @@ test("the resident dispatcher runs the dispatcher's bundle and scales by its gro
   const [budget] = ofKind("PodDisruptionBudget");
   const labels = at(deployment, "spec.template.metadata.labels");
   expect(labels).toMatchObject(at(budget, "spec.selector.matchLabels") as Record<string, string>);
+});
+
+test("doorbell, scaler and bell name the Redis and the dispatcher of the ConfigMap", () => {
+  const [settings] = ofKind("ConfigMap");
+  const redis = new URL(String(at(settings, "data.DMS_REDIS_WRITE_URL"))).host;
+  expect(at(ofKind("RedisStreamSource")[0], "spec.address")).toBe(`redis://${redis}`);
+  expect(at(ofKind("ScaledObject")[0], "spec.triggers.0.metadata.address")).toBe(redis);
+  expect(at(settings, "data.DMS_DISPATCHER_URL")).toBe(`http://dispatcher.${namespace}.svc.cluster.local`);
 });
 
 test("the base holds no secret, and every process reads one ConfigMap and one Secret", () => {

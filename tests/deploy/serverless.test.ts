@@ -42,4 +42,5 @@ test("`serverless package` makes a template without an account, with our bundle 
   expect(stdout.trim().split("\n").sort()).toEqual(["dist/lambda/get-task.cjs", "dist/lambda/get-task.cjs.map"]);
   const template = await readFile(join(directory, ".serverless", "cloudformation-template-update-stack.json"), "utf8");
   expect(template).toContain("{{resolve:secretsmanager:dms-frontend:SecretString:operator_token}}");
+  expect(JSON.parse(template).Outputs.DispatcherBellUrl.Value).toEqual({ Ref: "DispatcherBell" });
 }, 60_000);

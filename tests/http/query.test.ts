@@ -44,6 +44,7 @@ test.each<[string, string, [string, string][]]>([
     ],
   ],
   ["an empty name is kept", "?=x", [["", "x"]]],
+  ["a name may begin with a question mark", "??a=1", [["?a", "1"]]],
   [
     "commas are left alone",
     "?a=1,2&b=%2C&c=,",

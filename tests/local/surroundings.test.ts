@@ -6,6 +6,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { freePort } from "../../local/redis-server.ts";
 import { startSurroundings } from "../../local/surroundings.ts";
 import { ConfigError } from "../../shared/config.ts";
+import { useRedis } from "../support/redis.ts";
+
+const redis = useRedis();
 
 const quiet = { DMS_LOG_JSON: "true", DMS_LOG_LEVEL: "CRITICAL" };
 
@@ -44,4 +47,14 @@ test("faults of the configuration are told before anything is started", async ()
     ConfigError,
   );
   expect(existsSync(join(directory, ".dms"))).toBe(false);
+});
+
+test("others do not reach the operator's endpoints with a token that can be guessed", async () => {
+  const directory = await makeDirectory();
+  const environment = { DMS_REDIS_WRITE_URL: redis.url, DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:1" };
+  const publicly = { ...environment, DMS_CLI_DEFAULT_HOST: "0.0.0.0" };
+  await expect(startSurroundings(publicly, directory)).rejects.toThrow(ConfigError);
+  const strong = { ...publicly, DMS_OPERATOR_TOKEN: "0123456789abcdef" };
+  await (await startSurroundings(strong, directory)).stop();
+  await (await startSurroundings(environment, directory)).stop();
 });

@@ -63,7 +63,7 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       expect(Object.entries(JSON.parse(text).task.parameters)).toEqual(Object.entries(JSON.parse(parameters)));
     });
 
-    test.each(["ünïcødé 用户", "a@b.c", "a:b", "100%", "%41", "a+b", "a?b#c"])(
+    test.each(["ünïcødé 用户", "a@b.c", "a:b", "a/b", "100%", "%41", "%2F", "a+b", "a?b#c"])(
       "the user %s has tasks",
       async (user) => {
         const target = `${api}/services/cocoa.song/users/${encodeURIComponent(user)}/tasks`;

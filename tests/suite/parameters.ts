@@ -9,6 +9,8 @@ export const parameterCases: readonly (readonly [query: string, parameters: stri
   ["n%C3%A4me=%ED%95%9C%EA%B8%80&e=%F0%9F%9A%80", '{"näme":"한글","e":"🚀"}'],
   ["a=&b", '{"a":"","b":""}'],
   ["=x", '{"":"x"}'],
+  ["?a=1&?b=2", '{"?a":"1","?b":"2"}'],
+  ["?", '{"?":""}'],
   ["a=1&&b=2&", '{"a":"1","b":"2"}'],
   ["a=b=c", '{"a":"b=c"}'],
   ["a=%26%3D%23&b=%3F", '{"a":"&=#","b":"?"}'],

@@ -4,6 +4,8 @@ import { mend, runJanitor } from "./janitor.ts";
 export default backgroundFunction({
   name: "janitor",
   summary: "Brings the indexes in line with the records",
+  // A round cut short begins anew; this is what a Knative Service gives by default (300 s), with room for its answer.
+  roundSeconds: 270,
   open(services) {
     return {
       async round({ signal }) {

@@ -1,0 +1,78 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { endProcess, startFunctionProcess } from "../../local/function-process.ts";
+import { startFunctions } from "../../local/functions.ts";
+import { useBuild } from "../support/build.ts";
+import { useRedis } from "../support/redis.ts";
+import { until } from "../support/until.ts";
+
+const redis = useRedis();
+const base = join(import.meta.dirname, "..", "..", "knative", "base");
+
+async function start(more: { signal?: AbortSignal; onLine?: (name: string, line: string) => void }) {
+  const { dist } = await useBuild();
+  return startFunctions({
+    environment: { DMS_REDIS_WRITE_URL: redis.url },
+    dist,
+    manifests: [join(base, "routes.yaml"), join(base, "gateway.yaml")],
+    host: "127.0.0.1",
+    port: 0,
+    ...more,
+  });
+}
+
+const clients = async () => ((await redis.client.client("LIST")) as string).trim().split("\n").length;
+
+test("a start that is stopped half-way leaves no process behind", async () => {
+  const before = await clients();
+  const stop = new AbortController();
+  const listening: string[] = [];
+  const onLine = (name: string) => {
+    listening.push(name);
+    stop.abort("SIGINT");
+  };
+  await expect(start({ signal: stop.signal, onLine })).rejects.toBe("SIGINT");
+  expect(listening.length).toBeGreaterThan(0);
+  await until(async () => (await clients()) === before);
+});
+
+test("the end of a process that nobody has asked to end is told", async () => {
+  const lines: string[] = [];
+  const functions = await start({ onLine: (name, line) => lines.push(`${name}: ${line}`) });
+  onTestFinished(() => functions.stop());
+  const help = functions.processes.find(({ name }) => name === "help")?.child.pid;
+  if (help === undefined) throw new Error("help has no process");
+  process.kill(help, "SIGKILL");
+  await until(() => lines.includes("help: the process has ended with SIGKILL"));
+  await functions.stop();
+  expect(lines.filter((line) => line.includes("has ended"))).toHaveLength(1);
+});
+
+/** A bundle that ends at once the first `failures` times, as one does whose port has been taken meanwhile. */
+function bundleThatFails(failures: number): string {
+  const directory = mkdtempSync(join(inject("runDirectory"), "bundle-"));
+  const file = join(directory, "bundle.cjs");
+  writeFileSync(
+    file,
+    `const { appendFileSync, readFileSync } = require("node:fs");
+     appendFileSync(__filename + ".starts", "x");
+     if (readFileSync(__filename + ".starts").length <= ${failures}) process.exit(1);
+     require("node:http").createServer((_, response) => response.end()).listen(process.env.PORT, "127.0.0.1");`,
+  );
+  return file;
+}
+
+test.each([
+  [1, true],
+  [3, false],
+])("a process that ends %d times before it answers is started again: %s", async (failures, starts) => {
+  const children = new Set<ChildProcess>();
+  onTestFinished(async () => void (await Promise.all([...children].map(endProcess))));
+  const { signal } = new AbortController();
+  const options = { name: "a-function", bundle: bundleThatFails(failures), environment: {}, onLine: undefined };
+  const started = startFunctionProcess({ ...options, children, signal });
+  if (starts) expect(await started).toMatchObject({ name: "a-function" });
+  else await expect(started).rejects.toThrow("the process of a-function has ended with 1");
+});
