@@ -33,17 +33,15 @@ export function defineScript<Key extends string, Arg extends string>(
   ].join("\n");
   const sha = createHash("sha1").update(source).digest("hex");
 
-  return async (redis, keyValues, argValues, rest = []) => {
+  return (redis, keyValues, argValues, rest = []) => {
     const values: (string | number)[] = [];
     for (const key of keys) values.push(keyValues[key]);
     for (const arg of args) values.push(argValues[arg]);
     for (const value of rest) values.push(value);
-    try {
-      return await redis.evalsha(sha, keys.length, ...values);
-    } catch (error) {
+    return redis.evalsha(sha, keys.length, ...values).catch((error) => {
       if (!isNoScript(error)) throw error;
       return redis.eval(source, keys.length, ...values);
-    }
+    });
   };
 }
 

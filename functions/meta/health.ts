@@ -9,6 +9,9 @@ export default httpFunction(endpoints.health, async (_request, { redis }) => {
   } catch {
     // The cause stands in the log: it may name hosts that a stranger need not know.
     const detail = "Redis cannot be reached";
-    return json(503, { status: "error", redis: { connected: false, message: detail }, detail });
+    return {
+      ...json(503, { status: "error", redis: { connected: false, message: detail }, detail }),
+      headers: { "retry-after": "1" },
+    };
   }
 });

@@ -43,6 +43,6 @@ export function taskAnswer(raw: string | undefined): Answer {
 }
 
 /** Looks for a task only under an id that can exist: others would reach keys that are not tasks. */
-export async function answerTask(id: string, find: (id: string) => Promise<string | undefined>): Promise<Answer> {
-  return isTaskId(id) ? taskAnswer(await find(id)) : taskNotFound;
+export function answerTask(id: string, find: (id: string) => Promise<string | undefined>): Answer | Promise<Answer> {
+  return isTaskId(id) ? find(id).then(taskAnswer) : taskNotFound;
 }

@@ -4,7 +4,8 @@ import type { Services } from "../services.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
-import { bodyLimit, createServer, sendAnswer } from "./server.ts";
+import { createSender, type Send } from "./send.ts";
+import { bodyLimit, createServer } from "./server.ts";
 
 /** Room for the largest parameters, each of their bytes escaped. In bytes. */
 const wantedBodyLimit = 512 * 1024;
@@ -34,7 +35,8 @@ const jsonType = /^application\/json\s*(;|$)/i;
 /** Adds the routes of functions. */
 export function mountFunctions(app: FastifyInstance, functions: readonly HttpFunction[], services: Services): void {
   const isOperator = operatorCheck(services.config.operatorTokens);
-  for (const fn of functions) mount(app, fn, services, isOperator);
+  const send = createSender(services.log);
+  for (const fn of functions) mount(app, fn, services, isOperator, send);
 }
 
 function mount(
@@ -42,6 +44,7 @@ function mount(
   { endpoint, handle }: HttpFunction,
   services: Services,
   isOperator: (token: string | string[] | undefined) => boolean,
+  send: Send,
 ): void {
   const readInput = inputReader(endpoint);
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
@@ -49,16 +52,20 @@ function mount(
     method: endpoint.method,
     bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    handler: async (request, reply) => {
+    handler(request, reply) {
       if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {
-        return sendAnswer(reply, invalidToken);
+        return send(reply, invalidToken);
       }
       const query = queryOf(request.raw.url ?? "");
       const parsed = readInput(request.params as Record<string, string>, query);
-      if (!parsed.ok) return sendAnswer(reply, parsed.answer);
+      if (!parsed.ok) return send(reply, parsed.answer);
       const body = endpoint.readsBody ? (request.body as Buffer | undefined) : undefined;
-      const answer = await handle({ input: parsed.input as never, query, body, headers: request.headers }, services);
-      return sendAnswer(reply, answer);
+      const answer = handle({ input: parsed.input as never, query, body, headers: request.headers }, services);
+      if (!(answer instanceof Promise)) return send(reply, answer);
+      answer.then(
+        (given) => send(reply, given),
+        (error) => reply.send(error),
+      );
     },
   });
 }

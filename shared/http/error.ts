@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
-import type { FastifyBaseLogger, FastifyError } from "fastify";
+import type { FastifyError } from "fastify";
 import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
+import type { Logger } from "../logger.ts";
 import { type Answer, problem } from "./answer.ts";
 import { requestIdHeader } from "./request-id.ts";
 
@@ -9,7 +10,7 @@ import { requestIdHeader } from "./request-id.ts";
 const retryAfter = "1";
 
 /** The answer to an error that a request has met; only what the client can act on is told. */
-export function answerError(error: unknown, log: FastifyBaseLogger): Answer {
+export function answerError(error: unknown, log: Logger): Answer {
   if (isUnavailable(error)) {
     log.warn({ cause: error.message }, "Redis cannot be used");
     return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");

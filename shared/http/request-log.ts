@@ -1,26 +1,21 @@
-import { type FastifyReply, type FastifyRequest, LogController } from "fastify";
+import type { FastifyRequest } from "fastify";
+import type { Logger } from "../logger.ts";
 
-/** Logs one line per request, when it is answered; its query stays out, because it may hold anything. */
-export class RequestLog extends LogController {
-  override incomingRequest(): void {}
+/** Logs what was asked and what status it was answered with. */
+export type RequestLog = (request: FastifyRequest, status: number) => void;
 
-  override routeNotFound(): void {}
-
-  /** Errors are logged where they are turned into answers. */
-  override defaultErrorLog(): void {}
-
-  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    request.log.info(
-      {
-        method: request.method,
-        path: pathOf(request.raw.url ?? ""),
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 100) / 100,
-        ...(error ? { err: error } : {}),
-      },
-      "request",
-    );
-  }
+/**
+ * One line per request: at info when it changes something or is refused, at debug when it only reads, because most requests
+ * are polls that nobody will look for. The query stays out, because it may hold anything.
+ */
+export function createRequestLog(log: Logger): RequestLog {
+  return (request, status) => {
+    const level = request.method === "GET" && status < 400 ? "debug" : "info";
+    if (!log.isLevelEnabled(level)) return;
+    const { id, method, raw, receivedAt } = request;
+    const ms = Math.round((performance.now() - receivedAt) * 100) / 100;
+    log[level]({ request: id, method, path: pathOf(raw.url ?? ""), status, ms }, "request");
+  };
 }
 
 function pathOf(target: string): string {

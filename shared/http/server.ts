@@ -1,12 +1,19 @@
-import { Readable } from "node:stream";
+import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Services } from "../services.ts";
-import { type Answer, problem } from "./answer.ts";
+import { problem } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
-import { RequestLog } from "./request-log.ts";
 import { securityHeaders } from "./security-headers.ts";
+import { createSender } from "./send.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** By `performance.now()`. */
+    receivedAt: number;
+  }
+}
 
 /** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
 const maxHeaderSize = 256 * 1024;
@@ -17,37 +24,47 @@ const maxParamLength = 8 * 1024;
 
 /** What every server of ours has in common: limits, headers, logs and errors, but no route. */
 export function createServer({ config, log }: Services): FastifyInstance {
+  const send = createSender(log);
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    send(reply, answerError(error, log.child({ request: request.id })));
   const app = Fastify({
-    loggerInstance: log,
-    logController: new RequestLog({ requestIdLogLabel: "request" }),
+    // Requests are logged with their answers: a logger of Fastify's own would be made anew for each of them.
+    logger: false,
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit,
-    http: { maxHeaderSize, requireHostHeader: false },
+    http: { maxHeaderSize, requireHostHeader: false, optimizeEmptyRequests: true, connectionsCheckingInterval: 5000 },
     return503OnClosing: false,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => {
       stamp(request, reply);
-      sendAnswer(reply, answerError(error, request.log));
+      fail(error, request, reply);
     },
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
+  app.decorateRequest("receivedAt", 0);
   app.addHook("onRequest", (request, reply, done) => {
     stamp(request, reply);
+    // The stream of an empty request is over before anybody reads it, and Fastify would wait for its end.
+    const { headers } = request.raw;
+    if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined)
+      delete headers["content-type"];
     if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") done();
-    else sendAnswer(reply, problem(400, "The request has no Host header"));
+    else send(reply, problem(400, "The request has no Host header"));
   });
   if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
-  app.setNotFoundHandler((_request, reply) => sendAnswer(reply, problem(404, "Not Found")));
-  app.setErrorHandler((error, request, reply) => sendAnswer(reply, answerError(error, request.log)));
+  app.server.on("connect", (_request, socket) => answerClientError(new Error("not a proxy"), socket as Socket));
+  app.setNotFoundHandler((_request, reply) => send(reply, problem(404, "Not Found")));
+  app.setErrorHandler(fail);
   return app;
 }
 
 /** What every answer carries. */
-function stamp({ id }: FastifyRequest, reply: FastifyReply): void {
-  reply.headers(securityHeaders).header(requestIdHeader, id);
+function stamp(request: FastifyRequest, reply: FastifyReply): void {
+  request.receivedAt = performance.now();
+  reply.headers(securityHeaders).header(requestIdHeader, request.id);
 }
 
 /** Lets pages of these origins call the API and read what scripts may need of an answer. */
@@ -59,13 +76,4 @@ function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
     exposedHeaders: [requestIdHeader, "retry-after"],
     maxAge: 600,
   });
-}
-
-/** Sends an answer as it is. */
-export function sendAnswer(reply: FastifyReply, { status, body, headers }: Answer): FastifyReply {
-  if (headers) reply.headers(headers);
-  return reply
-    .code(status)
-    .header("content-type", "application/json; charset=utf-8")
-    .send(typeof body === "string" ? body : Readable.from(body, { highWaterMark: 1 }));
 }

@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Config, Environment } from "../config.ts";
-import { json, problem } from "../http/answer.ts";
+import { type Answer, json, problem } from "../http/answer.ts";
 import { mountFunctions } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
-import { createServer, sendAnswer } from "../http/server.ts";
+import { createSender } from "../http/send.ts";
+import { createServer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
@@ -51,7 +52,7 @@ export async function startBackgroundServer(
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(longestRound(fn, config))]),
     finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
   });
-  if (!resident) addTrigger(app, rounds, budget);
+  if (!resident) addTrigger(app, rounds, budget, log);
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -66,21 +67,22 @@ export async function startBackgroundServer(
   };
 }
 
-function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget): void {
+function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget, log: Logger): void {
+  const send = createSender(log);
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     scope.post("/", async ({ headers, body }, reply) => {
       const fault = cloudEventFault(headers, typeof body === "string" ? body : "");
-      if (fault !== undefined) return sendAnswer(reply, problem(400, `Not a valid CloudEvent: ${fault}`));
-      return answerRound(reply, rounds, budget);
+      const invalid = fault !== undefined && problem(400, `Not a valid CloudEvent: ${fault}`);
+      send(reply, invalid || (await answerOfRound(rounds, budget)));
     });
   });
 }
 
-async function answerRound(reply: FastifyReply, rounds: Rounds, budget: () => Budget): Promise<FastifyReply> {
+async function answerOfRound(rounds: Rounds, budget: () => Budget): Promise<Answer> {
   const round = await rounds.request(budget);
-  if (round.complete) return sendAnswer(reply, json(200, reportOf(round)));
+  if (round.complete) return json(200, reportOf(round));
   const unfinished = problem(503, "Work is left; ring again", reportOf(round));
-  return sendAnswer(reply, { ...unfinished, headers: { "retry-after": "1" } });
+  return { ...unfinished, headers: { "retry-after": "1" } };
 }

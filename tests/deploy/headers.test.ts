@@ -15,6 +15,7 @@ test("the fixed headers are those that @fastify/helmet sends for an API", async 
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
     frameguard: { action: "deny" },
+    referrerPolicy: false,
     // These concern pages, old browsers and plugins; an API has none of them.
     crossOriginOpenerPolicy: false,
     crossOriginResourcePolicy: false,

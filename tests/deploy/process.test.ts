@@ -58,12 +58,26 @@ test("SIGTERM finishes the request under way, closes Redis and exits 0", async (
 });
 
 test("log lines are JSON with the Knative service, its revision and the request's id", async () => {
-  const started = await start("help", { K_SERVICE: "help", K_REVISION: "help-00007" });
+  const started = await start("help", { K_SERVICE: "help", K_REVISION: "help-00007", DMS_LOG_LEVEL: "DEBUG" });
   await untilLive(started);
   await fetch(`http://127.0.0.1:${started.port}/api/v1/help`, { headers: { "x-request-id": "one" } });
   const expected = { k_service: "help", k_revision: "help-00007", request: "one", status: 200 };
   await until(() => started.lines.some((line) => line.request === "one"));
   expect(started.lines).toContainEqual(expect.objectContaining(expected));
+});
+
+test("what changes something or is refused is logged at info, what only reads is not", async () => {
+  const started = await start("submit-task");
+  await untilLive(started);
+  const ask = (method: string, path: string, id: string) =>
+    fetch(`http://127.0.0.1:${started.port}${path}`, { method, headers: { "x-request-id": id } });
+  await ask("GET", "/healthz", "read");
+  await ask("GET", "/nothing", "refused");
+  await ask("POST", "/api/v1/services/sync/users/alice/tasks?a=secret", "change");
+  await until(() => started.lines.some((line) => line.request === "change"));
+  expect(started.lines.map(({ request }) => request)).not.toContain("read");
+  expect(started.lines).toContainEqual(expect.objectContaining({ level: "info", request: "refused", status: 404 }));
+  expect(JSON.stringify(started.lines)).not.toContain("secret");
 });
 
 test("without Redis a process is live and says that it is not healthy", async () => {

@@ -19,6 +19,7 @@ test.each<[string, string | Buffer]>([
   ["a header name with a blank", "GET /api/v1/help HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n"],
   ["a zero byte in a header", "GET /api/v1/help HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n"],
   ["no Host header", "GET /api/v1/help HTTP/1.1\r\nConnection: close\r\n\r\n"],
+  ["a tunnel, which only a proxy gives", "CONNECT a.b:443 HTTP/1.1\r\nHost: a.b:443\r\n\r\n"],
   ["a length that is no number", requestBytes("POST", post, ["Content-Length: ten"])],
   ["two lengths", requestBytes("POST", post, ["Content-Length: 1", "Content-Length: 2"], "a")],
   ["a length and chunks", requestBytes("POST", post, ["Content-Length: 3", "Transfer-Encoding: chunked"], "0\r\n\r\n")],

@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import { useService } from "../support/service.ts";
-import { aliceTask, aliceTasks, detailIn, expectProblem, submit, taskIn } from "./support.ts";
+import {
+  aliceTask,
+  aliceTasks,
+  detailIn,
+  expectProblem,
+  parseAnswer,
+  requestBytes,
+  sendBytes,
+  submit,
+  taskIn,
+} from "./support.ts";
 
 const service = useService();
 const json = { "content-type": "application/json" };
@@ -14,6 +24,11 @@ function submitBody(body: unknown, query = "", headers: Record<string, string> =
 async function parameters(id = "1"): Promise<[string, string][]> {
   return Object.entries(taskIn(await service.get(aliceTask(id))).parameters);
 }
+
+test("a type without a body is no body", async () => {
+  const bytes = requestBytes("POST", "/api/v1/services/sync/users/alice/tasks?a=1", ["Content-Type: application/json"]);
+  expect(parseAnswer(await sendBytes(service, bytes)).status).toBe(202);
+});
 
 test("the parameters of a body add to those of the query, which win", async () => {
   const reply = await submitBody(
