@@ -58,9 +58,15 @@ export function cancelTask(
     if (hasEnded(record)) return { shown };
     if (isUnsent(record, sidecar)) {
       const logs = [cancellationRequested, "Cancelled before it was submitted"];
-      // The wish stays: a writer without compare-and-set may yet put the record back to `pending`.
+      // The wish stays: a writer without compare-and-set may yet put the record back to `pending`. Where nothing would
+      // bring it to a dispatcher any more, an entry does.
+      const enqueue = sidecar?.dueAt !== undefined || sidecar?.hold !== undefined;
       return {
-        change: { record: { status: "cancelled", logs }, sidecar: { want: "cancel", dueAt: null, hold: null } },
+        change: {
+          record: { status: "cancelled", logs },
+          sidecar: { want: "cancel", dueAt: null, hold: null },
+          enqueue,
+        },
       };
     }
     if (sidecar?.phase === "sending") {

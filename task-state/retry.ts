@@ -31,12 +31,14 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     const retryable = submission ? view.record.status === "failed" : !hasEnded(view.record);
     if (!retryable) return { outcome: "not_retryable" };
     const again = { dead: null, error: null, tries: null, dueAt: null };
+    // What an earlier run has left must not be taken for a sign of the next one.
+    const unmarked = { result: { pod_status: null, launcher_output: null }, active_jobs: [] };
     const done = await commit(context, view, {
       record: submission
-        ? { status: "pending", logs: ["Submission is tried again by an operator"] }
+        ? { status: "pending", ...unmarked, logs: ["Submission is tried again by an operator"] }
         : { logs: ["Cancellation is tried again by an operator"] },
       sidecar: submission
-        ? { ...again, phase: "queued", attempts: 0, renewedAt: view.now }
+        ? { ...again, phase: "queued", attempts: 0, foreignLogs: null, renewedAt: view.now }
         : { ...again, cancelAttempts: 0 },
       deadLetter: null,
       enqueue: true,

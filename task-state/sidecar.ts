@@ -23,7 +23,7 @@ export interface Sidecar {
   readonly cancelAttempts: number;
   /** While `sending`: when the fate of the submission may be judged by the record, in ms of Redis time. */
   readonly checkAt?: number;
-  /** While `sending`: log entries of others in the record before the submission; one more is a sign of the scheduler. */
+  /** Log entries of others in the record before the latest submission; one more is a sign of the scheduler. */
   readonly foreignLogs?: number;
   /** What the task's owner wants beyond its submission; `delete` includes the cancellation. */
   readonly want?: "cancel" | "delete";
@@ -37,7 +37,7 @@ export interface Sidecar {
   readonly renewedAt?: number;
   /** What was given up and waits for an operator. */
   readonly dead?: "submit" | "cancel";
-  /** When the scheduler confirmed the cancellation, in ms of Redis time. */
+  /** When the scheduler confirmed the cancellation, or the task's end was seen, in ms of Redis time. */
   readonly confirmedAt?: number;
   /** Not to be looked at before, in ms of Redis time; also in `keys.due`. */
   readonly dueAt?: number;

@@ -178,3 +178,36 @@ test("a task that a writer puts back behind its confirmed cancellation is cancel
   await bench.untilStatus("cancelled", id);
   expect(kinds()).toEqual(["submit", "cancel", "cancel"]);
 });
+
+test("a task that the scheduler has cancelled without an answer is cancelled once more when a writer puts it back", async () => {
+  const id = await running();
+  const replies: SchedulerReply[] = ["reset"];
+  answerCancel(async () => {
+    await bench.redis.client.set(keys.record(id), foreignRecord(id, { status: "cancelled" }));
+    return replies.shift() ?? 202;
+  });
+  await bench.store.cancel(id);
+  await bench.until(async () => (await bench.sidecar(id)).confirmedAt !== undefined);
+  expect(kinds()).toEqual(["submit", "cancel"]);
+  await bench.redis.client.set(keys.record(id), foreignRecord(id, { status: "running" }));
+  await bench.until(() => kinds().length === 3);
+  await bench.untilStatus("cancelled", id);
+});
+
+test.each<[string, (id: string) => Promise<void>]>([
+  ["is held", (id) => bench.untilHeld(id)],
+  ["waits for a retry", (id) => bench.until(async () => (await bench.sidecar(id)).dueAt !== undefined)],
+])("a task that %s, was cancelled and is put back by a writer is cancelled again", async (what, waits) => {
+  if (what === "is held") await bench.redis.client.set(keys.blocksAll, '{"blocked":true}');
+  bench.scheduler.answer(() => ({ status: 429, headers: { "retry-after": "600" } }));
+  const id = await bench.submit();
+  await bench.start();
+  await waits(id);
+  await bench.untilIdle();
+  const raw = (await bench.redis.client.get(keys.record(id))) ?? "";
+  const { length } = bench.scheduler.requests;
+  expect(await bench.store.cancel(id)).toContain('"status":"cancelled"');
+  await bench.redis.client.set(keys.record(id), raw);
+  await bench.untilStatus("cancelled", id);
+  expect(bench.scheduler.requests).toHaveLength(length);
+});

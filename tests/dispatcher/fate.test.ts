@@ -4,7 +4,8 @@ import { nextStep } from "../../functions/background/dispatcher/next-step.ts";
 import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
-const seen = { checkAt: null, foreignLogs: null, dueAt: null };
+const judged = { checkAt: null, dueAt: null };
+const seen = { ...judged, foreignLogs: null };
 
 function judge(record: Partial<TaskRecord>, sidecar: Partial<Sidecar> = {}) {
   return nextStep(
@@ -24,7 +25,7 @@ test("without a sign of the scheduler a task waits again, and is never again tak
   const log = ["t,Dispatching to scheduler", "t,Attempt 1 ended without a clear answer (504), checked in 5 s"];
   expect(judge({ logs: log })).toEqual({
     kind: "write",
-    change: { sidecar: { ...seen, phase: "queued", doubtful: 1 } },
+    change: { sidecar: { ...judged, phase: "queued", doubtful: 1 } },
   });
 });
 
@@ -34,10 +35,19 @@ test.each<[string, Partial<TaskRecord>]>([
   ["launcher output", { result: { pod_status: null, launcher_output: "" } }],
   ["a log entry that is not ours", { logs: ["t,Dispatching to scheduler", "t,Task accepted by scheduler"] }],
 ])("%s is a sign: the task counts as sent, and the record says running", (_, record) => {
-  expect(judge(record)).toEqual({
+  const sent = {
     kind: "write",
     change: { record: { status: "running", logs: [messages.evident] }, sidecar: { ...seen, phase: "sent" } },
-  });
+  };
+  expect(judge(record)).toEqual(sent);
+  // The scheduler may take it later than the grace lasts, while a block, a limit or an outage keeps us from sending again.
+  expect(judge(record, { phase: "queued", doubtful: 1 })).toEqual(sent);
+});
+
+test("without a doubt what others have written into a task that waits is no sign", () => {
+  const record = { status: "pending", logs: ["t,Priority set to high"] } as const;
+  expect(judge(record, { phase: "queued", tries: 1 })).toMatchObject({ kind: "submit" });
+  expect(judge(record, { phase: "queued", tries: 1, doubtful: 1 })).toMatchObject({ kind: "write" });
 });
 
 test.each(["running", "cancel_requested"] as const)("the status %s is a sign, and stays", (status) => {
@@ -72,7 +82,7 @@ test.each(["cancel", "delete"] as const)(
   (want) => {
     expect(judge({}, { want })).toEqual({
       kind: "write",
-      change: { sidecar: { ...seen, phase: "sent", doubtful: 1 } },
+      change: { sidecar: { ...judged, phase: "sent", doubtful: 1 } },
     });
   },
 );

@@ -15,11 +15,36 @@ test.each([
   ["one of another program rests", { status: "running" }, null, rest],
   ["one whose record is gone is purged", null, {}, purge],
   ["one that has ended rests", { status: "completed" }, { phase: "sent" }, rest],
-  ["one that has ended though a cancellation was wanted rests", { status: "failed" }, { want: "cancel" }, rest],
+  [
+    "one that has ended though a cancellation was wanted is looked at once more",
+    { status: "failed" },
+    { want: "cancel" },
+    {
+      kind: "write",
+      change: { sidecar: { confirmedAt: now, dueAt: now + policy.grace, wantedAt: null }, deferCancel: null },
+    },
+  ],
+  [
+    "one that has ended and was looked at once more rests",
+    { status: "failed" },
+    { want: "cancel", confirmedAt: now - 1 },
+    rest,
+  ],
   ["one that has ended is purged when it was deleted", { status: "failed" }, { phase: "sent", want: "delete" }, purge],
   ["a deleted one that was never submitted is purged", {}, { want: "delete" }, purge],
   ["one that waits is submitted", {}, {}, { kind: "submit" }],
-  ["one that the record calls dispatching is submitted", { status: "dispatching" }, {}, { kind: "submit" }],
+  [
+    "one that a late writer calls dispatching is submitted",
+    { status: "dispatching" },
+    { tries: 1 },
+    { kind: "submit" },
+  ],
+  [
+    "one that is sent again is submitted",
+    { status: "dispatching" },
+    { tries: 1, doubtful: 1, foreignLogs: 0 },
+    { kind: "submit" },
+  ],
   ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
   ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "rest", until: later }],
   ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, rest],
@@ -114,11 +139,14 @@ test.each([
   expect(nextStep(created(1e12), policy, hold)).not.toMatchObject({ kind: "write" });
 });
 
-test.each(["running", "cancel_requested"] as const)(
-  "a task that waits and that somebody else has made %s is not ours to submit",
+test.each(["dispatching", "running", "cancel_requested"] as const)(
+  "a task that waits, was never sent, and that somebody else has made %s is not ours to submit",
   (status) => {
     expect(stepOf({ status }, {})).toEqual({ kind: "write", change: { sidecar: { phase: "foreign" } } });
-    expect(stepOf({ status }, { doubtful: 1 })).toEqual({ kind: "write", change: { sidecar: { phase: "sent" } } });
+    expect(stepOf({ status }, { doubtful: 1 })).toMatchObject({
+      kind: "write",
+      change: { sidecar: { phase: "sent" } },
+    });
   },
 );
 
@@ -149,7 +177,7 @@ test("every combination keeps the promises", () => {
     const step = nextStep(viewOf({ status }, sidecar), { ...policy, maxAge }, hold);
     const told = JSON.stringify({ status, sidecar, hold, maxAge, step });
     const { want, dueAt = 0, attempts = 0 } = sidecar;
-    const waits = phase === "queued" && (status === "pending" || status === "dispatching") && want === undefined;
+    const waits = phase === "queued" && status === "pending" && want === undefined;
     const free = hold === undefined && dueAt <= now && attempts < policy.maxAttempts && maxAge === 0;
     expect(step.kind === "submit", told).toBe(waits && free);
     if (isTerminal(status)) {

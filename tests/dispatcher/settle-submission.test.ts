@@ -7,7 +7,8 @@ import { now, policy, viewOf } from "./view.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-const over = { checkAt: null, foreignLogs: null };
+const judged = { checkAt: null };
+const over = { ...judged, foreignLogs: null };
 const refused: Outcome = { kind: "refused", status: 400, detail: "src is missing" };
 const away: Outcome = { kind: "not_started", cause: "ECONNREFUSED", away: true };
 
@@ -75,7 +76,7 @@ test("refused: the task fails with the scheduler's detail", () => {
   expect(settle(refused)).toEqual({
     change: {
       record: { status: "failed", logs: ["Scheduler refused the task: src is missing"] },
-      sidecar: { ...over, phase: "queued", error: "src is missing" },
+      sidecar: { ...judged, phase: "queued", error: "src is missing" },
     },
     done: true,
   });
@@ -92,7 +93,7 @@ test("blocked: the task waits with its reason, and the attempt is not counted", 
   expect(settle({ kind: "blocked", detail: "Requests are blocked" }, { attempts: 3 })).toEqual({
     change: {
       record: { status: "pending", logs: [] },
-      sidecar: { ...over, hold: "Requests are blocked", phase: "queued", attempts: 2 },
+      sidecar: { ...judged, hold: "Requests are blocked", phase: "queued", attempts: 2 },
       probe: true,
     },
     done: true,
@@ -104,7 +105,7 @@ test("away: the attempt is not counted", () => {
   expect(settle(away)).toEqual({
     change: {
       record: { status: "pending", logs: ["Attempt 1 failed with ECONNREFUSED, next in 1 s"] },
-      sidecar: { ...over, error: "ECONNREFUSED", dueAt: now + 500, phase: "queued", attempts: 0 },
+      sidecar: { ...judged, error: "ECONNREFUSED", dueAt: now + 500, phase: "queued", attempts: 0 },
       probe: false,
     },
     done: true,

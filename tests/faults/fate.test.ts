@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { keys } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";
 import { type AcceptedTask, audit, expectClean, figuresOf } from "./support/audit.ts";
 import type { Submitted } from "./support/client.ts";
@@ -108,6 +109,23 @@ test.each([
   const report = await scheduler.report();
   expect(report.executions[id]).toBe(1);
   expect(report.submissions[id]).toHaveLength(one.submissions);
+});
+
+test("a submission that the scheduler takes later than the grace lasts, while a pause holds its task, is executed once", async () => {
+  const { scheduler, client, redis } = stage;
+  // It answers too late, writes too late, and has not started the job when the pause ends.
+  await scheduler.change({ writeDelay: [2000, 2000], startDelay: 1500 });
+  const { id } = await submit("late");
+  await until(async () => (await scheduler.report()).submissions[id]);
+  await client.operate("POST", "/dispatch/pause");
+  await until(async () => (await redis.hget(keys.sidecar(id), "hold")) !== null);
+  await scheduler.change({ writeDelay: [0, 20] });
+  await until(async () => (await redis.get(keys.record(id)))?.includes("Task accepted by scheduler"));
+  await client.operate("POST", "/dispatch/resume");
+  await audit(stage, accepted);
+  const report = await scheduler.report();
+  expect(report.submissions[id]).toHaveLength(1);
+  expect(report.executions[id]).toBe(1);
 });
 
 test("nobody was harmed", async () => {

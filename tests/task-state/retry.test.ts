@@ -53,6 +53,18 @@ test("a failed submission goes back to pending, with its attempts anew, and is p
   expect(await redis.client.exists(keys.dead, keys.deadLetters, keys.due)).toBe(0);
 });
 
+test("what an earlier run has left is no sign of the one to come", async () => {
+  const { context, id } = await failed();
+  await change(context, id, {
+    record: { active_jobs: ["sync-1"], result: { pod_status: "Failed", launcher_output: "x" } },
+    sidecar: { foreignLogs: 0 },
+  });
+  await retryDeadLetter(context, id);
+  const { record, sidecar } = await look(context, id);
+  expect(record).toMatchObject({ active_jobs: [], result: { pod_status: null, launcher_output: null } });
+  expect(sidecar).not.toHaveProperty("foreignLogs");
+});
+
 test("a cancellation is asked for anew, and the status stays", async () => {
   const { context, id } = await uncancelled();
   expect(await retryDeadLetter(context, id)).toMatchObject({ outcome: "queued" });

@@ -7,11 +7,13 @@ import {
   isUnsent,
   type RecordChange,
   type Sidecar,
+  type SidecarPatch,
   type TaskRecord,
   type View,
 } from "../../../task-state/index.ts";
 import { countForeignLogs, messages } from "./messages.ts";
 import type { Policy } from "./policy.ts";
+import { lastLook } from "./settle.ts";
 
 /** The one thing to do next for a task. */
 export type Step =
@@ -36,12 +38,12 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   if (raw === null) return { kind: "purge" };
   if (!record) return { kind: "rest", until: now + unreadablePause };
   if (sidecar.want === "delete" && (isOver(view) || isUnsent(record, sidecar))) return { kind: "purge" };
-  if (isOver(view)) return isOverlaid(sidecar) ? { kind: "write", change: withoutOverlay } : rest;
+  if (isOver(view)) return seeOff(sidecar, now, policy);
   if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
-  if (sidecar.phase === "queued" && record.status !== "pending" && record.status !== "dispatching") {
-    // Somebody else has moved a task on that we never submitted: it is theirs now.
-    const phase = sidecar.doubtful === undefined ? "foreign" : "sent";
-    return { kind: "write", change: { sidecar: { phase } } };
+  if (sidecar.phase === "queued" && isTaken(record, sidecar)) {
+    return sidecar.doubtful === undefined
+      ? { kind: "write", change: { sidecar: { phase: "foreign" } } }
+      : taken(record);
   }
   if (sidecar.want !== undefined) return stop(record, sidecar, now);
   if (sidecar.phase !== "queued") return rest;
@@ -54,33 +56,47 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   return { kind: "submit", record, sidecar };
 }
 
-/** True while readers are shown a cancellation that the record does not carry. */
-function isOverlaid({ want, wantedAt }: Sidecar): boolean {
-  return want === "cancel" && wantedAt !== undefined;
+/** A cancelled task is looked at once more after its end: a writer that had read the record before may put it back. */
+function seeOff({ want, confirmedAt }: Sidecar, now: number, policy: Policy): Step {
+  if (want !== "cancel" || confirmedAt !== undefined) return rest;
+  return { kind: "write", change: { sidecar: lastLook(now, policy), deferCancel: null } };
 }
 
-const withoutOverlay: Change = { sidecar: { wantedAt: null }, deferCancel: null };
+/** True when somebody else has moved on a task that waits for us, be it that the scheduler has taken it after all. */
+function isTaken(record: TaskRecord, { doubtful, foreignLogs, tries }: Sidecar): boolean {
+  if (record.status === "dispatching" && tries === undefined) return true;
+  if (doubtful === undefined || foreignLogs === undefined) return isMoved(record);
+  return showsScheduler(record, { foreignLogs });
+}
+
+/** True for a status that we do not write before the scheduler has the task. */
+function isMoved({ status }: TaskRecord): boolean {
+  return status !== "pending" && status !== "dispatching";
+}
 
 /** A submission was under way when its dispatcher died, or ended without a clear answer. */
 function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
   const { checkAt = now, want } = sidecar;
   if (checkAt > now) return { kind: "rest", until: checkAt };
-  const seen = { checkAt: null, foreignLogs: null, dueAt: null };
-  if (showsScheduler(record, sidecar)) {
-    const logs: RecordChange = record.status === "dispatching" ? { status: "running", logs: [messages.evident] } : {};
-    return { kind: "write", change: { record: logs, sidecar: { ...seen, phase: "sent" } } };
-  }
+  if (showsScheduler(record, sidecar)) return taken(record);
   // Without a sign the scheduler may still be about to take it, so whoever wants it gone asks the scheduler.
   const phase = want === undefined ? "queued" : "sent";
-  return { kind: "write", change: { sidecar: { ...seen, phase, doubtful: 1 } } };
+  return { kind: "write", change: { sidecar: { checkAt: null, dueAt: null, phase, doubtful: 1 } } };
+}
+
+/** The scheduler has the task, though it has not said so. */
+function taken(record: TaskRecord): Step {
+  const change: RecordChange = record.status === "dispatching" ? { status: "running", logs: [messages.evident] } : {};
+  const over: SidecarPatch = { checkAt: null, foreignLogs: null, dueAt: null };
+  return { kind: "write", change: { record: change, sidecar: { ...over, phase: "sent" } } };
 }
 
 /** True when the record holds anything that only the scheduler can have written. */
-function showsScheduler(record: TaskRecord, sidecar: Sidecar): boolean {
-  if (record.status !== "pending" && record.status !== "dispatching") return true;
+function showsScheduler(record: TaskRecord, { foreignLogs }: Pick<Sidecar, "foreignLogs">): boolean {
+  if (isMoved(record)) return true;
   if ((record.active_jobs?.length ?? 0) > 0) return true;
   if (Object.values(record.result ?? {}).some((value) => value !== null)) return true;
-  return countForeignLogs(record) > (sidecar.foreignLogs ?? Number.POSITIVE_INFINITY);
+  return countForeignLogs(record) > (foreignLogs ?? Number.POSITIVE_INFINITY);
 }
 
 function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {

@@ -28,7 +28,7 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
   };
 }
 
-const sendingIsOver: SidecarPatch = { checkAt: null, foreignLogs: null };
+const sendingIsOver: SidecarPatch = { checkAt: null };
 
 /** What the outcome of a submission changes. The record may have been moved on by the scheduler meanwhile. */
 export function settleSubmission(view: View, outcome: Outcome, policy: Policy): Settlement {
@@ -38,7 +38,12 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
       return {
         change: {
           ...acknowledge(view),
-          sidecar: { ...sendingIsOver, phase: "sent", ...(view.sidecar?.error === undefined ? {} : { error: null }) },
+          sidecar: {
+            ...sendingIsOver,
+            foreignLogs: null,
+            phase: "sent",
+            ...(view.sidecar?.error === undefined ? {} : { error: null }),
+          },
         },
         done: !wanted,
       };
@@ -126,6 +131,11 @@ export function beginCancellation({ sidecar }: View): Change {
   return { sidecar: { cancelAttempts: (sidecar?.cancelAttempts ?? 0) + 1, dueAt: null } };
 }
 
+/** The cancellation is over. One more look later: a writer that had read the record before may put it back. */
+export function lastLook(now: number, { grace }: Policy): SidecarPatch {
+  return { confirmedAt: now, dueAt: now + Math.max(grace, 1000), wantedAt: null };
+}
+
 /** What the outcome of a cancellation changes. An ending that the task has found meanwhile stays. */
 export function settleCancellation(view: View, outcome: Outcome, policy: Policy): Settlement {
   const { record, sidecar, now } = view;
@@ -137,8 +147,7 @@ export function settleCancellation(view: View, outcome: Outcome, policy: Policy)
       return {
         change: {
           ...(ended ? {} : { record: { status: "cancelled", logs: [messages.cancelled] } }),
-          // One more look later: a writer that had read the record before may put it back.
-          sidecar: { confirmedAt: now, error: null, dueAt: now + Math.max(policy.grace, 1000), wantedAt: null },
+          sidecar: { ...lastLook(now, policy), error: null },
           deferCancel: null,
         },
         done: true,
