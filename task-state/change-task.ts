@@ -114,7 +114,11 @@ function wish(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
   if (!sidecar) return { sidecar: { phase: "foreign", want }, enqueue: true };
   const waiting = sidecar.phase === "sending" ? {} : { dueAt: null };
   if (sidecar.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };
-  return { sidecar: { want, ...waiting, dead: null, cancelAttempts: 0 }, deadLetter: null, enqueue: true };
+  return {
+    sidecar: { want, ...waiting, dead: null, cancelAttempts: 0, cancelTries: null },
+    deadLetter: null,
+    enqueue: true,
+  };
 }
 
 interface Decision {

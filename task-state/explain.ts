@@ -75,9 +75,10 @@ function cancelSentence(sidecar: Sidecar, facts: Facts): string {
     return `cancel given up (${sidecar.error ?? "unknown cause"}): an operator must look at it`;
   if (sidecar.confirmedAt !== undefined) return "cancel confirmed by the scheduler";
   if (sidecar.phase === "sending") return "cancel waits for the end of the submission";
-  if (sidecar.cancelAttempts === 0) return "cancel requested, not sent yet";
-  if (sidecar.error === undefined) return "cancel sent, not confirmed";
-  return `cancel sent, not confirmed: attempt ${sidecar.cancelAttempts} failed with ${sidecar.error}, next ${soon(facts)}`;
+  const { cancelAttempts, cancelTries = cancelAttempts, error } = sidecar;
+  if (cancelTries === 0) return "cancel requested, not sent yet";
+  if (error === undefined) return "cancel sent, not confirmed";
+  return `cancel sent, not confirmed: attempt ${cancelTries} failed with ${error}, next ${soon(facts)}`;
 }
 
 async function queuedSentence(context: TaskStateContext, id: string, sidecar: Sidecar, facts: Facts): Promise<string> {

@@ -39,7 +39,7 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
         : { logs: ["Cancellation is tried again by an operator"] },
       sidecar: submission
         ? { ...again, phase: "queued", attempts: 0, foreignLogs: null, renewedAt: view.now }
-        : { ...again, cancelAttempts: 0 },
+        : { ...again, cancelAttempts: 0, cancelTries: null },
       deadLetter: null,
       enqueue: true,
     });

@@ -19,7 +19,7 @@ export interface Sidecar {
   readonly rev: number;
   /** Counted submissions so far. */
   readonly attempts: number;
-  /** Cancel requests sent to the scheduler so far. */
+  /** Counted cancel requests so far. */
   readonly cancelAttempts: number;
   /** While `sending`: when the fate of the submission may be judged by the record, in ms of Redis time. */
   readonly checkAt?: number;
@@ -43,8 +43,10 @@ export interface Sidecar {
   readonly dueAt?: number;
   /** Why a pending task is not submitted now; it is parked with its user's. */
   readonly hold?: string;
-  /** Sends of the current request, counted or not. */
+  /** Sends of the submission, counted or not. */
   readonly tries?: number;
+  /** The same of the cancellation. */
+  readonly cancelTries?: number;
   /** Number of the submission's entry among all that the work stream ever had. */
   readonly place?: number;
   /** Cause of the latest unsuccessful attempt. */
@@ -69,6 +71,7 @@ const numeric = new Set<string>([
   "doubtful",
   "wantLogged",
   "tries",
+  "cancelTries",
   "place",
   "renewedAt",
   "dueAt",

@@ -111,3 +111,18 @@ test("only the greatest age ends a task during an outage, and it goes to the dea
   expect(letters).toMatchObject([{ task_id: id, request: "submit", attempts: 0, error: "503" }]);
   expect((await bench.messages(id)).at(-1)).toBe("Not submitted within 0.5 s: given up");
 });
+
+test("during an outage no cancellation is given up, and it is carried out when the scheduler is back", async () => {
+  const id = await bench.submit();
+  await bench.start(oneAttempt);
+  await bench.untilStatus("running", id);
+  bench.scheduler.answer(() => 503);
+  await bench.store.cancel(id);
+  await bench.until(() => bench.scheduler.ids("cancel").length >= 6);
+  expect((await readDeadLetters(bench.redis.client, 10)).letters).toEqual([]);
+  expect(await bench.messages(id)).toContainEqual(
+    expect.stringMatching(/^Cancellation attempt 1 failed with 503, next in \d+ s$/),
+  );
+  bench.scheduler.answer(() => 202);
+  await bench.untilStatus("cancelled", id);
+});

@@ -16,7 +16,13 @@ function settle(outcome: Outcome, sidecar: Partial<Sidecar> = {}, status: Status
 const confirmations: Outcome[] = [{ kind: "accepted" }, { kind: "unknown_task", detail: "Task 7 not found" }];
 
 test("a cancellation is counted before it is sent", () => {
-  expect(beginCancellation(viewOf({}, { cancelAttempts: 2 }))).toEqual({ sidecar: { cancelAttempts: 3, dueAt: null } });
+  expect(beginCancellation(viewOf({}, { cancelAttempts: 2, cancelTries: 4, error: "503" }))).toEqual({
+    sidecar: { cancelAttempts: 3, cancelTries: 5, dueAt: null },
+  });
+});
+
+test("what the submission has met is forgotten when the cancellation is sent", () => {
+  expect(beginCancellation(viewOf({}, { error: "504" })).sidecar).toMatchObject({ cancelTries: 1, error: null });
 });
 
 test.each(confirmations)("confirmed ($kind): the task is cancelled, and looked at once more", (outcome) => {
@@ -55,17 +61,37 @@ test("refused: it stands in the log and in the dead letters, and the task stays 
   });
 });
 
-test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "500" }])(
-  "unconfirmed ($kind): it is sent again later",
-  (outcome) => {
-    vi.spyOn(Math, "random").mockReturnValue(0.999_999);
-    const { change, done } = settle(outcome, { cancelAttempts: 2 });
-    expect({ change, done }).toEqual({
-      change: { sidecar: { dueAt: now + 1000, error: "cause" in outcome ? outcome.cause : "" } },
-      done: true,
-    });
-  },
-);
+test.each<[Outcome, counted: number]>([
+  [unavailable, 1],
+  [{ kind: "not_started", cause: "429", away: false }, 2],
+  [{ kind: "unknown_fate", cause: "500" }, 2],
+])("unconfirmed (%j): it is sent again later, and counted unless the scheduler is away", (outcome, counted) => {
+  vi.spyOn(Math, "random").mockReturnValue(0.999_999);
+  const cause = "cause" in outcome ? outcome.cause : "";
+  const { change, done } = settle(outcome, { cancelAttempts: 2, cancelTries: 2 });
+  const more = counted === 2 ? {} : { cancelAttempts: 1 };
+  expect({ change, done }).toEqual({
+    change: {
+      record: { logs: [`Cancellation attempt 2 failed with ${cause}, next in 1 s`] },
+      sidecar: { dueAt: now + 1000, error: cause, ...more },
+    },
+    done: true,
+  });
+});
+
+test("what repeats is told once in five, and nobody is told of a deleted task's cancellation", () => {
+  const told = (more: Partial<Sidecar>) => settle(unavailable, { cancelTries: 4, ...more }).change.record?.logs ?? [];
+  expect([told({ error: "503" }), told({ cancelTries: 5, error: "503" })].map(({ length }) => length)).toEqual([0, 1]);
+  expect(told({ want: "delete" })).toEqual([]);
+});
+
+test("while the scheduler is away no cancellation is given up", () => {
+  expect(settle(unavailable, { cancelAttempts: policy.maxAttempts }).change).not.toHaveProperty("deadLetter");
+});
+
+test("Retry-After that has passed makes no tight circle", () => {
+  expect(settle({ ...unavailable, retryAfterMs: 0 }).change.sidecar).toMatchObject({ dueAt: now + 250 });
+});
 
 test("Retry-After wins over the backoff", () => {
   expect(settle({ ...unavailable, retryAfterMs: 90_000 }).change.sidecar).toMatchObject({ dueAt: now + 90_000 });

@@ -170,6 +170,15 @@ test.each<Outcome>([away, { kind: "unknown_fate", cause: "502" }])(
   },
 );
 
+test("causes that take turns are told of once in five as well", () => {
+  const told = Array.from({ length: 25 }, (_, index) => {
+    const [cause, error] = index % 2 === 0 ? ["503", "ECONNREFUSED"] : ["ECONNREFUSED", "503"];
+    const outcome: Outcome = { kind: "not_started", cause, away: true };
+    return settle(outcome, { tries: index + 6, error }).change.record?.logs?.length ?? 0;
+  });
+  expect(told.reduce((sum, lines) => sum + lines, 0)).toBe(5);
+});
+
 test("a new cause is told of at once", () => {
   expect(settle(away, { tries: 3, error: "503" }).change.record?.logs).toHaveLength(1);
   expect(settle(away, { tries: 3, error: "ECONNREFUSED" }).change.record?.logs).toEqual([]);

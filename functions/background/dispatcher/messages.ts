@@ -16,6 +16,8 @@ export const messages = {
     `Attempt ${attempt} ended without a clear answer (${cause}), checked in ${seconds} s`,
   retry: (attempt: number, cause: string, seconds: number) =>
     `Attempt ${attempt} failed with ${cause}, next in ${seconds} s`,
+  cancelRetry: (attempt: number, cause: string, seconds: number) =>
+    `Cancellation attempt ${attempt} failed with ${cause}, next in ${seconds} s`,
 } as const;
 
 /** How our own entries begin. The scheduler may lose some of them, so they are known by their text and not by number. */

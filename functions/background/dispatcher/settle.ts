@@ -85,14 +85,19 @@ function retryLater(
   policy: Policy,
 ): Settlement {
   const tries = view.sidecar?.tries ?? 1;
-  const wait = Math.max(retryAfterMs ?? backoff(policy, tries), policy.minBackoff / 2);
+  const wait = waitBefore(policy, tries, retryAfterMs);
   const logs = worthTelling(tries, cause, view.sidecar?.error) ? [retryText(tries, cause, wait)] : [];
   return backInQueue(view, { error: cause, dueAt: view.now + wait }, counted, logs);
 }
 
-/** What repeats is told once in five, so that a long outage does not fill the task's log. */
+/** How long to wait after an attempt, in ms. The scheduler's word counts, but allows no tight circle. */
+function waitBefore(policy: Policy, tries: number, retryAfterMs: number | undefined): number {
+  return Math.max(retryAfterMs ?? backoff(policy, tries), policy.minBackoff / 2);
+}
+
+/** What repeats, or comes and goes, is told once in five, so that a long outage does not fill the task's log. */
 function worthTelling(tries: number, cause: string, lastCause: string | undefined): boolean {
-  return cause !== lastCause || tries % 5 === 0;
+  return (cause !== lastCause && tries <= 5) || tries % 5 === 0;
 }
 
 function retryText(tries: number, cause: string, wait: number): string {
@@ -128,7 +133,10 @@ function moveFrom(view: View, status: "dispatching", change: RecordChange): Pick
 
 /** The cancel attempt is counted before it is sent, so that a crash counts it too. */
 export function beginCancellation({ sidecar }: View): Change {
-  return { sidecar: { cancelAttempts: (sidecar?.cancelAttempts ?? 0) + 1, dueAt: null } };
+  const { cancelAttempts = 0, cancelTries = cancelAttempts, error } = sidecar ?? {};
+  // What the submission has met says nothing about the cancellation.
+  const afresh = cancelTries === 0 && error !== undefined ? { error: null } : {};
+  return { sidecar: { cancelAttempts: cancelAttempts + 1, cancelTries: cancelTries + 1, dueAt: null, ...afresh } };
 }
 
 /** The cancellation is over. One more look later: a writer that had read the record before may put it back. */
@@ -163,14 +171,30 @@ export function settleCancellation(view: View, outcome: Outcome, policy: Policy)
         done: true,
       };
     case "not_started":
-    case "unknown_fate": {
-      const attempt = sidecar?.cancelAttempts ?? 1;
-      if (attempt >= policy.maxAttempts) return giveUpCancel(view, attempt, outcome.cause);
-      const retryAfter = outcome.kind === "not_started" ? outcome.retryAfterMs : undefined;
-      const dueAt = now + (retryAfter ?? backoff(policy, attempt));
-      return { change: { sidecar: { dueAt, error: outcome.cause } }, done: true };
-    }
+      return cancelLater(view, outcome.cause, outcome.retryAfterMs, !outcome.away, policy);
+    case "unknown_fate":
+      return cancelLater(view, outcome.cause, undefined, true, policy);
   }
+}
+
+function cancelLater(
+  view: View,
+  cause: string,
+  retryAfterMs: number | undefined,
+  counted: boolean,
+  policy: Policy,
+): Settlement {
+  const { cancelAttempts = 1, cancelTries = cancelAttempts, error, want } = view.sidecar ?? {};
+  if (counted && cancelAttempts >= policy.maxAttempts) return giveUpCancel(view, cancelAttempts, cause);
+  const wait = waitBefore(policy, cancelTries, retryAfterMs);
+  const told = want === "cancel" && view.record && !hasEnded(view.record) && worthTelling(cancelTries, cause, error);
+  return {
+    change: {
+      ...(told ? { record: { logs: [messages.cancelRetry(cancelTries, cause, Math.ceil(wait / 1000))] } } : {}),
+      sidecar: { dueAt: view.now + wait, error: cause, ...(counted ? {} : { cancelAttempts: cancelAttempts - 1 }) },
+    },
+    done: true,
+  };
 }
 
 function giveUpCancel({ record }: View, attempts: number, error: string): Settlement {
