@@ -4,6 +4,7 @@ import type { TaskStateContext } from "./context.ts";
 import { scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";
 import { type Owner, ownerOf, parseRecord } from "./record.ts";
+import { redisTime } from "./redis-time.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
 import { isOver, look } from "./view.ts";
@@ -34,12 +35,12 @@ return math.min(found, 1)`,
 /** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
 export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
-  const now = Date.now();
+  const now = await redisTime(primary);
   let buried = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
     if (signal?.aborted) return buried;
     const ids = members.filter((_, index) => index % 2 === 0);
-    for (const id of await returned(context, ids)) buried += await bury(context, id);
+    for (const id of await returned(context, ids)) buried += await bury(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
       await primary
@@ -59,12 +60,12 @@ async function returned({ primary }: TaskStateContext, ids: readonly string[]): 
   return ids.filter((_, index) => signs[index]?.includes(1));
 }
 
-async function bury(context: TaskStateContext, id: string): Promise<number> {
+async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
   const owner = await deletedOwner(context, id);
   const reply = await buryScript(
     context.primary,
     { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
-    { id, orderedPrefix: keys.ordered(""), forgetAt: Date.now() + deletionMemory },
+    { id, orderedPrefix: keys.ordered(""), forgetAt: now + deletionMemory },
     owner ? idSets(owner) : [keys.tasks],
   );
   if (reply === 1 && owner) await retire(context, owner);

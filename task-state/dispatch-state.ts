@@ -1,5 +1,7 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
+import { redisTime } from "./redis-time.ts";
+import { defineScript } from "./script.ts";
 
 /** A dispatcher that has given a sign of life lately. */
 export interface DispatcherState {
@@ -41,7 +43,7 @@ export async function resumeDispatch(redis: Redis): Promise<void> {
 
 /** Gives a sign of life of a dispatcher; expected every few seconds. */
 export async function reportDispatcher(redis: Redis, name: string): Promise<void> {
-  const now = Date.now();
+  const now = await redisTime(redis);
   await redis
     .multi()
     .zadd(keys.dispatchers, now, name)
@@ -54,8 +56,8 @@ export async function retractDispatcher(redis: Redis, name: string): Promise<voi
   await redis.zrem(keys.dispatchers, name);
 }
 
-async function readSigns(redis: Redis): Promise<{ name: string; at: number }[]> {
-  const flat = await redis.zrange(keys.dispatchers, String(Date.now() - lately), "+inf", "BYSCORE", "WITHSCORES");
+async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
+  const flat = await redis.zrange(keys.dispatchers, String(now - lately), "+inf", "BYSCORE", "WITHSCORES");
   const signs: { name: string; at: number }[] = [];
   for (let index = 0; index < flat.length; index += 2) {
     signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
@@ -65,13 +67,14 @@ async function readSigns(redis: Redis): Promise<{ name: string; at: number }[]> 
 
 /** Reads how the queue stands. */
 export async function readDispatchState(redis: Redis): Promise<DispatchState> {
+  const now = await redisTime(redis);
   const [paused, delayed, dead, group, held, seen, consumers] = await Promise.all([
     redis.exists(keys.paused),
     redis.zcard(keys.due),
     redis.zcard(keys.dead),
     readGroup(redis),
     redis.scard(keys.held),
-    readSigns(redis),
+    readSigns(redis, now),
     readConsumers(redis),
   ]);
   return {
@@ -81,10 +84,10 @@ export async function readDispatchState(redis: Redis): Promise<DispatchState> {
     delayed,
     held,
     dead,
-    oldest_waiting_seconds: await oldestWaiting(redis, group.lastDelivered),
+    oldest_waiting_seconds: await oldestWaiting(redis, group.lastDelivered, now),
     dispatchers: seen.map(({ name, at }) => ({
       name,
-      seen_seconds_ago: Math.max(0, Math.round((Date.now() - at) / 100) / 10),
+      seen_seconds_ago: secondsBetween(at, now),
       in_flight: consumers.find((consumer) => consumer.name === name)?.pending ?? 0,
     })),
   };
@@ -112,26 +115,52 @@ export async function readGroup(redis: Redis): Promise<Group> {
   };
 }
 
+/*
+ * In one step, because a consumer that asks for work in between would lose the entries that it is given.
+ * keys   work
+ * args   group, idleMs
+ * reply  how many consumers were removed
+ */
+const forgetScript = defineScript({
+  name: "forget-consumers",
+  keys: ["work"],
+  args: ["group", "idleMs"],
+  lua: `
+if redis.call('EXISTS', work) == 0 then return 0 end
+local known = false
+for _, info in ipairs(redis.call('XINFO', 'GROUPS', work)) do known = known or info[2] == group end
+if not known then return 0 end
+local gone = 0
+for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', work, group)) do
+  local consumer = {}
+  for index = 1, #info, 2 do consumer[info[index]] = info[index + 1] end
+  if consumer.pending == 0 and consumer.idle > tonumber(idleMs) then
+    redis.call('XGROUP', 'DELCONSUMER', work, group, consumer.name)
+    gone = gone + 1
+  end
+end
+return gone`,
+});
+
 /** Forgets dispatchers that have not asked for work for `idleMs` and hold no entry. @returns how many */
 export async function forgetConsumers(redis: Redis, idleMs: number): Promise<number> {
-  const gone = (await readConsumers(redis)).filter(({ idle, pending }) => idle > idleMs && pending === 0);
-  for (const { name } of gone) await redis.xgroup("DELCONSUMER", keys.work, dispatchGroup, name);
-  return gone.length;
+  return Number(await forgetScript(redis, { work: keys.work }, { group: dispatchGroup, idleMs }));
 }
 
-async function readConsumers(redis: Redis): Promise<{ name: string; idle: number; pending: number }[]> {
+async function readConsumers(redis: Redis): Promise<{ name: string; pending: number }[]> {
   const consumers = (await info(redis, "CONSUMERS", dispatchGroup)).map(fieldsOf);
-  return consumers.map(({ name, idle, pending }) => ({
-    name: String(name),
-    idle: Number(idle),
-    pending: Number(pending),
-  }));
+  return consumers.map(({ name, pending }) => ({ name: String(name), pending: Number(pending) }));
 }
 
-async function oldestWaiting(redis: Redis, lastDelivered: string): Promise<number> {
+async function oldestWaiting(redis: Redis, lastDelivered: string, now: number): Promise<number> {
   const [first] = await redis.xrange(keys.work, `(${lastDelivered}`, "+", "COUNT", 1);
   if (!first) return 0;
-  return Math.max(0, Math.round((Date.now() - Number(first[0].split("-")[0])) / 100) / 10);
+  return secondsBetween(Number(first[0].split("-")[0]), now);
+}
+
+/** Never negative, to a tenth. */
+function secondsBetween(from: number, to: number): number {
+  return Math.max(0, Math.round((to - from) / 100) / 10);
 }
 
 /** XINFO; nothing where the stream or the group does not exist yet. */

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { keys, readDispatchState } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";
 import { alice, bob, tracesOf } from "../task-state/support.ts";
@@ -112,3 +112,20 @@ test("a block does not hold cancellations back", async () => {
   await bench.untilStatus("cancelled", id);
   expect(bench.scheduler.ids("cancel")).toEqual([id]);
 });
+
+test.each([-1, 1])(
+  "a dispatcher whose clock is wrong by %i h lets held tasks go on as soon as others",
+  async (hours) => {
+    const { now } = Date;
+    vi.spyOn(Date, "now").mockImplementation(() => now() + hours * 3_600_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await bench.redis.client.set(keys.blocksAll, '{"blocked":true}');
+    const id = await bench.submit();
+    await bench.start();
+    await bench.untilHeld(id);
+    await bench.redis.client.del(keys.blocksAll);
+    await until(async () => (await bench.record(id)).status === "running", promised);
+    const other = await bench.submit();
+    await bench.untilStatus("running", other);
+  },
+);

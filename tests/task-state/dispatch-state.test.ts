@@ -1,6 +1,8 @@
-import { expect, test } from "vitest";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   ensureGroup,
+  forgetConsumers,
   keys,
   pauseDispatch,
   readDispatchState,
@@ -88,6 +90,31 @@ test("dispatchers that have given a sign lately are listed with what they are at
   ]);
   for (const name of ["one", "two", "idle"]) await retractDispatcher(redis.client, name);
   expect((await state()).dispatchers).toEqual([]);
+});
+
+test("ages and signs are told by the clock of Redis, whatever that of a process says", async () => {
+  await reportDispatcher(redis.client, "right");
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  await reportDispatcher(redis.client, "ahead");
+  await submit(1);
+  const { dispatchers, oldest_waiting_seconds } = await state();
+  expect(dispatchers.map(({ name }) => name)).toEqual(["right", "ahead"]);
+  expect(oldest_waiting_seconds).toBeLessThan(10);
+});
+
+test("a dispatcher that has not asked for work for long is forgotten, unless it holds an entry", async () => {
+  expect(await forgetConsumers(redis.client, 0)).toBe(0);
+  await submit(1);
+  expect(await forgetConsumers(redis.client, 0)).toBe(0);
+  await ensureGroup(redis.client);
+  await read(1, "busy");
+  await redis.client.xgroup("CREATECONSUMER", keys.work, "dispatchers", "idle");
+  await pause(5);
+  expect(await forgetConsumers(redis.client, 60_000)).toBe(0);
+  expect(await forgetConsumers(redis.client, 1)).toBe(1);
+  const consumers = (await redis.client.call("XINFO", "CONSUMERS", keys.work, "dispatchers")) as unknown[][];
+  expect(consumers.map(([, name]) => name)).toEqual(["busy"]);
 });
 
 test("what is delayed, held and given up is counted", async () => {

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { dueParkedUsers, findHold, releaseParked, roomOf } from "../../../task-state/index.ts";
+import { dueParkedUsers, findHold, redisTime, releaseParked, roomOf } from "../../../task-state/index.ts";
 import type { Policy } from "./policy.ts";
 
 /** Users whose parked tasks are looked at in one round. */
@@ -10,9 +10,11 @@ const usersPerRound = 100;
  * per user and half second, however many tasks are parked.
  */
 export async function unpark(redis: Redis, { caps }: Policy): Promise<void> {
-  const now = Date.now();
-  for (const user of await dueParkedUsers(redis, now, usersPerRound)) {
-    if ((await findHold(redis, user)) !== undefined) continue;
+  const now = await redisTime(redis);
+  const unparkUser = async (user: string) => {
+    if ((await findHold(redis, user)) !== undefined) return;
     await releaseParked(redis, user, await roomOf(redis, user, caps, now));
-  }
+  };
+  // All at once: one after the other, many held users would keep a dispatcher from its work.
+  await Promise.all((await dueParkedUsers(redis, now, usersPerRound)).map(unparkUser));
 }
