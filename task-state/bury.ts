@@ -52,12 +52,29 @@ export async function buryDeleted(context: TaskStateContext, signal?: AbortSigna
   return buried;
 }
 
+/*
+ * keys   tasks
+ * args   recordPrefix, then ids
+ * reply  those ids of which there is something
+ */
+const returnedScript = defineScript({
+  name: "returned",
+  keys: ["tasks"],
+  args: ["recordPrefix"],
+  lua: `
+local returned = {}
+for index = first, #ARGV do
+  local id = ARGV[index]
+  if redis.call('EXISTS', recordPrefix .. id) == 1 or redis.call('SISMEMBER', tasks, id) == 1 then
+    returned[#returned + 1] = id
+  end
+end
+return returned`,
+});
+
 /** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
 async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
-  const signs = await Promise.all(
-    ids.map((id) => Promise.all([primary.exists(keys.record(id)), primary.sismember(keys.tasks, id)])),
-  );
-  return ids.filter((_, index) => signs[index]?.includes(1));
+  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
 }
 
 async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
