@@ -88,8 +88,9 @@ async function queuedSentence(context: TaskStateContext, id: string, sidecar: Si
   if (sidecar.error !== undefined) {
     return `attempt ${sidecar.tries ?? sidecar.attempts} failed with ${sidecar.error}, next ${soon(facts)}`;
   }
-  const { entriesRead } = await readGroup(context.primary);
-  const ahead = (sidecar.place ?? 0) - (entriesRead ?? 0) - 1;
+  const { entriesRead, lag } = await readGroup(context.primary);
+  // A stream that was lost counts its entries anew, but never lets more wait than there are.
+  const ahead = Math.min((sidecar.place ?? 0) - (entriesRead ?? 0), lag ?? Number.POSITIVE_INFINITY) - 1;
   if (ahead < 0 || entriesRead === null) return "waiting for a dispatcher to take it up";
   facts.ahead = ahead;
   return ahead === 0 ? "waiting as the next one" : `waiting behind ${ahead} ${ahead === 1 ? "other" : "others"}`;

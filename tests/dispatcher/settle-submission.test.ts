@@ -26,7 +26,7 @@ test("a submission begins with dispatching, and counts the attempt before it is 
   const logs = ["t,Imported from the archive"];
   expect(beginSubmission(viewOf({ logs }), policy)).toEqual({
     record: { status: "dispatching", logs: [messages.dispatching] },
-    sidecar: { phase: "sending", attempts: 1, tries: 1, checkAt: now + 6000, foreignLogs: 1 },
+    sidecar: { phase: "sending", attempts: 1, tries: 1, checkAt: now + 8000, foreignLogs: 1 },
   });
 });
 

@@ -46,6 +46,14 @@ test("those that a dispatcher has taken are not before it any more", async () =>
   expect((await explainTask(context, "10", alice))?.explanation).toBe("waiting for a dispatcher to take it up");
 });
 
+test("a stream that was lost does not make anybody wait behind what was on it", async () => {
+  for (let count = 0; count < 5; count += 1) await explain();
+  await redis.client.del(keys.work);
+  expect(await sentence()).toBe("waiting as the next one");
+  await ensureGroup(redis.client);
+  expect(await sentence()).toBe("waiting behind 1 other");
+});
+
 test("a dispatcher that has taken nothing yet changes nothing", async () => {
   await explain();
   await ensureGroup(redis.client);

@@ -20,7 +20,8 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
       phase: "sending",
       attempts,
       tries: (sidecar?.tries ?? 0) + 1,
-      checkAt: now + policy.requestTimeout + policy.grace,
+      // The request goes out within half a lease, and needs no longer than its limit to arrive.
+      checkAt: now + policy.lease / 2 + policy.requestTimeout + policy.grace,
       foreignLogs: record ? countForeignLogs(record) : 0,
       ...(sidecar?.dueAt === undefined ? {} : { dueAt: null }),
       ...(sidecar?.hold === undefined ? {} : { hold: null }),
