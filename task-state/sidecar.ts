@@ -102,7 +102,8 @@ export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
 
 /** True when the scheduler provably never had the task: it was not submitted, or every submission was turned away. */
 export function isUnsent(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
-  return sidecar?.phase === "queued" && sidecar.doubtful === undefined && record.status === "pending";
+  const hasJobs = (record.active_jobs?.length ?? 0) > 0;
+  return sidecar?.phase === "queued" && sidecar.doubtful === undefined && record.status === "pending" && !hasJobs;
 }
 
 /** True when the service that registered the task runs it itself: nobody else has anything of it that could be cancelled. */

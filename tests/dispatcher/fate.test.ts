@@ -44,6 +44,11 @@ test.each<[string, Partial<TaskRecord>]>([
   expect(judge(record, { phase: "queued", doubtful: 1 })).toEqual(sent);
 });
 
+test("a job of a task that we know nothing of having sent is a sign: Redis may have lost that we did", () => {
+  const record = { status: "pending", active_jobs: [{ name: "job-7" }] } as const;
+  expect(judge(record, { phase: "queued" })).toEqual({ kind: "write", change: { sidecar: { phase: "external" } } });
+});
+
 test("without a doubt what others have written into a task that waits is no sign", () => {
   const record = { status: "pending", logs: ["t,Priority set to high"] } as const;
   expect(judge(record, { phase: "queued", tries: 1 })).toMatchObject({ kind: "submit" });

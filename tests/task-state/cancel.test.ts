@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keys, look } from "../../task-state/index.ts";
+import { keys, look, type TaskRecord } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, contents, foreignRecord, openStore, readable, taskIn, workIds } from "./support.ts";
 
@@ -21,10 +21,13 @@ test("a queued task is cancelled at once, and nothing of it is due any more", as
   expect(sidecar).not.toHaveProperty("hold");
 });
 
-test("a queued task that another program has moved on is cancelled by way of the dispatcher", async () => {
+test.each<[string, Partial<TaskRecord>]>([
+  ["has moved on", { status: "running" }],
+  ["runs a job of", { active_jobs: ["sync-1"] }],
+])("a queued task that another program %s is cancelled by way of the dispatcher", async (_, fields) => {
   const opened = openStore(redis);
   const id = await taskIn("queued", opened);
-  await redis.client.set(keys.record(id), foreignRecord(id, { status: "running" }));
+  await redis.client.set(keys.record(id), foreignRecord(id, fields));
   expect(readable(await opened.store.cancel(id)).status).toBe("cancel_requested");
   expect((await look(opened.context, id)).sidecar).toMatchObject({ want: "cancel" });
 });

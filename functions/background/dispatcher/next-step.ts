@@ -65,20 +65,15 @@ function seeOff({ want, confirmedAt }: Sidecar, now: number, policy: Policy): St
 /** True when somebody else has moved on a task that waits for us, be it that the scheduler has taken it after all. */
 function isTaken(record: TaskRecord, { doubtful, foreignLogs, tries }: Sidecar): boolean {
   if (record.status === "dispatching" && tries === undefined) return true;
-  if (doubtful === undefined || foreignLogs === undefined) return isMoved(record);
-  return showsScheduler(record, { foreignLogs });
-}
-
-/** True for a status that we do not write before the scheduler has the task. */
-function isMoved({ status }: TaskRecord): boolean {
-  return status !== "pending" && status !== "dispatching";
+  // As long as nothing is doubtful, others may write into the log what they like.
+  return showsScheduler(record, doubtful === undefined ? undefined : foreignLogs);
 }
 
 /** A submission was under way when its dispatcher died, or ended without a clear answer. */
 function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
   const { checkAt = now, want } = sidecar;
   if (checkAt > now) return { kind: "rest", until: checkAt };
-  if (showsScheduler(record, sidecar)) return taken(record);
+  if (showsScheduler(record, sidecar.foreignLogs)) return taken(record);
   // Without a sign the scheduler may still be about to take it, so whoever wants it gone asks the scheduler.
   const phase = want === undefined ? "queued" : "sent";
   return { kind: "write", change: { sidecar: { checkAt: null, dueAt: null, phase, doubtful: 1 } } };
@@ -91,12 +86,12 @@ function taken(record: TaskRecord): Step {
   return { kind: "write", change: { record: change, sidecar: { ...over, phase: "sent" } } };
 }
 
-/** True when the record holds anything that only the scheduler can have written. */
-function showsScheduler(record: TaskRecord, { foreignLogs }: Pick<Sidecar, "foreignLogs">): boolean {
-  if (isMoved(record)) return true;
+/** True when the record holds anything that only the scheduler can have written, log entries beyond so many included. */
+function showsScheduler(record: TaskRecord, foreignLogs = Number.POSITIVE_INFINITY): boolean {
+  if (record.status !== "pending" && record.status !== "dispatching") return true;
   if ((record.active_jobs?.length ?? 0) > 0) return true;
   if (Object.values(record.result ?? {}).some((value) => value !== null)) return true;
-  return countForeignLogs(record) > (foreignLogs ?? Number.POSITIVE_INFINITY);
+  return countForeignLogs(record) > foreignLogs;
 }
 
 function stop(record: TaskRecord, sidecar: Sidecar, now: number): Step {
