@@ -13,7 +13,7 @@ export interface RedisConnections {
   openBlocking(): Redis;
   /** A connection of its own to the primary, for submissions that wait for replicas. */
   openWriter(): Redis;
-  /** Resolves when the primary answers, or after `milliseconds` in any case. */
+  /** Resolves when the primary answers to requests and submissions, or after `milliseconds` in any case. */
   untilReady(milliseconds: number): Promise<void>;
   /** Closes all connections; what is in flight fails. Tolerates being called twice. */
   close(): void;
@@ -33,6 +33,7 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
   const primary = open(config.redisWriteUrl, log, shared);
   const replica = config.redisReadUrl === config.redisWriteUrl ? primary : open(config.redisReadUrl, log, shared);
   const connections = new Set([primary, replica]);
+  const awaited = [primary];
   const openAnother = (options: RedisOptions) => {
     const connection = open(config.redisWriteUrl, log, options);
     connections.add(connection);
@@ -42,8 +43,14 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
     primary,
     replica,
     openBlocking: () => openAnother({ socketTimeout: 2 * silenceLimit }),
-    openWriter: () => openAnother(shared),
-    untilReady: (milliseconds) => untilReady(primary, milliseconds),
+    openWriter() {
+      const writer = openAnother(shared);
+      awaited.push(writer);
+      return writer;
+    },
+    async untilReady(milliseconds) {
+      await Promise.all(awaited.map((connection) => untilReady(connection, milliseconds)));
+    },
     close() {
       for (const connection of connections) connection.disconnect();
     },
