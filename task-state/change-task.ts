@@ -44,7 +44,8 @@ export async function updateTask(context: TaskStateContext, id: string, change: 
 
 /**
  * Cancels a task that has not ended: at once when the scheduler never had it, by its record alone when the service that
- * registered it runs it, else by way of the dispatcher. Once asked, it is not forgotten; asking again changes nothing.
+ * registered it runs it, else by way of the dispatcher. Once asked, it is not forgotten; asking again changes nothing,
+ * unless it was given up: then it is tried anew.
  * @returns the JSON of the task as it is now, or `undefined` when there is none for this owner
  */
 export function cancelTask(
@@ -81,7 +82,7 @@ export function cancelTask(
     const request: RecordChange = requested ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
     // Its service finds the request in the record, which it cannot set back to running, and says there when it has stopped.
     if (isRunByItsService(record, sidecar)) return requested ? { shown } : { change: { record: request } };
-    if (sidecar?.want !== undefined && requested) return { shown };
+    if (requested && sidecar?.want !== undefined && sidecar.dead === undefined) return { shown };
     const since = context.clock();
     const { sidecar: wanted, ...rest } = wish("cancel", sidecar);
     // Readers are shown the request until it is confirmed: a writer without compare-and-set may take it off the record.

@@ -93,6 +93,15 @@ test("a cancellation that was given up is asked for anew, until it is confirmed"
   expect(await letters()).toEqual([]);
 });
 
+test("a cancellation that was given up is tried anew when its owner asks again, be its letter discarded or not", async () => {
+  const id = await uncancelled();
+  await discardDeadLetter(bench.redis.client, id);
+  bench.scheduler.answer(() => 202);
+  await bench.store.cancel(id);
+  await bench.untilStatus("cancelled", id);
+  expect(await letters()).toEqual([]);
+});
+
 test("a deletion whose cancellation was given up is completed when an operator sends it again", async () => {
   const id = await uncancelled(true);
   expect(await bench.record(id)).toMatchObject({ status: "running" });
