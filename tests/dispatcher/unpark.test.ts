@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from "vitest";
 import { unpark } from "../../functions/background/dispatcher/unpark.ts";
 import { acquirePermit, keys, pauseDispatch } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
-import { alice, bob, change, openStore, workIds } from "../task-state/support.ts";
+import { alice, bob, change, commandsDuring, openStore, workIds } from "../task-state/support.ts";
 import { policy } from "./view.ts";
 
 const redis = useRedis();
@@ -42,9 +42,18 @@ test("a user's tasks go on as far as the limit leaves room", async () => {
 });
 
 test("nobody is asked about again at once", async () => {
-  await pauseDispatch(redis.client);
+  const blocked = [keys.blocksUser("alice"), keys.blocksUser("bob")];
+  for (const key of blocked) await redis.client.set(key, '{"blocked":true}');
   await unpark(redis.client, policy);
-  await redis.client.del(keys.paused);
+  await redis.client.del(...blocked);
   await unpark(redis.client, policy);
   expect(await workIds(redis.client)).toEqual([]);
+});
+
+test("while everybody is held back one look is taken, and all users are asked about at once afterwards", async () => {
+  await pauseDispatch(redis.client);
+  expect(await commandsDuring(redis, () => unpark(redis.client, policy))).toHaveLength(1);
+  await redis.client.del(keys.paused);
+  await unpark(redis.client, policy);
+  expect((await workIds(redis.client)).toSorted()).toEqual(ids);
 });
