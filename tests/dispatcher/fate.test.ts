@@ -46,7 +46,7 @@ test.each<[string, Partial<TaskRecord>]>([
 
 test("a job of a task that we know nothing of having sent is a sign: Redis may have lost that we did", () => {
   const record = { status: "pending", active_jobs: [{ name: "job-7" }] } as const;
-  expect(judge(record, { phase: "queued" })).toEqual({ kind: "write", change: { sidecar: { phase: "external" } } });
+  expect(judge(record, { phase: "queued" })).toEqual({ kind: "write", change: { sidecar: { phase: "foreign" } } });
 });
 
 test("without a doubt what others have written into a task that waits is no sign", () => {
