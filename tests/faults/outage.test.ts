@@ -12,15 +12,11 @@ const seconds = inForm(3, 30);
 const concurrency = 8;
 const dispatchers = 2;
 
-const shortForm = {
+const outages = {
   "refuses connections": {
     begin: ({ scheduler }: Stage) => scheduler.listen(false),
     end: ({ scheduler }: Stage) => scheduler.listen(true),
   },
-};
-
-const outages = {
-  ...shortForm,
   "answers 503": {
     begin: ({ scheduler }: Stage) =>
       scheduler.fault({ kind: "status", status: 503 }, { kind: "status", status: 503, on: "cancel" }),
@@ -28,7 +24,7 @@ const outages = {
   },
 };
 
-test.each(Object.entries(inForm(shortForm, outages)))(
+test.each(Object.entries(outages))(
   "a scheduler that %s under load delays every task, fails none, and gets no stampede afterwards",
   async (name, outage) => {
     const stage = await openStage({
@@ -41,6 +37,7 @@ test.each(Object.entries(inForm(shortForm, outages)))(
     const address = () => stage.address();
     const load = startLoad({ address, users: ["alice", "bob", "carol"], random });
     await pause(500);
+    const away = Date.now();
     await outage.begin(stage);
     await pause(seconds * 1000);
     await load.stop();
@@ -50,23 +47,30 @@ test.each(Object.entries(inForm(shortForm, outages)))(
     await outage.end(stage);
     const verdict = await audit(stage, load.accepted);
 
-    const arrivals = Object.values(verdict.report.submissions)
+    const all = Object.values(verdict.report.submissions)
       .flat()
-      .filter(({ at }) => at >= back)
-      .sort((one, other) => one.at - other.at);
+      .sort((one, other) => one.at - other.at || one.concurrent - other.concurrent);
+    const arrivals = all.filter(({ at }) => at >= back);
+    const probes = all.filter(({ at }) => at >= away && at < back).length;
     const peak = Math.max(...arrivals.map(({ concurrent }) => concurrent));
     const drained = ((arrivals.at(-1)?.at ?? back) - back) / 1000;
     tell(`outage (${name})`, {
       ...figuresOf(verdict),
       seconds,
       backlog: waiting.pending ?? 0,
+      "requests meanwhile": probes,
       "drained in s": drained.toFixed(1),
       peak,
     });
     expectClean(verdict, stage);
     expect(waiting.pending).toBeGreaterThan(seconds * 10);
-    // Each dispatcher begins with one probe, and goes on with no more than double of what has succeeded.
-    expect(Math.max(...arrivals.slice(0, 4).map(({ concurrent }) => concurrent))).toBeLessThanOrEqual(2 * dispatchers);
+    // What was under way when it began, and then one probe of each dispatcher at the pace of the backoff, 0.1 s on average.
+    expect(probes).toBeLessThan(dispatchers * (3 * concurrency + seconds * 20));
+    // Each dispatcher begins with one probe, and what it has under way doubles with every answer.
+    for (const [index, { concurrent }] of arrivals.entries()) {
+      const answered = Math.max(0, index + 1 - concurrent);
+      expect(concurrent, `arrival ${index}`).toBeLessThanOrEqual(2 ** answered + dispatchers);
+    }
     expect(peak).toBeLessThanOrEqual(dispatchers * concurrency);
     expect(peak).toBeGreaterThan(concurrency);
   },
