@@ -100,7 +100,7 @@ export const variables = {
     "DMS_DISPATCH_MAX_IN_FLIGHT_PER_USER",
     0,
     { minimum: 0, integer: true },
-    "the same for one user, at most one less than `DMS_EVENT_WORKER_COUNT`; 0: no limit",
+    "the same for one user, at most one less than `DMS_EVENT_WORKER_COUNT`, but one at least; 0: no limit",
   ),
   dispatchRatePerSecond: number(
     "DMS_DISPATCH_RATE_PER_SECOND",
