@@ -56,6 +56,7 @@ export async function startBackgroundServer(
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
+  log.info({ address }, "listening");
   return {
     address,
     async stop() {

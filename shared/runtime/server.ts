@@ -34,6 +34,7 @@ export async function startServer(
   addLiveness(app);
   await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
   const address = await app.listen({ host: config.host, port: config.functionPort });
+  log.info({ address }, "listening");
   return {
     address,
     async stop() {

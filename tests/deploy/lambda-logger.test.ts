@@ -17,7 +17,7 @@ test.each([
     handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 20_000 }).finally(() => process.kill(process.pid, "SIGKILL"));`;
   const child = spawn(process.execPath, ["-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { DMS_REDIS_WRITE_URL: redis.url },
+    env: { DMS_REDIS_WRITE_URL: redis.url, DMS_LOG_LEVEL: "DEBUG" },
   });
   const lines = (await text(child.stdout)).trim().split("\n");
   expect(lines.map((line) => JSON.parse(line).msg)).toContain(message);
