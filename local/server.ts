@@ -16,9 +16,6 @@ export interface LocalServer {
   stop(): Promise<void>;
 }
 
-/** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
-const redisPatience = 2000;
-
 /** Serves every function in this process, with a resident dispatcher (unless its worker count is 0) and janitor. */
 export async function startLocalServer(config: Config, log: Logger): Promise<LocalServer> {
   checkExposure(config, httpFunctions);
@@ -27,7 +24,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const app = buildApp(httpFunctions, services);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
-  await redis.untilReady(redisPatience);
+  await redis.untilReady();
   const background = (config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor]).map(async (fn) => {
     const duty = fn.open(services);
     await duty.reside(stopping.signal);

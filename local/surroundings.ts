@@ -21,9 +21,6 @@ export interface Surroundings {
   stop(): Promise<void>;
 }
 
-/** How long a Redis may take to be ready, in ms. */
-const redisPatience = 2000;
-
 /** What differs from the cluster where nothing else is set: people read the log, and Ctrl-C is quick. */
 const developmentDefaults: Environment = {
   [variables.logJson.name]: "false",
@@ -59,7 +56,7 @@ export async function startSurroundings(environment: Environment, directory: str
     if (ownScheduler) {
       const services = createServices(loadConfig(given), log);
       stops.push(async () => services.redis.close());
-      await services.redis.untilReady(redisPatience);
+      await services.redis.untilReady();
       if (services.redis.primary.status !== "ready") throw new Error(unreachable(given));
       const scheduler = await startDevelopmentScheduler({ store: services.store, redis: services.redis.primary, log });
       stops.push(() => scheduler.stop());

@@ -1,4 +1,5 @@
 import type { RedisOptions } from "ioredis";
+import { percentDecoded } from "./percent.ts";
 
 const sentinelUrl =
   /^redis\+sentinel:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/@]+)\/(?<name>[^/]+)(?:\/(?<db>\d+))?$/;
@@ -27,7 +28,7 @@ function sentinelOptions(url: string): RedisOptions | undefined {
     const [, address = "", port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(host) ?? [];
     return { host: address.replace(/^\[|\]$/g, ""), port: Number(port ?? sentinelPort) };
   });
-  const decoded = [name, user, password].map(decode);
+  const decoded = [name, user, password].map((text) => percentDecoded(text));
   if (
     name === undefined ||
     decoded.includes(undefined) ||
@@ -41,13 +42,4 @@ function sentinelOptions(url: string): RedisOptions | undefined {
     ...(user ? { username: decoded[1] ?? "" } : {}),
     ...(password ? { password: decoded[2] ?? "" } : {}),
   };
-}
-
-/** Percent-decoded, empty where there is nothing; `undefined` when it cannot be decoded. */
-function decode(text = ""): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

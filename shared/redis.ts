@@ -13,14 +13,19 @@ export interface RedisConnections {
   openBlocking(): Redis;
   /** A connection of its own to the primary, for submissions that wait for replicas. */
   openWriter(): Redis;
-  /** Resolves when the primary answers to requests and submissions, or after `milliseconds` in any case. */
-  untilReady(milliseconds: number): Promise<void>;
+  /**
+   * Resolves when the primary answers to requests and submissions, or after `milliseconds` in any case: whoever starts
+   * without it answers 503 until it is there. @default 2000
+   */
+  untilReady(milliseconds?: number): Promise<void>;
   /** Closes all connections; what is in flight fails. Tolerates being called twice. */
   close(): void;
 }
 
 /** A Redis that has not answered for this long is given up, in ms: callers shall have their 503 within 2 s. */
 const silenceLimit = 1500;
+/** How long a start waits for Redis, in ms. */
+const startPatience = 2000;
 /** How often a reply READONLY may break the connection, in ms. Behind it may be a proxy that still points to the old primary. */
 const readOnlyPause = 1000;
 
@@ -48,7 +53,7 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
       awaited.push(writer);
       return writer;
     },
-    async untilReady(milliseconds) {
+    async untilReady(milliseconds = startPatience) {
       await Promise.all(awaited.map((connection) => untilReady(connection, milliseconds)));
     },
     close() {

@@ -1,6 +1,6 @@
 import type { TaskStateContext } from "./context.ts";
 import { ifWritable } from "./errors.ts";
-import { identityFault, isTaskId, keys, orderedIdSets } from "./keys.ts";
+import { isTaskId, keys, orderedIdSets, ownerFault } from "./keys.ts";
 import { ownerOf, parseRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 
@@ -115,7 +115,7 @@ async function repairIds(context: TaskStateContext, set: string, ids: string[], 
 async function adopt(context: TaskStateContext, id: string, raw: string): Promise<boolean> {
   const record = parseRecord(raw);
   const owner = record && ownerOf(record);
-  if (!owner || identityFault("service", owner.service) || identityFault("user", owner.user)) {
+  if (!owner || ownerFault(owner) !== undefined) {
     context.onUnreadable(id);
     return false;
   }

@@ -44,7 +44,15 @@ export type { Order, Page, PageRequest, Scope } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";
 export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";
-export { hasEnded, type Owner, type Parameters, parseRecord, type RecordChange, type TaskRecord } from "./record.ts";
+export {
+  hasEnded,
+  hasJobs,
+  type Owner,
+  type Parameters,
+  parseRecord,
+  type RecordChange,
+  type TaskRecord,
+} from "./record.ts";
 export { redisTime } from "./redis-time.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";

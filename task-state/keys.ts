@@ -107,6 +107,11 @@ export function identityFault(kind: "service" | "user", id: string): string | un
   return undefined;
 }
 
+/** Why nothing can be stored for this owner, or `undefined` when it can. */
+export function ownerFault({ service, user }: Owner): string | undefined {
+  return identityFault("service", service) ?? identityFault("user", user);
+}
+
 /** True for the decimal ids that `keys.sequence` can have given out, below 2^53. */
 export function isTaskId(text: string): boolean {
   return /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text));

@@ -62,10 +62,18 @@ export function hasEnded(record: TaskRecord): boolean {
   return isTerminal(record.status);
 }
 
+/** True while the scheduler shows jobs of the task. */
+export function hasJobs({ active_jobs }: TaskRecord): boolean {
+  return (active_jobs?.length ?? 0) > 0;
+}
+
 /** The owner that a record names. */
 export function ownerOf(record: TaskRecord): Owner {
   return { service: record.service, user: record.user_id };
 }
+
+/** What the record of a task shows that nobody has run. */
+export const untouched = { result: { pod_status: null, launcher_output: null }, active_jobs: [] } as const;
 
 /**
  * The JSON of a new `pending` record after its `task_id` member, which only Redis can number:
@@ -80,9 +88,9 @@ export function newRecordTail(owner: Owner, parameters: Parameters, time: string
     created_at: time,
     updated_at: time,
     logs: [],
-    result: { pod_status: null, launcher_output: null },
+    result: untouched.result,
     priority: "low",
-    active_jobs: [],
+    active_jobs: untouched.active_jobs,
   };
   return JSON.stringify(record).slice(1);
 }

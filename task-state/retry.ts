@@ -2,7 +2,7 @@ import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { findDeadLetter } from "./dead-letters.ts";
 import { TaskStateError } from "./errors.ts";
-import { hasEnded } from "./record.ts";
+import { hasEnded, untouched } from "./record.ts";
 import { look } from "./view.ts";
 
 /** What became of sending a dead letter again. */
@@ -31,11 +31,10 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     const retryable = submission ? view.record.status === "failed" : !hasEnded(view.record);
     if (!retryable) return { outcome: "not_retryable" };
     const again = { dead: null, error: null, tries: null, dueAt: null };
-    // What an earlier run has left must not be taken for a sign of the next one.
-    const unmarked = { result: { pod_status: null, launcher_output: null }, active_jobs: [] };
     const done = await commit(context, view, {
       record: submission
-        ? { status: "pending", ...unmarked, logs: ["Submission is tried again by an operator"] }
+        ? // What an earlier run has left must not be taken for a sign of the next one.
+          { status: "pending", ...untouched, logs: ["Submission is tried again by an operator"] }
         : { logs: ["Cancellation is tried again by an operator"] },
       sidecar: submission
         ? { ...again, phase: "queued", attempts: 0, foreignLogs: null, renewedAt: view.now }

@@ -1,4 +1,4 @@
-import type { TaskRecord } from "./record.ts";
+import { hasJobs, type TaskRecord } from "./record.ts";
 
 /**
  * How far a submission has come:
@@ -102,11 +102,11 @@ export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
 
 /** True when the scheduler provably never had the task: it was not submitted, or every submission was turned away. */
 export function isUnsent(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
-  const hasJobs = (record.active_jobs?.length ?? 0) > 0;
-  return sidecar?.phase === "queued" && sidecar.doubtful === undefined && record.status === "pending" && !hasJobs;
+  if (sidecar?.phase !== "queued" || sidecar.doubtful !== undefined) return false;
+  return record.status === "pending" && !hasJobs(record);
 }
 
 /** True when the service that registered the task runs it itself: nobody else has anything of it that could be cancelled. */
 export function isRunByItsService(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
-  return sidecar?.phase === "external" && (record.active_jobs ?? []).length === 0;
+  return sidecar?.phase === "external" && !hasJobs(record);
 }

@@ -3,7 +3,7 @@ import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.t
 import { type Clock, createClock } from "./clock.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
-import { identityFault } from "./keys.ts";
+import { ownerFault } from "./keys.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
 import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
@@ -95,7 +95,7 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
 }
 
 function checked(owner: Owner): Owner {
-  const fault = identityFault("service", owner.service) ?? identityFault("user", owner.user);
+  const fault = ownerFault(owner);
   if (fault !== undefined) throw new TaskStateError("invalid_owner", fault);
   return owner;
 }

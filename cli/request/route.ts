@@ -1,5 +1,6 @@
 import type { Endpoint } from "../../shared/api/endpoint.ts";
 import { maskUrl } from "../../shared/mask.ts";
+import { percentDecoded } from "../../shared/percent.ts";
 import { usageFailure } from "../exit-code.ts";
 
 /** What of an endpoint a client needs: the names of its inputs, not their rules. */
@@ -24,22 +25,17 @@ export interface ApiBase {
  */
 export function parseApiBase(text: string): ApiBase {
   const url = URL.parse(text);
-  if (!url || !["http:", "https:"].includes(url.protocol) || !isDecodable(url.username + url.password)) {
+  if (
+    !url ||
+    !["http:", "https:"].includes(url.protocol) ||
+    percentDecoded(url.username + url.password) === undefined
+  ) {
     throw usageFailure(
       `${JSON.stringify(maskUrl(text))} is not the address of an API`,
       "--api-base and DMS_API_BASE look like http://localhost:8000/api/v1.",
     );
   }
   return { origin: url, prefix: url.pathname.replace(/\/+$/, "") };
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const defaultPrefix = "/api/v1";

@@ -1,5 +1,5 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
-import { json } from "../../shared/http/answer.ts";
+import { askAgain, json } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
 
 export default httpFunction(endpoints.health, async (_request, { redis }) => {
@@ -9,9 +9,6 @@ export default httpFunction(endpoints.health, async (_request, { redis }) => {
   } catch {
     // The cause stands in the log: it may name hosts that a stranger need not know.
     const detail = "Redis cannot be reached";
-    return {
-      ...json(503, { status: "error", redis: { connected: false, message: detail }, detail }),
-      headers: { "retry-after": "1" },
-    };
+    return askAgain(json(503, { status: "error", redis: { connected: false, message: detail }, detail }));
   }
 });

@@ -34,6 +34,11 @@ export function problem(status: number, detail: string, more: Record<string, unk
   return json(status, { detail, type: "about:blank", title: titles[status] ?? "Error", status, ...more });
 }
 
+/** The same answer, telling the client that it may ask again in a second. */
+export function askAgain(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
+}
+
 /** The one answer for a task that does not exist, or that belongs to somebody else. */
 export const taskNotFound: Answer = problem(404, "Task not found");
 

@@ -3,11 +3,8 @@ import type { Socket } from "node:net";
 import type { FastifyError } from "fastify";
 import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
 import type { Logger } from "../logger.ts";
-import { type Answer, problem } from "./answer.ts";
+import { type Answer, askAgain, problem } from "./answer.ts";
 import { requestIdHeader } from "./request-id.ts";
-
-/** When a client may ask again after a 503, in seconds. */
-const retryAfter = "1";
 
 /** The answer to an error that a request has met; only what the client can act on is told. */
 export function answerError(error: unknown, log: Logger): Answer {
@@ -23,7 +20,7 @@ export function answerError(error: unknown, log: Logger): Answer {
 }
 
 function unavailable(detail: string): Answer {
-  return { ...problem(503, detail), headers: { "retry-after": retryAfter } };
+  return askAgain(problem(503, detail));
 }
 
 const malformed: Readonly<Record<string, [status: number, detail: string]>> = {

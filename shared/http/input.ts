@@ -9,15 +9,15 @@ export type ParsedInput =
 
 /** Makes the reader of an endpoint's inputs, once per process. Unknown query parameters are ignored. */
 export function inputReader(endpoint: Endpoint): (path: Record<string, string>, query: string) => ParsedInput {
-  const fromPath = Object.entries(endpoint.pathInputs).map(([name, rule]) => ({ name, check: remembering(rule) }));
-  const fromQuery = Object.entries(endpoint.queryInputs).map(([name, rule]) => ({ name, check: remembering(rule) }));
+  const fromPath = checksOf(endpoint.pathInputs);
+  const fromQuery = checksOf(endpoint.queryInputs);
   return (path, query) => {
     const input: Record<string, unknown> = {};
     const faults: Fault[] = [];
-    for (const { name, check } of fromPath) check(path[name], name, input, faults);
+    for (const check of fromPath) check(path, input, faults);
     if (fromQuery.length > 0) {
       const values = parseQuery(query);
-      for (const { name, check } of fromQuery) check(values[name], name, input, faults);
+      for (const check of fromQuery) check(values, input, faults);
     }
     return faults.length === 0 ? { ok: true, input } : { ok: false, answer: invalid(faults) };
   };
@@ -28,19 +28,23 @@ interface Fault {
   readonly message: string;
 }
 
-/** Puts the checked value under its name, or adds what is wrong with it to the faults. */
-type Check = (text: string | undefined, name: string, input: Record<string, unknown>, faults: Fault[]) => void;
+/** Puts one checked value into the input, or adds what is wrong with it to the faults. */
+type Check = (given: Readonly<Record<string, string>>, input: Record<string, unknown>, faults: Fault[]) => void;
+
+function checksOf(rules: Inputs): Check[] {
+  return Object.entries(rules).map(([name, rule]) => remembering(name, rule));
+}
 
 /** Texts that one rule remembers, and the longest of them. */
 const remembered = { texts: 1000, length: 64 };
 
-/** Checks by a rule, and remembers what it has let pass: the same services and users come again and again. */
-function remembering(rule: Inputs[string]): Check {
+/** Checks by a rule, and remembers what it has let pass: the same services and users come again and again, or no value. */
+function remembering(name: string, rule: Inputs[string]): Check {
   const passed = new Map<string | undefined, unknown>();
-  return (text, name, input, faults) => {
-    const known = passed.get(text);
-    if (known !== undefined) {
-      input[name] = known;
+  return (given, input, faults) => {
+    const text = given[name];
+    if (passed.has(text)) {
+      input[name] = passed.get(text);
       return;
     }
     const { success, data, error } = rule.safeParse(text);
@@ -49,7 +53,7 @@ function remembering(rule: Inputs[string]): Check {
       return;
     }
     input[name] = data;
-    if (data === undefined || (text?.length ?? 0) > remembered.length) return;
+    if ((text?.length ?? 0) > remembered.length) return;
     if (passed.size >= remembered.texts) passed.clear();
     passed.set(text, data);
   };

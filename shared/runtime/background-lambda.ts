@@ -14,8 +14,6 @@ interface Batch {
   readonly Records: readonly { readonly eventSource?: string; readonly messageId: string }[];
 }
 
-/** How long an invocation waits for Redis, in ms. */
-const redisPatience = 2000;
 /** Time that an invocation keeps for its own answer, in ms. */
 const answerTime = 1000;
 
@@ -30,7 +28,7 @@ export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Env
   const longest = longestRound(fn, config);
   const { request } = createRounds((budget) => background.round(budget));
   return async (event: unknown, context: LambdaContext) => {
-    await services.redis.untilReady(redisPatience);
+    await services.redis.untilReady();
     const round = await request(() => budgetOf(context, longest));
     const report = reportOf(round);
     if (isBatch(event)) {

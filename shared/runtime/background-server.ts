@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Config, Environment } from "../config.ts";
-import { type Answer, json, problem } from "../http/answer.ts";
+import { type Answer, askAgain, json, problem } from "../http/answer.ts";
 import { mountFunctions } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import { createSender } from "../http/send.ts";
@@ -28,8 +28,6 @@ export function runBackgroundServer(
   return runProcess(environment, (config, log) => startBackgroundServer(fn, beside, config, log, resident));
 }
 
-/** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
-const redisPatience = 2000;
 /** What of the grace a round may use to finish; the rest is for writing down what it has cut off, and for its answer. */
 const roundShare = 0.9;
 
@@ -53,7 +51,7 @@ export async function startBackgroundServer(
     finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
   });
   if (!resident) addTrigger(app, rounds, budget, log);
-  await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
+  await Promise.all([app.ready(), services.redis.untilReady()]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
   log.info({ address }, "listening");
@@ -75,8 +73,8 @@ function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget, 
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     scope.post("/", async ({ headers, body }, reply) => {
       const fault = cloudEventFault(headers, typeof body === "string" ? body : "");
-      const invalid = fault !== undefined && problem(400, `Not a valid CloudEvent: ${fault}`);
-      send(reply, invalid || (await answerOfRound(rounds, budget)));
+      if (fault !== undefined) return send(reply, problem(400, `Not a valid CloudEvent: ${fault}`));
+      send(reply, await answerOfRound(rounds, budget));
     });
   });
 }
@@ -84,6 +82,5 @@ function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget, 
 async function answerOfRound(rounds: Rounds, budget: () => Budget): Promise<Answer> {
   const round = await rounds.request(budget);
   if (round.complete) return json(200, reportOf(round));
-  const unfinished = problem(503, "Work is left; ring again", reportOf(round));
-  return { ...unfinished, headers: { "retry-after": "1" } };
+  return askAgain(problem(503, "Work is left; ring again", reportOf(round)));
 }

@@ -7,9 +7,6 @@ import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
 
-/** How long an invocation waits for Redis before it answers 503, in ms. */
-const redisPatience = 2000;
-
 /** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
@@ -20,7 +17,7 @@ export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const proxy = awsLambdaFastify(app, { decorateRequest: false, parseCommaSeparatedQueryParams: false });
   const ready = app.ready();
   return async (event: HttpApiEvent, context: object) => {
-    await Promise.all([ready, services.redis.untilReady(redisPatience)]);
+    await Promise.all([ready, services.redis.untilReady()]);
     const { queryStringParameters: _, ...request } = event;
     return proxy({ ...request, path: targetOf(event) }, context);
   };

@@ -14,9 +14,6 @@ export interface FunctionServer extends Service {
   readonly address: string;
 }
 
-/** How long a start waits for Redis before it listens all the same and answers 503, in ms. */
-const redisPatience = 2000;
-
 /** Serves functions in a process of their own, as Knative runs them: on `$PORT`, until SIGTERM. */
 export function runServer(functions: readonly HttpFunction[], environment: Environment): Promise<void> {
   return runProcess(environment, (config, log) => startServer(functions, config, log));
@@ -32,7 +29,7 @@ export async function startServer(
   const services = createServices(config, log);
   const app = buildApp(functions, services);
   addLiveness(app);
-  await Promise.all([app.ready(), services.redis.untilReady(redisPatience)]);
+  await Promise.all([app.ready(), services.redis.untilReady()]);
   const address = await app.listen({ host: config.host, port: config.functionPort });
   log.info({ address }, "listening");
   return {

@@ -1,6 +1,6 @@
 import { cancellationRequested, type TaskRecord } from "../../../task-state/index.ts";
 
-/** The entries that a dispatcher writes into a task's log. Clients of old know the first two. */
+/** The entries that a dispatcher writes into a task's log; waits are in ms. Clients of old know the first two. */
 export const messages = {
   dispatching: "Dispatching to scheduler",
   acknowledged: "Scheduler acknowledged submission",
@@ -12,13 +12,18 @@ export const messages = {
   submissionFailed: (attempts: number, cause: string) => `Submission failed after ${attempts} attempts: ${cause}`,
   refused: (detail: string) => `Scheduler refused the task: ${detail}`,
   cancelRefused: (detail: string) => `Scheduler refused the cancellation: ${detail}`,
-  checked: (attempt: number, cause: string, seconds: number) =>
-    `Attempt ${attempt} ended without a clear answer (${cause}), checked in ${seconds} s`,
-  retry: (attempt: number, cause: string, seconds: number) =>
-    `Attempt ${attempt} failed with ${cause}, next in ${seconds} s`,
-  cancelRetry: (attempt: number, cause: string, seconds: number) =>
-    `Cancellation attempt ${attempt} failed with ${cause}, next in ${seconds} s`,
+  checked: (attempt: number, cause: string, wait: number) =>
+    `Attempt ${attempt} ended without a clear answer (${cause}), checked in ${inSeconds(wait)}`,
+  retry: (attempt: number, cause: string, wait: number) =>
+    `Attempt ${attempt} failed with ${cause}, next in ${inSeconds(wait)}`,
+  cancelRetry: (attempt: number, cause: string, wait: number) =>
+    `Cancellation attempt ${attempt} failed with ${cause}, next in ${inSeconds(wait)}`,
 } as const;
+
+/** A wait in ms, rounded up. */
+function inSeconds(wait: number): string {
+  return `${Math.ceil(wait / 1000)} s`;
+}
 
 /** How our own entries begin. The scheduler may lose some of them, so they are known by their text and not by number. */
 const ownBeginnings = [

@@ -2,6 +2,7 @@ import {
   type Change,
   cancellationRequested,
   type Hold,
+  hasJobs,
   holdText,
   isOver,
   isUnsent,
@@ -89,7 +90,7 @@ function taken(record: TaskRecord): Step {
 /** True when the record holds anything that only the scheduler can have written, log entries beyond so many included. */
 function showsScheduler(record: TaskRecord, foreignLogs = Number.POSITIVE_INFINITY): boolean {
   if (record.status !== "pending" && record.status !== "dispatching") return true;
-  if ((record.active_jobs?.length ?? 0) > 0) return true;
+  if (hasJobs(record)) return true;
   if (Object.values(record.result ?? {}).some((value) => value !== null)) return true;
   return countForeignLogs(record) > foreignLogs;
 }

@@ -52,7 +52,7 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
       const dueAt = view.now + policy.grace;
       const tries = view.sidecar?.tries ?? 1;
       const told = worthTelling(tries, outcome.cause, view.sidecar?.error);
-      const text = messages.checked(tries, outcome.cause, Math.ceil(policy.grace / 1000));
+      const text = messages.checked(tries, outcome.cause, policy.grace);
       return {
         change: {
           ...(told ? moveFrom(view, "dispatching", { logs: [text] }) : {}),
@@ -87,7 +87,7 @@ function retryLater(
 ): Settlement {
   const tries = view.sidecar?.tries ?? 1;
   const wait = waitBefore(policy, tries, retryAfterMs);
-  const logs = worthTelling(tries, cause, view.sidecar?.error) ? [retryText(tries, cause, wait)] : [];
+  const logs = worthTelling(tries, cause, view.sidecar?.error) ? [messages.retry(tries, cause, wait)] : [];
   return backInQueue(view, { error: cause, dueAt: view.now + wait }, counted, logs);
 }
 
@@ -99,10 +99,6 @@ function waitBefore(policy: Policy, tries: number, retryAfterMs: number | undefi
 /** What repeats, or comes and goes, is told once in five, so that a long outage does not fill the task's log. */
 function worthTelling(tries: number, cause: string, lastCause: string | undefined): boolean {
   return (cause !== lastCause && tries <= 5) || tries % 5 === 0;
-}
-
-function retryText(tries: number, cause: string, wait: number): string {
-  return messages.retry(tries, cause, Math.ceil(wait / 1000));
 }
 
 /** The submission provably started nothing: the task waits again, or is ended where its owner wants that. */
@@ -191,7 +187,7 @@ function cancelLater(
   const told = want === "cancel" && view.record && !hasEnded(view.record) && worthTelling(cancelTries, cause, error);
   return {
     change: {
-      ...(told ? { record: { logs: [messages.cancelRetry(cancelTries, cause, Math.ceil(wait / 1000))] } } : {}),
+      ...(told ? { record: { logs: [messages.cancelRetry(cancelTries, cause, wait)] } } : {}),
       sidecar: { dueAt: view.now + wait, error: cause, ...(counted ? {} : { cancelAttempts: cancelAttempts - 1 }) },
     },
     done: true,
