@@ -15,6 +15,7 @@ export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./blocks.ts";
 export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
+export { type Begin, type Claim, claim } from "./claim.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, deletionMemory } from "./commands.ts";
 export { commit } from "./commit.ts";
@@ -61,12 +62,4 @@ export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions }
 export type { Submission, SubmitOptions } from "./submit.ts";
 export type { Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
-export {
-  type Claim,
-  claim,
-  ensureGroup,
-  promoteDue,
-  readEntries,
-  takeOverEntries,
-  type WorkEntry,
-} from "./work-queue.ts";
+export { ensureGroup, promoteDue, readEntries, takeOverEntries, type WorkEntry } from "./work-queue.ts";

@@ -41,7 +41,7 @@ test.each(["queued", "sending"] as const)(
     const id = await bench.submit();
     await ensureGroup(bench.redis.client);
     const entries = await readEntries(bench.redis.client, { consumer: "one", count: 1, blockMs: 0 });
-    const [claimed] = await claim(bench.context, entries, "one", policy.lease);
+    const [claimed] = await claim(bench.context, entries, { holder: "one", leaseMs: policy.lease });
     if (!claimed) throw new Error("not claimed");
     await change(bench.context, id, { sidecar: { ...byAnother(), phase, checkAt: Date.now() + 60_000 } });
     const before = await task(id);

@@ -23,7 +23,7 @@ const read = (consumer: string): Promise<WorkEntry[]> =>
 async function leased() {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, { src: "/a" });
-  const [claimed] = await claim(context, await read("a"), "a", leaseMs);
+  const [claimed] = await claim(context, await read("a"), { holder: "a", leaseMs });
   if (!claimed) throw new Error("not claimed");
   return { store, context, id, claimed };
 }
@@ -59,18 +59,18 @@ test("tasks are claimed in one command, in the order of their entries", async ()
   const entries = await read("a");
   let claims: Claim[] = [];
   const commands = await commandsDuring(redis, async () => {
-    claims = await claim(context, entries, "a", leaseMs);
+    claims = await claim(context, entries, { holder: "a", leaseMs });
   });
   expect(claims.map(({ entry }) => entry)).toEqual(entries);
   expect(claims.map(({ view }) => view.record?.task_id)).toEqual(entries.map(({ taskId }) => taskId));
   expect(commands.filter(([name]) => name?.startsWith("eval")).length).toBeLessThanOrEqual(2);
-  expect(await claim(context, [], "a", leaseMs)).toEqual([]);
+  expect(await claim(context, [], { holder: "a", leaseMs })).toEqual([]);
 });
 
 test("while the lease is held nobody else gets the task, and the holder has to look again", async () => {
   const { context, id, claimed } = await leased();
   await enqueue(id);
-  expect(await claim(context, await read("b"), "b", leaseMs)).toEqual([]);
+  expect(await claim(context, await read("b"), { holder: "b", leaseMs })).toEqual([]);
   expect(await pending()).toEqual([claimed.entry.entryId]);
   expect(await commit(context, claimed.view, { sidecar: { phase: "sending" } })).toBeUndefined();
   const again = await look(context, id);
@@ -92,7 +92,7 @@ test("two entries of one task in one batch are one claim", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await enqueue(id);
-  const claims = await claim(context, await read("a"), "a", leaseMs);
+  const claims = await claim(context, await read("a"), { holder: "a", leaseMs });
   expect(claims.map(({ view }) => view.id)).toEqual([id]);
   expect(await pending()).toEqual([claims[0]?.entry.entryId]);
 });
@@ -101,7 +101,7 @@ test("a lease that has run out is taken, and the late holder cannot commit", asy
   const { context, id, claimed } = await leased();
   await expireLease(id);
   await enqueue(id);
-  const [taken] = await claim(context, await read("b"), "b", leaseMs);
+  const [taken] = await claim(context, await read("b"), { holder: "b", leaseMs });
   expect(taken?.view.sidecar).toMatchObject({ lease: "b", rev: 3 });
   expect(await commit(context, claimed.view, { sidecar: { phase: "sending" } })).toBeUndefined();
   expect(taken && (await commit(context, taken.view, { sidecar: { phase: "sending" } }))).toBeDefined();
@@ -111,7 +111,7 @@ test("a released task may be claimed by the next one", async () => {
   const { context, id } = await leased();
   await change(context, id, { sidecar: { lease: null, leaseUntil: null } });
   await enqueue(id);
-  const [taken] = await claim(context, await read("b"), "b", leaseMs);
+  const [taken] = await claim(context, await read("b"), { holder: "b", leaseMs });
   expect(taken?.view.sidecar?.lease).toBe("b");
 });
 
@@ -120,16 +120,16 @@ test("the entry of a dispatcher that died is taken over and its task claimed", a
   await expireLease(id);
   const entries = await takeOverEntries(redis.client, { consumer: "b", count: 10, idleMs: 0 });
   expect(entries).toEqual([claimed.entry]);
-  expect((await claim(context, entries, "b", leaseMs)).map(({ view }) => view.id)).toEqual([id]);
+  expect((await claim(context, entries, { holder: "b", leaseMs })).map(({ view }) => view.id)).toEqual([id]);
 });
 
 test("an entry that is taken over before its holder's lease has run out is kept, so that the task comes back", async () => {
   const { context, id, claimed } = await leased();
   const takeOver = () => takeOverEntries(redis.client, { consumer: "b", count: 10, idleMs: 0 });
-  expect(await claim(context, await takeOver(), "b", leaseMs)).toEqual([]);
+  expect(await claim(context, await takeOver(), { holder: "b", leaseMs })).toEqual([]);
   expect(await pending()).toEqual([claimed.entry.entryId]);
   await expireLease(id);
-  const [taken] = await claim(context, await takeOver(), "b", leaseMs);
+  const [taken] = await claim(context, await takeOver(), { holder: "b", leaseMs });
   expect(taken).toMatchObject({ entry: claimed.entry, view: { sidecar: { lease: "b" } } });
 });
 
@@ -138,7 +138,7 @@ test("a task that is deleted is claimed as deleted, one of which nothing is left
   const [hidden, purged] = [await store.submit(alice, {}), await store.submit(alice, {})];
   await change(context, hidden, { remove: "hide" });
   await change(context, purged, { remove: "purge" });
-  const claims = await claim(context, await read("a"), "a", leaseMs);
+  const claims = await claim(context, await read("a"), { holder: "a", leaseMs });
   expect(claims.map(({ view }) => [view.id, view.deleted])).toEqual([[hidden, true]]);
   expect(await pending()).toEqual([claims[0]?.entry.entryId]);
   expect(await redis.client.exists(keys.sidecar(purged))).toBe(0);
@@ -151,7 +151,7 @@ test("a task whose record has expired is claimed without it, one of another prog
   await redis.client.set(keys.record(broken), "{");
   await redis.client.set(keys.record("9"), "{}");
   await enqueue("9");
-  const claims = await claim(context, await read("a"), "a", leaseMs);
+  const claims = await claim(context, await read("a"), { holder: "a", leaseMs });
   expect(claims.map(({ view }) => [view.id, view.raw, view.record])).toEqual([
     [expired, null, undefined],
     [broken, "{", undefined],
@@ -165,7 +165,9 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   const id = await store.submit(alice, {});
   for (let count = 1; count < 10; count += 1) await enqueue(id);
   const entries = await read("a");
-  const claims = await Promise.all(entries.map((entry, index) => claim(context, [entry], `d${index}`, leaseMs)));
+  const claims = await Promise.all(
+    entries.map((entry, index) => claim(context, [entry], { holder: `d${index}`, leaseMs })),
+  );
   const holders = claims.flat().map(({ view }) => view.sidecar?.lease);
   expect(holders).toHaveLength(1);
   expect((await look(context, id)).sidecar?.lease).toBe(holders[0]);

@@ -105,7 +105,7 @@ test.each([
   await redis.client.xadd(keys.work, "*", ...fields);
   const entries = await read();
   expect(entries).toEqual([{ entryId: expect.stringMatching(/^\d+-\d+$/), taskId: undefined }]);
-  expect(await claim(context, entries, "a", 1000)).toEqual([]);
+  expect(await claim(context, entries, { holder: "a", leaseMs: 1000 })).toEqual([]);
   await acknowledge(redis.client, entries[0]?.entryId ?? "");
   await trimAcknowledged(redis.client);
   expect(await redis.client.xlen(keys.work)).toBe(0);
@@ -165,7 +165,7 @@ test("the lag is known while a dispatcher that died still has an entry and all n
   const { context } = openStore(redis);
   await submitted(3);
   await read("dead", 1);
-  for (const { view, entry } of await claim(context, await read("b"), "b", 1000)) {
+  for (const { view, entry } of await claim(context, await read("b"), { holder: "b", leaseMs: 1000 })) {
     expect(await commit(context, view, { acknowledge: entry.entryId })).toBeDefined();
   }
   await submitted(2);
@@ -193,11 +193,11 @@ test("the lag tells what is unread at every moment, whatever is acknowledged, in
 test("the lag stays a number when unread tasks are cancelled, deleted and claimed", async () => {
   const { store, context } = openStore(redis);
   await submitted(6);
-  await read("a", 2).then((entries) => claim(context, entries, "a", 1000));
+  await read("a", 2).then((entries) => claim(context, entries, { holder: "a", leaseMs: 1000 }));
   await store.cancel("3");
   await store.delete("4");
   await store.delete("1");
   expect(await group()).toEqual({ lag: 4, pending: 2 });
-  await claim(context, await read("b"), "b", 1000);
+  await claim(context, await read("b"), { holder: "b", leaseMs: 1000 });
   expect(await group()).toEqual({ lag: 0, pending: 5 });
 });

@@ -1,7 +1,7 @@
 import type { Outcome } from "./outcome.ts";
 import { backoff, type Policy } from "./policy.ts";
 
-/** The right to send one request. Must be closed exactly once: with its outcome, or without one when it was not sent. */
+/** The right to send one request. Must be closed: with its outcome, or without one when it was not sent. The first call counts. */
 export type Admission = (outcome?: Outcome) => void;
 
 /**
@@ -13,8 +13,12 @@ export interface Gate {
   limit(places: number): number;
   /** How long until a shut gate lets a probe through, in ms; 0 when it waits for something else. */
   wait(): number;
+  /** True while everybody goes through. */
+  isOpen(): boolean;
   /** Lets one request through, or nothing while the gate is shut. */
   enter(): Admission | undefined;
+  /** Lets a request through that was begun while the gate was open. */
+  enterBegun(): Admission;
 }
 
 /** Failures in a row that shut the gate: one may be a restart of a single replica. */
@@ -46,20 +50,29 @@ export function createGate(policy: Policy, now: () => number = () => performance
     }
   };
 
+  const admission = (isProbe: boolean): Admission => {
+    let closed = false;
+    return (outcome) => {
+      if (closed) return;
+      closed = true;
+      if (isProbe) probing = false;
+      if (outcome) learn(outcome, isProbe);
+    };
+  };
+
   return {
     limit(places) {
       if (isShut()) return isProbeDue() ? Math.min(places, 1) : 0;
       return Math.min(places, ramp);
     },
     wait: () => (isShut() && !probing ? Math.max(0, probeAt - now()) : 0),
+    isOpen: () => !isShut(),
+    enterBegun: () => admission(false),
     enter() {
       if (isShut() && !isProbeDue()) return undefined;
       const isProbe = isShut();
       if (isProbe) probing = true;
-      return (outcome) => {
-        if (isProbe) probing = false;
-        if (outcome) learn(outcome, isProbe);
-      };
+      return admission(isProbe);
     },
   };
 }

@@ -1,6 +1,8 @@
 import type { Logger } from "../../../shared/logger.ts";
 import { acknowledge, claim, isUnavailable, recordMalformedEntry, type WorkEntry } from "../../../task-state/index.ts";
 import { type Attendance, attend } from "./attend.ts";
+import { isCapped } from "./policy.ts";
+import { beginFresh } from "./settle.ts";
 import type { Slots } from "./slots.ts";
 
 /** Handles entries for which places have been taken, and gives each place back when its task is let go of. */
@@ -13,7 +15,8 @@ export function createIntake(attendance: Attendance, slots: Slots, onHandled: ()
     let places = entries.length;
     try {
       await dropMalformed(attendance, entries);
-      const claims = await claim(context, entries, holder, policy.lease);
+      const begin = mayBegin(attendance) ? beginFresh(policy) : undefined;
+      const claims = await claim(context, entries, { holder, leaseMs: policy.lease, begin });
       slots.give(places - claims.length);
       places = 0;
       await Promise.all(
@@ -28,6 +31,14 @@ export function createIntake(attendance: Attendance, slots: Slots, onHandled: ()
       logFault(log, error);
     }
   };
+}
+
+/**
+ * True when a task that nothing holds back would be submitted at once, whoever it belongs to: then its claim can begin the
+ * submission. Limits and ages are looked at task by task.
+ */
+function mayBegin({ gate, policy, stopping }: Attendance): boolean {
+  return gate.isOpen() && !stopping.aborted && !isCapped(policy) && policy.maxAge === 0;
 }
 
 async function dropMalformed({ context, log }: Attendance, entries: readonly WorkEntry[]): Promise<void> {

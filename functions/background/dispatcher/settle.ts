@@ -1,4 +1,11 @@
-import { type Change, hasEnded, type RecordChange, type SidecarPatch, type View } from "../../../task-state/index.ts";
+import {
+  type Begin,
+  type Change,
+  hasEnded,
+  type RecordChange,
+  type SidecarPatch,
+  type View,
+} from "../../../task-state/index.ts";
 import { countForeignLogs, messages } from "./messages.ts";
 import type { Outcome } from "./outcome.ts";
 import { backoff, type Policy } from "./policy.ts";
@@ -27,6 +34,13 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
       ...(sidecar?.hold === undefined ? {} : { hold: null }),
     },
   };
+}
+
+/** The same for tasks that nobody has touched since they were submitted; times count from the claim. */
+export function beginFresh(policy: Policy): Begin {
+  const first: View = { id: "", raw: null, record: undefined, sidecar: undefined, deleted: false, now: 0 };
+  const { record = {}, sidecar = {} } = beginSubmission(first, policy);
+  return { record, sidecar: { ...sidecar, checkAt: sidecar.checkAt ?? 0 } };
 }
 
 const sendingIsOver: SidecarPatch = { checkAt: null };

@@ -1,0 +1,190 @@
+import { type Hold, readHold } from "./blocks.ts";
+import type { Change } from "./commands.ts";
+import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import { editFresh, freshRecordPattern } from "./fresh-record.ts";
+import { dispatchGroup, keys } from "./keys.ts";
+import { defineScript } from "./script.ts";
+import { patchSidecar, type SidecarPatch } from "./sidecar.ts";
+import { makeView, type View } from "./view.ts";
+import type { WorkEntry } from "./work-queue.ts";
+
+/** A task whose lease was taken, with what the scheduler's blocks say about it. */
+export interface Claim {
+  readonly entry: WorkEntry;
+  readonly view: View;
+  /** Why it must not be submitted now. */
+  readonly hold: Hold | undefined;
+  /** True when the change that was to begin fresh tasks has been made. */
+  readonly begun: boolean;
+  /** When the claim was asked for, by `performance.now()`; the lease counts from no earlier time. */
+  readonly askedAt: number;
+}
+
+export interface ClaimOptions {
+  /** Who takes the leases, and for how long, in ms. */
+  readonly holder: string;
+  readonly leaseMs: number;
+  /**
+   * Made in the same step to each task that is fresh: nobody has touched it since it was submitted, and nothing holds it
+   * back. Saves such tasks, which are most of them, a commit of their own. `checkAt` counts from the claim, in ms.
+   */
+  readonly begin?: Begin | undefined;
+}
+
+/** A change that can be made to a fresh task without having seen it. */
+export interface Begin {
+  readonly record: NonNullable<Change["record"]>;
+  readonly sidecar: SidecarPatch & { readonly checkAt: number };
+}
+
+/*
+ * Takes the lease of each task that nobody is at work on, reads it, and begins it where it is fresh.
+ * A task whose lease another dispatcher holds gets a new revision instead, so that this other one, who cannot commit
+ * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
+ * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
+ * other dispatcher held when it died, and then nothing else would bring the task back.
+ * keys   work, deleted, paused, blocksAll
+ * args   group, holder, leaseMs, recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl, sidecarTtl
+ *        (seconds); of the change that begins a fresh task: status ('' for none), tail, nextTail, checkAfter (ms), patch
+ *        (sidecar fields and values as a JSON list); then entry id and task id of each
+ * reply  { Redis time in ms, pause or false, blocks of all or false,
+ *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, begun 0|1 } }
+ */
+const claimScript = defineScript({
+  name: "claim",
+  keys: ["work", "deleted", "paused", "blocksAll"],
+  args: [
+    "group",
+    "holder",
+    "leaseMs",
+    "recordPrefix",
+    "metadataSuffix",
+    "sidecarPrefix",
+    "blocksPrefix",
+    "ttl",
+    "metadataTtl",
+    "sidecarTtl",
+    "status",
+    "tail",
+    "nextTail",
+    "checkAfter",
+    "patch",
+  ],
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function from_now(ms) return string.format('%.0f', now + ms) end
+local reply = { from_now(0), redis.call('GET', paused), redis.call('GET', blocksAll) }
+
+local function holds(block)
+  if not block then return false end
+  local valid, value = pcall(cjson.decode, block)
+  if not valid or type(value) ~= 'table' then return false end
+  return value.blocked == true or type(value.blocked_users) == 'table' and next(value.blocked_users) ~= nil
+end
+local may_begin = status ~= '' and not reply[2] and not holds(reply[3])
+local fields = may_begin and cjson.decode(patch)
+
+-- Whoever has done anything with a task since its submission has left a field that is not among these.
+local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true }
+local function begun(raw)
+  local head, rest = string.match(raw, ${freshRecordPattern})
+  if not head or string.sub(rest, -#tail) ~= tail then return nil end
+  local middle = string.match(string.sub(rest, 1, -#tail - 1), '^(.*,"updated_at":")[^"]*$')
+  return middle and head .. status .. middle .. nextTail
+end
+
+for index = first, #ARGV, 2 do
+  local entry, id = ARGV[index], ARGV[index + 1]
+  local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
+  local flat = redis.call('HGETALL', sidecar)
+  local known, fresh = {}, may_begin
+  for field = 1, #flat, 2 do
+    known[flat[field]] = flat[field + 1]
+    fresh = fresh and at_first[flat[field]]
+  end
+  local claim = false
+  if known.leaseUntil and tonumber(known.leaseUntil) > now then
+    redis.call('HINCRBY', sidecar, 'rev', 1)
+    local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
+    if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
+  elseif #flat == 0 then
+    redis.call('XACK', work, group, entry)
+  else
+    local raw = redis.call('GET', record)
+    local gone = redis.call('ZSCORE', deleted, id)
+    local blocks = redis.call('GET', blocksPrefix .. (known.user or ''))
+    local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks) and begun(raw)
+    local rev = string.format('%.0f', (known.rev or 0) + 1)
+    if next_raw then
+      redis.call('SET', record, next_raw, 'EX', ttl)
+      redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
+      redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs), 'checkAt', from_now(checkAfter),
+        unpack(fields))
+      redis.call('EXPIRE', sidecar, sidecarTtl)
+    else
+      redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs))
+    end
+    claim = { next_raw or raw, flat, gone and 1 or 0, blocks, next_raw and 1 or 0 }
+  end
+  reply[#reply + 1] = claim
+end
+return reply`,
+});
+
+/** Takes leases; entries whose task needs nothing from this dispatcher are acknowledged and left out. */
+export async function claim(
+  context: TaskStateContext,
+  entries: readonly WorkEntry[],
+  { holder, leaseMs, begin }: ClaimOptions,
+): Promise<Claim[]> {
+  const wanted = entries.flatMap((entry) => (entry.taskId === undefined ? [] : [{ entry, id: entry.taskId }]));
+  if (wanted.length === 0) return [];
+  const askedAt = performance.now();
+  const { checkAt = 0, ...patch } = begin?.sidecar ?? {};
+  const edit = begin ? editFresh(begin.record, context.clock()) : { status: "", tail: "", nextTail: "" };
+  const reply = await claimScript(
+    context.primary,
+    { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll },
+    {
+      group: dispatchGroup,
+      holder,
+      leaseMs,
+      recordPrefix: keys.record(""),
+      metadataSuffix: keys.metadata("").slice(keys.record("").length),
+      sidecarPrefix: keys.sidecar(""),
+      blocksPrefix: keys.blocksUser(""),
+      ttl: context.ttlSeconds,
+      metadataTtl: metadataTtl(context),
+      sidecarTtl: sidecarTtl(context),
+      ...edit,
+      checkAfter: checkAt ?? 0,
+      patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
+    },
+    wanted.flatMap(({ entry, id }) => [entry.entryId, id]),
+  );
+  const [time, paused, blocksAll, ...claims] = reply as [string, string | null, string | null, ...ClaimReply[]];
+  const now = Number(time);
+  return wanted.flatMap(({ entry, id }, index) => {
+    const found = claims[index];
+    if (!found) return [];
+    const [raw, flat, deleted, blocksUser, begun] = found;
+    const view = makeView(context, { id, now, raw, sidecar: flat, deleted: deleted === 1 });
+    const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
+    const made = begun === 1 ? { ...patch, checkAt: now + (checkAt ?? 0), ...lease } : lease;
+    const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
+    return [
+      {
+        entry,
+        view: { ...view, sidecar },
+        hold: readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser),
+        begun: begun === 1,
+        askedAt,
+      },
+    ];
+  });
+}
+
+type ClaimReply =
+  | null
+  | [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null, begun: number];
