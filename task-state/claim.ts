@@ -6,7 +6,7 @@ import { dispatchGroup, keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type SidecarPatch } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
-import type { WorkEntry } from "./work-queue.ts";
+import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
 
 /** A task whose lease was taken, with what the scheduler's blocks say about it. */
 export interface Claim {
@@ -50,8 +50,7 @@ export interface Begin {
  * reply  { Redis time in ms, pause or false, blocks of all or false,
  *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, begun 0|1 } }
  */
-const claimScript = defineScript({
-  name: "claim",
+const claimOne = {
   keys: ["work", "deleted", "paused", "blocksAll"],
   args: [
     "group",
@@ -94,8 +93,7 @@ local function begun(raw)
   return middle and head .. status .. middle .. nextTail
 end
 
-for index = first, #ARGV, 2 do
-  local entry, id = ARGV[index], ARGV[index + 1]
+local function claim(entry, id)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.call('HGETALL', sidecar)
   local known, fresh = {}, may_begin
@@ -103,31 +101,56 @@ for index = first, #ARGV, 2 do
     known[flat[field]] = flat[field + 1]
     fresh = fresh and at_first[flat[field]]
   end
-  local claim = false
   if known.leaseUntil and tonumber(known.leaseUntil) > now then
     redis.call('HINCRBY', sidecar, 'rev', 1)
     local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
     if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
-  elseif #flat == 0 then
-    redis.call('XACK', work, group, entry)
-  else
-    local raw = redis.call('GET', record)
-    local gone = redis.call('ZSCORE', deleted, id)
-    local blocks = redis.call('GET', blocksPrefix .. (known.user or ''))
-    local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks) and begun(raw)
-    local rev = string.format('%.0f', (known.rev or 0) + 1)
-    if next_raw then
-      redis.call('SET', record, next_raw, 'EX', ttl)
-      redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
-      redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs), 'checkAt', from_now(checkAfter),
-        unpack(fields))
-      redis.call('EXPIRE', sidecar, sidecarTtl)
-    else
-      redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs))
-    end
-    claim = { next_raw or raw, flat, gone and 1 or 0, blocks, next_raw and 1 or 0 }
+    return false
   end
-  reply[#reply + 1] = claim
+  if #flat == 0 then
+    redis.call('XACK', work, group, entry)
+    return false
+  end
+  local raw = redis.call('GET', record)
+  local gone = redis.call('ZSCORE', deleted, id)
+  local blocks = redis.call('GET', blocksPrefix .. (known.user or ''))
+  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks) and begun(raw)
+  local rev = string.format('%.0f', (known.rev or 0) + 1)
+  if next_raw then
+    redis.call('SET', record, next_raw, 'EX', ttl)
+    redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
+    redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs), 'checkAt', from_now(checkAfter),
+      unpack(fields))
+    redis.call('EXPIRE', sidecar, sidecarTtl)
+  else
+    redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs))
+  end
+  return { next_raw or raw, flat, gone and 1 or 0, blocks, next_raw and 1 or 0 }
+end`,
+} as const;
+
+const claimScript = defineScript({
+  name: "claim",
+  ...claimOne,
+  lua: `${claimOne.lua}
+for index = first, #ARGV, 2 do reply[#reply + 1] = claim(ARGV[index], ARGV[index + 1]) end
+return reply`,
+});
+
+/*
+ * Reads new entries for a consumer and claims their tasks.
+ * args   also: count, but no entries
+ * reply  as above, but per entry: { entry id, its fields, claim }
+ */
+const takeScript = defineScript({
+  name: "take",
+  ...claimOne,
+  args: [...claimOne.args, "count"],
+  lua: `${claimOne.lua}
+local read = redis.call('XREADGROUP', 'GROUP', group, holder, 'COUNT', count, 'STREAMS', work, '>')
+for _, entry in ipairs(read and read[1][2] or {}) do
+  local id = entry[2] and entry[2][1] == 'id' and string.match(entry[2][2], '^%d+$')
+  reply[#reply + 1] = { entry[1], id, id and claim(entry[1], id) }
 end
 return reply`,
 });
@@ -136,55 +159,92 @@ return reply`,
 export async function claim(
   context: TaskStateContext,
   entries: readonly WorkEntry[],
-  { holder, leaseMs, begin }: ClaimOptions,
+  options: ClaimOptions,
 ): Promise<Claim[]> {
   const wanted = entries.flatMap((entry) => (entry.taskId === undefined ? [] : [{ entry, id: entry.taskId }]));
   if (wanted.length === 0) return [];
-  const askedAt = performance.now();
-  const { checkAt = 0, ...patch } = begin?.sidecar ?? {};
-  const edit = begin ? editFresh(begin.record, context.clock()) : { status: "", tail: "", nextTail: "" };
+  const reader = createReader(context, options);
   const reply = await claimScript(
     context.primary,
-    { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll },
-    {
-      group: dispatchGroup,
-      holder,
-      leaseMs,
-      recordPrefix: keys.record(""),
-      metadataSuffix: keys.metadata("").slice(keys.record("").length),
-      sidecarPrefix: keys.sidecar(""),
-      blocksPrefix: keys.blocksUser(""),
-      ttl: context.ttlSeconds,
-      metadataTtl: metadataTtl(context),
-      sidecarTtl: sidecarTtl(context),
-      ...edit,
-      checkAfter: checkAt ?? 0,
-      patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
-    },
+    claimKeys,
+    reader.args,
     wanted.flatMap(({ entry, id }) => [entry.entryId, id]),
   );
-  const [time, paused, blocksAll, ...claims] = reply as [string, string | null, string | null, ...ClaimReply[]];
-  const now = Number(time);
-  return wanted.flatMap(({ entry, id }, index) => {
-    const found = claims[index];
-    if (!found) return [];
-    const [raw, flat, deleted, blocksUser, begun] = found;
-    const view = makeView(context, { id, now, raw, sidecar: flat, deleted: deleted === 1 });
-    const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
-    const made = begun === 1 ? { ...patch, checkAt: now + (checkAt ?? 0), ...lease } : lease;
-    const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
-    return [
-      {
-        entry,
-        view: { ...view, sidecar },
-        hold: readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser),
-        begun: begun === 1,
-        askedAt,
-      },
-    ];
-  });
+  const [head, claims] = split<ClaimReply>(reply);
+  return wanted.flatMap(({ entry, id }, index) => reader.read(head, entry, id, claims[index]));
 }
 
+/** New entries that a consumer was given, with what it has claimed of them. */
+export interface Taking {
+  readonly entries: readonly WorkEntry[];
+  readonly claims: readonly Claim[];
+}
+
+/** Reads up to `count` new entries and claims their tasks, in one step; does not wait for any. */
+export async function take(context: TaskStateContext, count: number, options: ClaimOptions): Promise<Taking> {
+  const reader = createReader(context, options);
+  const run = () => takeScript(context.primary, claimKeys, { ...reader.args, count });
+  const [head, taken] = split<[entryId: string, id: string | null, claim: ClaimReply]>(
+    await run().catch(async (error) => {
+      if (!isWithoutGroup(error)) throw error;
+      await ensureGroup(context.primary);
+      return run();
+    }),
+  );
+  const entries = taken.map(([entryId, id]) => ({ entryId, taskId: id ?? undefined }));
+  const claims = taken.flatMap(([entryId, id, found]) =>
+    id === null ? [] : reader.read(head, { entryId, taskId: id }, id, found),
+  );
+  return { entries, claims };
+}
+
+type Head = readonly [now: string, paused: string | null, blocksAll: string | null];
 type ClaimReply =
   | null
   | [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null, begun: number];
+
+const claimKeys = { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll };
+
+function split<Item>(reply: unknown): [Head, Item[]] {
+  const [now, paused, blocksAll, ...items] = reply as [...Head, ...Item[]];
+  return [[now, paused, blocksAll], items];
+}
+
+/** What both scripts are told, and how to read what they tell of a task. */
+function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
+  const askedAt = performance.now();
+  const { checkAt = 0, ...patch } = begin?.sidecar ?? {};
+  const edit = begin ? editFresh(begin.record, context.clock()) : { status: "", tail: "", nextTail: "" };
+  const args = {
+    group: dispatchGroup,
+    holder,
+    leaseMs,
+    recordPrefix: keys.record(""),
+    metadataSuffix: keys.metadata("").slice(keys.record("").length),
+    sidecarPrefix: keys.sidecar(""),
+    blocksPrefix: keys.blocksUser(""),
+    ttl: context.ttlSeconds,
+    metadataTtl: metadataTtl(context),
+    sidecarTtl: sidecarTtl(context),
+    ...edit,
+    checkAfter: checkAt,
+    patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
+  };
+  const read = (
+    [time, paused, blocksAll]: Head,
+    entry: WorkEntry,
+    id: string,
+    found: ClaimReply | undefined,
+  ): Claim[] => {
+    if (!found) return [];
+    const [raw, flat, deleted, blocksUser, begun] = found;
+    const now = Number(time);
+    const view = makeView(context, { id, now, raw, sidecar: flat, deleted: deleted === 1 });
+    const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
+    const made = begun === 1 ? { ...patch, checkAt: now + checkAt, ...lease } : lease;
+    const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
+    const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
+    return [{ entry, view: { ...view, sidecar }, hold, begun: begun === 1, askedAt }];
+  };
+  return { args, read };
+}

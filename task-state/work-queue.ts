@@ -41,6 +41,11 @@ export async function ensureGroup(redis: Redis): Promise<void> {
   }
 }
 
+/** True for an error that says that there is no group; UNBLOCKED is what a reader is told whose stream goes away meanwhile. */
+export function isWithoutGroup(error: unknown): boolean {
+  return error instanceof Error && /\b(NOGROUP|UNBLOCKED)\b/.test(error.message);
+}
+
 /**
  * Reads up to `count` new entries for this consumer; waits up to `blockMs` for the first one (0: does not wait).
  * Waiting holds the connection, so a reader that waits needs one of its own.
@@ -57,8 +62,7 @@ export async function readEntries(
   try {
     reply = await read();
   } catch (error) {
-    // UNBLOCKED is what a reader is told whose stream goes away while it waits.
-    if (!(error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message))) throw error;
+    if (!isWithoutGroup(error)) throw error;
     await ensureGroup(redis);
     reply = await read();
   }

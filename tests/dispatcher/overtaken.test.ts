@@ -56,7 +56,7 @@ test.each(["queued", "sending"] as const)(
       stopping: new AbortController().signal,
       hurry: new AbortController().signal,
     };
-    await attend(attendance, claimed);
+    await attend(attendance, claimed, () => {});
     expect(await task(id)).toEqual(before);
   },
 );

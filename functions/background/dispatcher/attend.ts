@@ -35,11 +35,12 @@ const maxSteps = 50;
 /**
  * Does for a claimed task what there is to do, one step at a time, until it can be let go of. Every step is committed
  * against the task as it was seen; where somebody else was faster, the task is looked at and decided on anew.
+ * @param leave called when no request will follow any more, though the last commit is still under way
  */
-export async function attend(attendance: Attendance, claim: Claim): Promise<void> {
+export async function attend(attendance: Attendance, claim: Claim, leave: () => void): Promise<void> {
   const { context, holder, log, policy } = attendance;
   const { entry, hold, begun } = claim;
-  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt };
+  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, leave };
   let view = claim.view;
   for (let steps = 0; steps < maxSteps; steps += 1) {
     const result =

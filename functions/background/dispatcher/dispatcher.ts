@@ -66,9 +66,11 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
 
   const schedule = createSchedule();
   let wait = 0;
+  // While there is more than there are places for, work is read and claimed in one step, and nobody waits for it.
+  let backlog = false;
   const upkeep = async () => {
     const idle = { consumer: holder, idleMs: policy.lease };
-    void intake(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
+    void intake.claim(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
     await reportDispatcher(context.primary, holder);
     await buryDeleted(context);
   };
@@ -81,10 +83,16 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
     const places = gate.limit(concurrency) - slots.inUse();
     // While the scheduler is away the backlog waits on the stream, where it costs nothing.
     if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
+    if (backlog) {
+      const count = slots.take(places);
+      backlog = (await intake.take(count)) === count;
+      return;
+    }
     const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
     const entries = await fill(slots, places, read);
-    if (entries.length === 0 && slots.inUse() === 0) options.onIdle?.();
-    void intake(entries);
+    backlog = entries.length === places;
+    if (entries.length === 0 && intake.isIdle()) options.onIdle?.();
+    void intake.claim(entries);
   };
 
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
@@ -103,7 +111,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   }
   unblock();
   const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
-  await slots.untilIdle();
+  await intake.untilIdle();
   clearTimeout(timer);
   // A Redis that is gone forgets it by itself.
   await retractDispatcher(context.primary, holder).catch(() => {});

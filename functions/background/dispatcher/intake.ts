@@ -1,35 +1,75 @@
 import type { Logger } from "../../../shared/logger.ts";
-import { acknowledge, claim, isUnavailable, recordMalformedEntry, type WorkEntry } from "../../../task-state/index.ts";
+import {
+  acknowledge,
+  type Claim,
+  claim,
+  isUnavailable,
+  recordMalformedEntry,
+  type Taking,
+  take,
+  type WorkEntry,
+} from "../../../task-state/index.ts";
 import { type Attendance, attend } from "./attend.ts";
 import { isCapped } from "./policy.ts";
 import { beginFresh } from "./settle.ts";
-import type { Slots } from "./slots.ts";
+import { createSlots, type Slots } from "./slots.ts";
 
-/** Handles entries for which places have been taken, and gives each place back when its task is let go of. */
-export type Intake = (entries: readonly WorkEntry[]) => Promise<void>;
+/** Takes in work for places that have been taken; gives each place back once its task needs no request any more. */
+export interface Intake {
+  /** Reads and claims up to `count` tasks in one step. @returns how many entries there were */
+  take(count: number): Promise<number>;
+  /** Claims the tasks of entries that have been read. */
+  claim(entries: readonly WorkEntry[]): Promise<void>;
+  /** True when nothing is attended to. */
+  isIdle(): boolean;
+  /** Resolves when nothing is attended to. */
+  untilIdle(): Promise<void>;
+}
 
 /** `onHandled` is told of each task that was attended to. Errors are logged: what they leave behind stays pending. */
 export function createIntake(attendance: Attendance, slots: Slots, onHandled: () => void): Intake {
   const { context, holder, policy, log } = attendance;
-  return async (entries) => {
-    let places = entries.length;
+  const attended = createSlots(Number.POSITIVE_INFINITY);
+  const options = () => ({
+    holder,
+    leaseMs: policy.lease,
+    begin: mayBegin(attendance) ? beginFresh(policy) : undefined,
+  });
+
+  const attendTo = async (claimed: Claim) => {
+    const leave = once(() => slots.give(1));
     try {
-      await dropMalformed(attendance, entries);
-      const begin = mayBegin(attendance) ? beginFresh(policy) : undefined;
-      const claims = await claim(context, entries, { holder, leaseMs: policy.lease, begin });
-      slots.give(places - claims.length);
-      places = 0;
-      await Promise.all(
-        claims.map((claimed) =>
-          attend(attendance, claimed)
-            .then(onHandled, (error) => logFault(log, error))
-            .finally(() => slots.give(1)),
-        ),
-      );
+      await attend(attendance, claimed, leave);
+      onHandled();
     } catch (error) {
-      slots.give(places);
       logFault(log, error);
+    } finally {
+      leave();
+      attended.give(1);
     }
+  };
+  const takeIn = async (count: number, read: () => Promise<Taking>): Promise<number> => {
+    attended.take(count);
+    let unused = count;
+    try {
+      const { entries, claims } = await read();
+      unused = count - claims.length;
+      for (const claimed of claims) void attendTo(claimed);
+      await dropMalformed(attendance, entries);
+      return entries.length;
+    } finally {
+      slots.give(unused);
+      attended.give(unused);
+    }
+  };
+  return {
+    take: (count) => takeIn(count, () => take(context, count, options())),
+    async claim(entries) {
+      const read = async () => ({ entries, claims: await claim(context, entries, options()) });
+      await takeIn(entries.length, read).catch((error) => logFault(log, error));
+    },
+    isIdle: () => attended.inUse() === 0,
+    untilIdle: () => attended.untilIdle(),
   };
 }
 
@@ -48,6 +88,14 @@ async function dropMalformed({ context, log }: Attendance, entries: readonly Wor
     await recordMalformedEntry(context.primary, entryId);
     await acknowledge(context.primary, entryId);
   }
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
 }
 
 /** A lost Redis is expected to come back; anything else is a defect. */

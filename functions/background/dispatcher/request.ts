@@ -25,6 +25,8 @@ export interface Attempt {
   readonly entryId: string;
   /** When the claim was asked for, by `performance.now()`. */
   readonly claimedAt: number;
+  /** Called when no request will follow any more. */
+  readonly leave: () => void;
 }
 
 /** Gives the lease back. */
@@ -113,7 +115,7 @@ async function settle(
   { context, holder, policy }: Attendance,
   begun: View,
   kind: Request,
-  { entryId }: Attempt,
+  { entryId, leave }: Attempt,
   outcome: Outcome,
 ): Promise<Result> {
   const capped = kind === "submit" && isCapped(policy);
@@ -121,6 +123,7 @@ async function settle(
   let seen = begun;
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { change, done } = decide(seen, outcome, policy);
+    if (done) leave();
     const permitted = capped ? { ...change, releasePermit: true } : change;
     const last = done ? { sidecar: { ...change.sidecar, ...letGo }, acknowledge: entryId } : {};
     const settled = await commit(context, seen, { ...permitted, ...last });
