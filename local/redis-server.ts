@@ -23,14 +23,17 @@ export interface RedisServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Nothing on disk, not even what a replica has got from its primary. */
-const inMemory = ["--appendonly", "no", "--dir", tmpdir(), "--repl-diskless-load", "on-empty-db"];
+/** Nothing on disk, not even what a replica has got from its primary; and nothing from there, whoever has left it. */
+function inMemory(port: number): string[] {
+  const dump = `dms-${process.pid}-${port}.rdb`;
+  return ["--appendonly", "no", "--dir", tmpdir(), "--dbfilename", dump, "--repl-diskless-load", "swapdb"];
+}
 
 /** Starts a redis-server on loopback and resolves when it takes connections. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await findRedisServer();
   const port = options.port ?? (await freePort());
-  const persistence = options.directory === undefined ? inMemory : await appendOnly(options.directory);
+  const persistence = options.directory === undefined ? inMemory(port) : await appendOnly(options.directory);
   const child = spawn(
     binary,
     ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...persistence, ...(options.extra ?? [])],

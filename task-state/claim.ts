@@ -1,7 +1,7 @@
 import { type Hold, readHold } from "./blocks.ts";
 import type { Change } from "./commands.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
-import { editFresh, freshRecordPattern } from "./fresh-record.ts";
+import { editFresh, type FreshEdit, freshRecordPattern } from "./fresh-record.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type SidecarPatch } from "./sidecar.ts";
@@ -26,15 +26,23 @@ export interface ClaimOptions {
   readonly leaseMs: number;
   /**
    * Made in the same step to each task that is fresh: nobody has touched it since it was submitted, and nothing holds it
-   * back. Saves such tasks, which are most of them, a commit of their own. `checkAt` counts from the claim, in ms.
+   * back. Saves such tasks, which are most of them, a commit of their own.
    */
   readonly begin?: Begin | undefined;
 }
 
 /** A change that can be made to a fresh task without having seen it. */
 export interface Begin {
-  readonly record: NonNullable<Change["record"]>;
-  readonly sidecar: SidecarPatch & { readonly checkAt: number };
+  readonly edit: FreshEdit;
+  readonly patch: SidecarPatch;
+  /** When the fate may be judged, in ms from the claim on. */
+  readonly checkAfter: number;
+}
+
+/** Prepares a change that claims make; its `checkAt` counts from the claim. */
+export function createBegin(change: Pick<Change, "record" | "sidecar">): Begin {
+  const { checkAt, ...patch } = change.sidecar ?? {};
+  return { edit: editFresh(change.record ?? {}), patch, checkAfter: checkAt ?? 0 };
 }
 
 /*
@@ -144,6 +152,7 @@ return reply`,
  */
 const takeScript = defineScript({
   name: "take",
+  atOnce: true,
   ...claimOne,
   args: [...claimOne.args, "count"],
   lua: `${claimOne.lua}
@@ -213,8 +222,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 /** What both scripts are told, and how to read what they tell of a task. */
 function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const { checkAt = 0, ...patch } = begin?.sidecar ?? {};
-  const edit = begin ? editFresh(begin.record, context.clock()) : { status: "", tail: "", nextTail: "" };
+  const { edit, patch = {}, checkAfter = 0 } = begin ?? {};
   const args = {
     group: dispatchGroup,
     holder,
@@ -226,8 +234,10 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     ttl: context.ttlSeconds,
     metadataTtl: metadataTtl(context),
     sidecarTtl: sidecarTtl(context),
-    ...edit,
-    checkAfter: checkAt,
+    status: edit?.status ?? "",
+    tail: edit?.tail ?? "",
+    nextTail: edit?.nextTail(context.clock()) ?? "",
+    checkAfter,
     patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
   };
   const read = (
@@ -241,7 +251,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     const now = Number(time);
     const view = makeView(context, { id, now, raw, sidecar: flat, deleted: deleted === 1 });
     const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
-    const made = begun === 1 ? { ...patch, checkAt: now + checkAt, ...lease } : lease;
+    const made = begun === 1 ? { ...patch, checkAt: now + checkAfter, ...lease } : lease;
     const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
     const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
     return [{ entry, view: { ...view, sidecar }, hold, begun: begun === 1, askedAt }];

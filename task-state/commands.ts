@@ -38,7 +38,7 @@ export interface Next {
   readonly sidecar: Sidecar | undefined;
 }
 
-/** The Redis commands that turn a task as seen into the task as changed. */
+/** The Redis commands that turn a task as seen into the task as changed, but for the record itself. */
 export function commandsFor(
   context: TaskStateContext,
   view: View,
@@ -48,7 +48,7 @@ export function commandsFor(
 ): Command[] {
   const { id } = view;
   const commands: Command[] = [];
-  if (raw !== null && raw !== view.raw && owner) commands.push(...saveRecord(context, id, owner, raw));
+  if (raw !== null && raw !== view.raw && owner) commands.push(...refresh(context, id, owner));
   if (change.remove === "purge") commands.push(...purge(view, owner));
   else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
   if (change.remove === "hide") commands.push(...remember(id, owner, "+inf"));
@@ -56,14 +56,18 @@ export function commandsFor(
   return commands;
 }
 
-function saveRecord(context: TaskStateContext, id: string, owner: Owner, raw: string): Command[] {
-  const sets = [...idSets(owner), keys.users(owner.service)];
-  return [
-    ["SET", keys.record(id), raw, "EX", context.ttlSeconds],
+/** A saved record lives on for its whole lifetime, and so does what belongs to it. */
+function refresh(context: TaskStateContext, id: string, owner: Owner): Command[] {
+  const commands: Command[] = [
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
     ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
-    ...sets.filter(context.isRefreshDue).map((set) => ["EXPIRE", set, context.ttlSeconds]),
   ];
+  // The sets of a busy owner are seen to with one look.
+  const ownerSet = keys.owner(owner);
+  if (!context.isRefreshDue(ownerSet)) return commands;
+  const others = [...idSets(owner), keys.users(owner.service)].filter((set) => set !== ownerSet);
+  const due = [ownerSet, ...others.filter(context.isRefreshDue)];
+  return [...commands, ...due.map((set) => ["EXPIRE", set, context.ttlSeconds])];
 }
 
 function saveSidecar(

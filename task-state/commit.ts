@@ -1,4 +1,6 @@
-import { type Change, commandsFor } from "./commands.ts";
+import type { Redis } from "ioredis";
+import { createBatch } from "./batch.ts";
+import { type Change, type Command, commandsFor } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { idSets, keys } from "./keys.ts";
 import { changeRecord, type Owner, ownerOf, type RecordChange, rewritable, type TaskRecord } from "./record.ts";
@@ -7,48 +9,103 @@ import { patchSidecar, type Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
 /*
- * Runs commands if the task is still exactly as the caller has seen it.
- * keys   record, sidecar
- * args   raw (the record as seen, '' for none), rev (the sidecar's, '' for none),
- *        then per command: its length and words
- * reply  1 done · 0 somebody was faster, nothing was written
+ * A task is changed if it is still exactly as the caller has seen it: raw is the record as seen and rev the sidecar's
+ * revision ('' for none), nextRecord the record as changed ('' to leave it) and commands the other commands as a JSON list of lists.
+ * Replies: 1 done · 0 somebody was faster, nothing was written.
  */
-const expectAndRun = {
-  expect: `
-if (redis.call('GET', record) or '') ~= raw then return 0 end
-if (redis.call('HGET', sidecar, 'rev') or '') ~= rev then return 0 end`,
-  run: `
-local index = first
-while index <= #ARGV do
-  local length = tonumber(ARGV[index])
-  redis.call(unpack(ARGV, index + 1, index + length))
-  index = index + length + 1
+const write = `
+local function write(record, nextRecord, commands)
+  if nextRecord ~= '' then redis.call('SET', record, nextRecord, 'EX', ttl) end
+  for _, command in ipairs(cjson.decode(commands)) do redis.call(unpack(command)) end
 end
-return 1`,
-};
+local function is_as_seen(record, sidecar, raw, rev)
+  return (redis.call('GET', record) or '') == raw and (redis.call('HGET', sidecar, 'rev') or '') == rev
+end`;
 
+/*
+ * Changes any number of tasks, each for itself.
+ * args   ttl of records in seconds; then per task: record, sidecar, raw, rev, nextRecord, commands
+ * reply  per task: 1 · 0 · the message of its error
+ */
 const commitScript = defineScript({
   name: "commit",
-  keys: ["record", "sidecar"],
-  args: ["raw", "rev"],
-  lua: expectAndRun.expect + expectAndRun.run,
+  keys: [],
+  args: ["ttl"],
+  atOnce: true,
+  lua: `${write}
+local function commit(record, sidecar, raw, rev, ...)
+  if not is_as_seen(record, sidecar, raw, rev) then return 0 end
+  write(record, ...)
+  return 1
+end
+local replies = {}
+for index = first, #ARGV, 6 do
+  local done, reply = pcall(commit, unpack(ARGV, index, index + 5))
+  if not done then
+    local message = type(reply) == 'table' and reply.err or tostring(reply)
+    -- A Redis that takes no writes fails them all; a key of the wrong type fails its own task alone.
+    if not string.find(message, 'WRONGTYPE', 1, true) then return redis.error_reply(message) end
+    reply = message
+  end
+  replies[#replies + 1] = reply
+end
+return replies`,
 });
 
-/** Takes a task out of all indexes first, and its user out of the users when that was the last task. */
+/*
+ * Changes one task after taking it out of all indexes, and its user out of the users when that was the last task.
+ * keys   record, sidecar, and of its owner: the set of tasks, the set of users, and their ordered twins
+ * args   ttl, raw, rev, nextRecord, commands, id, user; then the sets that hold the id
+ * reply  1 · 0
+ */
 const commitRemovalScript = defineScript({
   name: "commit-removal",
   keys: ["record", "sidecar", "ownerSet", "users", "orderedOwnerSet", "orderedUsers"],
-  args: ["raw", "rev", "id", "user", "sets"],
-  lua: `${expectAndRun.expect}
-for set = first, first + sets - 1 do
+  args: ["ttl", "raw", "rev", "nextRecord", "commands", "id", "user"],
+  lua: `${write}
+if not is_as_seen(record, sidecar, raw, rev) then return 0 end
+for set = first, #ARGV do
   redis.call('SREM', ARGV[set], id)
   redis.call('ZREM', '${keys.ordered("")}' .. ARGV[set], id)
 end
 if redis.call('SCARD', ownerSet) == 0 then redis.call('SREM', users, user) end
 if redis.call('ZCARD', orderedOwnerSet) == 0 then redis.call('ZREM', orderedUsers, user) end
-first = first + sets
-${expectAndRun.run}`,
+write(record, nextRecord, commands)
+return 1`,
 });
+
+/** What the script is told of one task, in its order. */
+type Words = readonly [
+  record: string,
+  sidecar: string,
+  raw: string,
+  rev: string | number,
+  nextRecord: string,
+  commands: string,
+];
+
+/** Runs a conditional change; gives 1 or 0 as above. */
+export type Committer = (words: Words) => Promise<number>;
+
+/** Commits that are run together at once; more would keep Redis from answering the first ones. */
+const enough = 8;
+
+/** Gathers the commits of a process. */
+export function createCommitter(primary: Redis, ttlSeconds: number): Committer {
+  return createBatch(async (batch) => {
+    const replies = (await commitScript(primary, {}, { ttl: ttlSeconds }, batch.flat())) as (number | string)[];
+    return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
+  }, enough);
+}
+
+/** Lua's JSON reader refuses halves of surrogate pairs, which others may have put into a text. */
+function packed(commands: readonly Command[]): string {
+  const text = JSON.stringify(commands);
+  if (!text.includes("\\ud")) return text;
+  return JSON.stringify(
+    commands.map((command) => command.map((word) => (typeof word === "string" ? word.toWellFormed() : word))),
+  );
+}
 
 /**
  * Applies a change if record and sidecar are still as `view` shows them, in one atomic step and one round trip.
@@ -61,19 +118,19 @@ export async function commit(context: TaskStateContext, view: View, change: Chan
   const raw = record !== view.record ? JSON.stringify(record) : view.raw;
   const sidecar = nextSidecar(view, owner, change);
 
-  const commands = commandsFor(context, view, change, owner, { raw, sidecar });
-  const expectation = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "" };
+  const seen = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "" };
+  const nextRecord = raw === null || raw === view.raw || !owner ? "" : raw;
+  const commands = packed(commandsFor(context, view, change, owner, { raw, sidecar }));
   const own = { record: keys.record(view.id), sidecar: keys.sidecar(view.id) };
-  const words = commands.flatMap((command) => [command.length, ...command]);
   const done =
     change.remove && owner
       ? await commitRemovalScript(
           context.primary,
           { ...own, ...ownerKeys(owner) },
-          { ...expectation, id: view.id, user: owner.user, sets: idSets(owner).length },
-          [...idSets(owner), ...words],
+          { ttl: context.ttlSeconds, ...seen, nextRecord, commands, id: view.id, user: owner.user },
+          idSets(owner),
         )
-      : await commitScript(context.primary, own, expectation, words);
+      : await context.commit([own.record, own.sidecar, seen.raw, seen.rev, nextRecord, commands]);
   if (done !== 1) return undefined;
   return change.remove === "purge"
     ? { ...view, raw: null, record: undefined, sidecar: undefined, deleted: true }

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
+import type { Committer } from "./commit.ts";
 
 /** What every verb of this library stands on. */
 export interface TaskStateContext {
@@ -11,6 +12,8 @@ export interface TaskStateContext {
   readonly writer: Redis;
   /** Resolves with true when replicas have what the writer has written; absent where none are asked for. */
   readonly replicated?: () => Promise<boolean>;
+  /** Runs the commits of this process. */
+  readonly commit: Committer;
   readonly clock: Clock;
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;

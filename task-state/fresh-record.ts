@@ -18,13 +18,27 @@ export interface FreshEdit {
   /** The end of every fresh record, behind the value of `updated_at`. */
   readonly tail: string;
   /** The end of the changed one, from that value on. */
-  readonly nextTail: string;
+  nextTail(time: string): string;
 }
 
-/** The edit that makes `change`, dated `time`, of any fresh record. */
-export function editFresh(change: RecordChange, time: string): FreshEdit {
-  const text = `{${newRecordTail({ service: "", user: "" }, {}, time)}`;
-  const next = changeRecord(JSON.parse(text) as TaskRecord, change, time);
-  const from = (json: string) => json.slice(json.indexOf(`"updated_at":"`) + `"updated_at":"`.length);
-  return { status: next.status, tail: from(text).slice(time.length), nextTail: from(JSON.stringify(next)) };
+/** Stands for the time; no text of a record holds a control character that is not escaped. */
+const timeMark = "\u0000";
+
+/** The edit that makes `change` of any fresh record. */
+export function editFresh(change: RecordChange): FreshEdit {
+  const fresh: TaskRecord = JSON.parse(`{${newRecordTail({ service: "", user: "" }, {}, timeMark)}`);
+  const next = changeRecord(fresh, change, timeMark);
+  const pieces = endOf(next).split(JSON.stringify(timeMark).slice(1, -1));
+  return {
+    status: next.status,
+    tail: endOf(fresh).slice(JSON.stringify(timeMark).length - 2),
+    nextTail: (time) => pieces.join(time),
+  };
+}
+
+/** A record's text from the value of `updated_at` on. */
+function endOf(record: TaskRecord): string {
+  const text = JSON.stringify(record);
+  const start = `"updated_at":"`;
+  return text.slice(text.indexOf(start) + start.length);
 }

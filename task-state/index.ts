@@ -15,7 +15,7 @@ export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./blocks.ts";
 export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
-export { type Begin, type Claim, claim, type Taking, take } from "./claim.ts";
+export { type Begin, type Claim, claim, createBegin, type Taking, take } from "./claim.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, deletionMemory } from "./commands.ts";
 export { commit } from "./commit.ts";

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
 import { type Clock, createClock } from "./clock.ts";
+import { createCommitter } from "./commit.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { ownerFault } from "./keys.ts";
@@ -69,6 +70,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     replica: options.replica ?? options.primary,
     writer: replication?.writer ?? options.primary,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
+    commit: createCommitter(options.primary, ttlSeconds),
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),

@@ -14,10 +14,13 @@ const short = { DMS_REQUEST_TIMEOUT_SECONDS: "0.1", DMS_DISPATCH_GRACE_SECONDS: 
 /** How late a dispatcher learns that it may send, in ms: long after its lease. */
 const lateness = 3000;
 
-test(
-  "a dispatcher that learns too late that it may send does not send what another one has taken over",
-  async () => {
-    const stage = await openStage({ dispatchers: 0, environment: short });
+test.each([
+  ["by its claim", {}],
+  ["by a commit", { DMS_DISPATCH_RATE_PER_SECOND: "1000" }],
+])(
+  "a dispatcher that learns too late that a task was begun %s does not send what another one has taken over",
+  async (_, caps) => {
+    const stage = await openStage({ dispatchers: 0, environment: { ...short, ...caps } });
     onTestFinished(() => stage.close());
     const play = createPlay(() => stage);
     let learned = false;
@@ -64,19 +67,41 @@ function startDispatcher({ environment, redisUrl }: Stage, wrap = (redis: Redis)
 
 /** The connection, with the replies to scripts that were given this word coming late; as after a pause of the process. */
 function withLateReplies(redis: Redis, word: string, onReply: () => void): Redis {
-  const scripts = new Set(["eval", "evalsha"]);
+  const isLate = (words: readonly unknown[]) => words.some((given) => String(given).includes(word));
+  const delay = async () => {
+    await pause(lateness);
+    onReply();
+  };
+  const run = (script: "eval" | "evalsha") => {
+    return async (...words: [string, number, ...(string | number)[]]) => {
+      const reply = await redis[script](...words);
+      // The source of a script names what its arguments may be.
+      if (isLate(words.slice(1))) await delay();
+      return reply;
+    };
+  };
+  const pipeline = () => {
+    const given = redis.pipeline();
+    let late = false;
+    return {
+      evalsha(...words: [string, number, ...(string | number)[]]) {
+        late ||= isLate(words);
+        given.evalsha(...words);
+        return this;
+      },
+      async exec() {
+        const replies = await given.exec();
+        if (late) await delay();
+        return replies;
+      },
+    };
+  };
+  const changed: Record<string, unknown> = { eval: run("eval"), evalsha: run("evalsha"), pipeline };
   return new Proxy(redis, {
     get(target, name) {
+      if (typeof name === "string" && Object.hasOwn(changed, name)) return changed[name];
       const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== "function") return value;
-      if (typeof name !== "string" || !scripts.has(name)) return value.bind(target);
-      return async (...words: unknown[]) => {
-        const reply: unknown = await value.apply(target, words);
-        if (!words.includes(word)) return reply;
-        await pause(lateness);
-        onReply();
-        return reply;
-      };
+      return typeof value === "function" ? value.bind(target) : value;
     },
   });
 }

@@ -44,6 +44,8 @@ const promoteInterval = 50;
 const upkeepInterval = 5000;
 /** Time between two trims of the work stream, in ms. */
 const trimInterval = 1000;
+/** Free places for which a backlog is read at once; fewer wait for each other, but no longer than until the last read is over. */
+const enough = 8;
 /** Pause after Redis has failed, in ms. */
 const faultPause = 250;
 
@@ -57,7 +59,8 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const { context, policy, log, concurrency, patience = 500 } = options;
   const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const hurry = new AbortController();
-  const slots = createSlots(concurrency);
+  const fewest = Math.min(enough, Math.ceil(concurrency / 4));
+  const slots = createSlots(concurrency, fewest);
   const gate = createGate(policy);
   let handled = 0;
   const intake = createIntake({ ...options, gate, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
@@ -68,6 +71,17 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   let wait = 0;
   // While there is more than there are places for, work is read and claimed in one step, and nobody waits for it.
   let backlog = false;
+  let reads = 0;
+  let duties: Promise<void> | undefined;
+  const guarded = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) return;
+      logFault(log, error);
+      await delay(faultPause, undefined, { signal }).catch(() => {});
+    }
+  };
   const upkeep = async () => {
     const idle = { consumer: holder, idleMs: policy.lease };
     void intake.claim(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
@@ -79,13 +93,31 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
     const { nextMs = patience } = await promoteDue(context.primary, promoteLimit);
     wait = Math.min(patience, Math.max(1, nextMs));
   };
+  const doDuties = async () => {
+    if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
+    if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
+    if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
+  };
+  const takeBacklog = async (count: number) => {
+    reads += 1;
+    await guarded(async () => {
+      const found = await intake.take(count).catch((error) => {
+        backlog = false;
+        throw error;
+      });
+      if (found < count) backlog = false;
+    });
+    reads -= 1;
+    slots.wake();
+  };
   const takeIn = async () => {
     const places = gate.limit(concurrency) - slots.inUse();
     // While the scheduler is away the backlog waits on the stream, where it costs nothing.
-    if (places <= 0) return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
+    if (places <= 0 || (reads > 0 && places < fewest)) {
+      return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
+    }
     if (backlog) {
-      const count = slots.take(places);
-      backlog = (await intake.take(count)) === count;
+      void takeBacklog(slots.take(places));
       return;
     }
     const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
@@ -98,18 +130,15 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
   const unblock = unblockOnAbort(blocking, context.primary, signal);
   while (!signal.aborted) {
-    try {
-      if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
-      if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
-      if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
-      if (!signal.aborted) await takeIn();
-    } catch (error) {
-      if (signal.aborted) break;
-      logFault(log, error);
-      await delay(faultPause, undefined, { signal }).catch(() => {});
-    }
+    duties ??= guarded(doDuties).finally(() => {
+      duties = undefined;
+    });
+    // Who has work at hand need not wait for them.
+    if (!backlog) await duties;
+    if (!signal.aborted) await guarded(takeIn);
   }
   unblock();
+  await duties;
   const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
   await intake.untilIdle();
   clearTimeout(timer);

@@ -30,10 +30,11 @@ export interface Intake {
 export function createIntake(attendance: Attendance, slots: Slots, onHandled: () => void): Intake {
   const { context, holder, policy, log } = attendance;
   const attended = createSlots(Number.POSITIVE_INFINITY);
+  const begin = beginFresh(policy);
   const options = () => ({
     holder,
     leaseMs: policy.lease,
-    begin: mayBegin(attendance) ? beginFresh(policy) : undefined,
+    begin: mayBegin(attendance) ? begin : undefined,
   });
 
   const attendTo = async (claimed: Claim) => {

@@ -1,6 +1,7 @@
 import {
   type Begin,
   type Change,
+  createBegin,
   hasEnded,
   type RecordChange,
   type SidecarPatch,
@@ -36,11 +37,10 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
   };
 }
 
-/** The same for tasks that nobody has touched since they were submitted; times count from the claim. */
+/** The same for tasks that nobody has touched since they were submitted. */
 export function beginFresh(policy: Policy): Begin {
-  const first: View = { id: "", raw: null, record: undefined, sidecar: undefined, deleted: false, now: 0 };
-  const { record = {}, sidecar = {} } = beginSubmission(first, policy);
-  return { record, sidecar: { ...sidecar, checkAt: sidecar.checkAt ?? 0 } };
+  const fresh: View = { id: "", raw: null, record: undefined, sidecar: undefined, deleted: false, now: 0 };
+  return createBegin(beginSubmission(fresh, policy));
 }
 
 const sendingIsOver: SidecarPatch = { checkAt: null };

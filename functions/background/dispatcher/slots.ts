@@ -5,8 +5,10 @@ export interface Slots {
   inUse(): number;
   /** Takes up to `most` free places, and says how many. */
   take(most: number): number;
-  /** Gives places back. */
+  /** Gives places back. Those who wait are told once in a turn of the event loop, or at once when `enough` are free. */
   give(count: number): void;
+  /** Ends all waits for a change. */
+  wake(): void;
   /** Resolves when places are given back, after `ms` where given, or when the signal aborts. */
   untilChange(signal: AbortSignal, ms?: number): Promise<void>;
   /** Resolves when all places are free. */
@@ -14,12 +16,18 @@ export interface Slots {
 }
 
 /** All places are free at first. */
-export function createSlots(total: number): Slots {
+export function createSlots(total: number, enough = total): Slots {
   let used = 0;
+  let announced = false;
   const changes = new EventEmitter();
   changes.setMaxListeners(0);
+  const wake = () => {
+    announced = false;
+    changes.emit("change");
+  };
   return {
     inUse: () => used,
+    wake,
     take(most) {
       const taken = Math.max(0, Math.min(total - used, most));
       used += taken;
@@ -27,7 +35,14 @@ export function createSlots(total: number): Slots {
     },
     give(count) {
       used -= count;
-      if (count > 0) changes.emit("change");
+      if (count <= 0) return;
+      if (total - used >= enough) wake();
+      else if (!announced) {
+        announced = true;
+        setImmediate(() => {
+          if (announced) wake();
+        });
+      }
     },
     async untilChange(signal, ms) {
       if (signal.aborted) return;
