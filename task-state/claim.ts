@@ -1,8 +1,7 @@
 import { type Hold, readHold } from "./blocks.ts";
-import type { Change } from "./commands.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
-import { editFresh, type FreshEdit, freshRecordPattern } from "./fresh-record.ts";
 import { dispatchGroup, keys } from "./keys.ts";
+import { editFunction, marks, type RecordEdit } from "./record-edit.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type SidecarPatch } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
@@ -14,8 +13,8 @@ export interface Claim {
   readonly view: View;
   /** Why it must not be submitted now. */
   readonly hold: Hold | undefined;
-  /** True when the change that was to begin fresh tasks has been made. */
-  readonly begun: boolean;
+  /** When the change that was to begin fresh tasks was made, as records tell the time; `undefined`: it was not made. */
+  readonly begunAt: string | undefined;
   /** When the claim was asked for, by `performance.now()`; the lease counts from no earlier time. */
   readonly askedAt: number;
 }
@@ -31,18 +30,12 @@ export interface ClaimOptions {
   readonly begin?: Begin | undefined;
 }
 
-/** A change that can be made to a fresh task without having seen it. */
+/** A change that can be made to a fresh task without having seen it, see `createExpress`. */
 export interface Begin {
-  readonly edit: FreshEdit;
+  readonly edit: RecordEdit;
   readonly patch: SidecarPatch;
   /** When the fate may be judged, in ms from the claim on. */
   readonly checkAfter: number;
-}
-
-/** Prepares a change that claims make; its `checkAt` counts from the claim. */
-export function createBegin(change: Pick<Change, "record" | "sidecar">): Begin {
-  const { checkAt, ...patch } = change.sidecar ?? {};
-  return { edit: editFresh(change.record ?? {}), patch, checkAfter: checkAt ?? 0 };
 }
 
 /*
@@ -53,7 +46,7 @@ export function createBegin(change: Pick<Change, "record" | "sidecar">): Begin {
  * other dispatcher held when it died, and then nothing else would bring the task back.
  * keys   work, deleted, paused, blocksAll
  * args   group, holder, leaseMs, recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl, sidecarTtl
- *        (seconds); of the change that begins a fresh task: status ('' for none), tail, nextTail, checkAfter (ms), patch
+ *        (seconds); of the change that begins a fresh task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch
  *        (sidecar fields and values as a JSON list); then entry id and task id of each
  * reply  { Redis time in ms, pause or false, blocks of all or false,
  *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, begun 0|1 } }
@@ -71,13 +64,14 @@ const claimOne = {
     "ttl",
     "metadataTtl",
     "sidecarTtl",
-    "status",
+    "from",
+    "to",
     "tail",
     "nextTail",
     "checkAfter",
     "patch",
   ],
-  lua: `
+  lua: `${editFunction}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function from_now(ms) return string.format('%.0f', now + ms) end
@@ -89,18 +83,11 @@ local function holds(block)
   if not valid or type(value) ~= 'table' then return false end
   return value.blocked == true or type(value.blocked_users) == 'table' and next(value.blocked_users) ~= nil
 end
-local may_begin = status ~= '' and not reply[2] and not holds(reply[3])
+local may_begin = to ~= '' and not reply[2] and not holds(reply[3])
 local fields = may_begin and cjson.decode(patch)
 
 -- Whoever has done anything with a task since its submission has left a field that is not among these.
 local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true }
-local function begun(raw)
-  local head, rest = string.match(raw, ${freshRecordPattern})
-  if not head or string.sub(rest, -#tail) ~= tail then return nil end
-  local middle = string.match(string.sub(rest, 1, -#tail - 1), '^(.*,"updated_at":")[^"]*$')
-  return middle and head .. status .. middle .. nextTail
-end
-
 local function claim(entry, id)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.call('HGETALL', sidecar)
@@ -122,7 +109,8 @@ local function claim(entry, id)
   local raw = redis.call('GET', record)
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = redis.call('GET', blocksPrefix .. (known.user or ''))
-  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks) and begun(raw)
+  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks)
+    and edit(raw, from, to, tail, nextTail)
   local rev = string.format('%.0f', (known.rev or 0) + 1)
   if next_raw then
     redis.call('SET', record, next_raw, 'EX', ttl)
@@ -223,6 +211,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
   const askedAt = performance.now();
   const { edit, patch = {}, checkAfter = 0 } = begin ?? {};
+  const begunAt = begin ? context.clock() : "";
   const args = {
     group: dispatchGroup,
     holder,
@@ -234,9 +223,10 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     ttl: context.ttlSeconds,
     metadataTtl: metadataTtl(context),
     sidecarTtl: sidecarTtl(context),
-    status: edit?.status ?? "",
+    from: edit?.from ?? "",
+    to: edit?.to ?? "",
     tail: edit?.tail ?? "",
-    nextTail: edit?.nextTail(context.clock()) ?? "",
+    nextTail: edit?.nextTail.replaceAll(marks[0], begunAt) ?? "",
     checkAfter,
     patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
   };
@@ -254,7 +244,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     const made = begun === 1 ? { ...patch, checkAt: now + checkAfter, ...lease } : lease;
     const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
     const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
-    return [{ entry, view: { ...view, sidecar }, hold, begun: begun === 1, askedAt }];
+    return [{ entry, view: { ...view, sidecar }, hold, begunAt: begun === 1 ? begunAt : undefined, askedAt }];
   };
   return { args, read };
 }

@@ -58,16 +58,20 @@ export function commandsFor(
 
 /** A saved record lives on for its whole lifetime, and so does what belongs to it. */
 function refresh(context: TaskStateContext, id: string, owner: Owner): Command[] {
-  const commands: Command[] = [
+  return [
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
     ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
+    ...refreshSets(context, owner),
   ];
+}
+
+/** So do the sets that hold its id, as often as their refresh is due. */
+export function refreshSets(context: TaskStateContext, owner: Owner): Command[] {
   // The sets of a busy owner are seen to with one look.
   const ownerSet = keys.owner(owner);
-  if (!context.isRefreshDue(ownerSet)) return commands;
+  if (!context.isRefreshDue(ownerSet)) return [];
   const others = [...idSets(owner), keys.users(owner.service)].filter((set) => set !== ownerSet);
-  const due = [ownerSet, ...others.filter(context.isRefreshDue)];
-  return [...commands, ...due.map((set) => ["EXPIRE", set, context.ttlSeconds])];
+  return [ownerSet, ...others.filter(context.isRefreshDue)].map((set) => ["EXPIRE", set, context.ttlSeconds]);
 }
 
 function saveSidecar(

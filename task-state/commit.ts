@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
-import { createBatch } from "./batch.ts";
 import { type Change, type Command, commandsFor } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { idSets, keys } from "./keys.ts";
 import { changeRecord, type Owner, ownerOf, type RecordChange, rewritable, type TaskRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 import { patchSidecar, type Sidecar } from "./sidecar.ts";
+import { createTaskBatch, forEachTask, type TaskWords } from "./task-batch.ts";
 import type { View } from "./view.ts";
 
 /*
@@ -38,18 +38,7 @@ local function commit(record, sidecar, raw, rev, ...)
   write(record, ...)
   return 1
 end
-local replies = {}
-for index = first, #ARGV, 6 do
-  local done, reply = pcall(commit, unpack(ARGV, index, index + 5))
-  if not done then
-    local message = type(reply) == 'table' and reply.err or tostring(reply)
-    -- A Redis that takes no writes fails them all; a key of the wrong type fails its own task alone.
-    if not string.find(message, 'WRONGTYPE', 1, true) then return redis.error_reply(message) end
-    reply = message
-  end
-  replies[#replies + 1] = reply
-end
-return replies`,
+${forEachTask("commit", 6)}`,
 });
 
 /*
@@ -74,28 +63,12 @@ write(record, nextRecord, commands)
 return 1`,
 });
 
-/** What the script is told of one task, in its order. */
-type Words = readonly [
-  record: string,
-  sidecar: string,
-  raw: string,
-  rev: string | number,
-  nextRecord: string,
-  commands: string,
-];
-
-/** Runs a conditional change; gives 1 or 0 as above. */
-export type Committer = (words: Words) => Promise<number>;
-
-/** Commits that are run together at once; more would keep Redis from answering the first ones. */
-const enough = 8;
+/** Runs the script for a task, told of it as above. */
+export type Committer = (words: TaskWords) => Promise<number>;
 
 /** Gathers the commits of a process. */
 export function createCommitter(primary: Redis, ttlSeconds: number): Committer {
-  return createBatch(async (batch) => {
-    const replies = (await commitScript(primary, {}, { ttl: ttlSeconds }, batch.flat())) as (number | string)[];
-    return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
-  }, enough);
+  return createTaskBatch((words) => commitScript(primary, {}, { ttl: ttlSeconds }, words));
 }
 
 /** Lua's JSON reader refuses halves of surrogate pairs, which others may have put into a text. */

@@ -15,7 +15,7 @@ export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./blocks.ts";
 export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
-export { type Begin, type Claim, claim, createBegin, type Taking, take } from "./claim.ts";
+export { type Claim, claim, type Taking, take } from "./claim.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, deletionMemory } from "./commands.ts";
 export { commit } from "./commit.ts";
@@ -38,6 +38,7 @@ export {
 } from "./dispatch-state.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
 export { type Explanation, explainTask } from "./explain.ts";
+export { createExpress, type Express } from "./express.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";

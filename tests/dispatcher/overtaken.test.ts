@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Attendance, attend } from "../../functions/background/dispatcher/attend.ts";
+import { expressWay } from "../../functions/background/dispatcher/express.ts";
 import { createGate } from "../../functions/background/dispatcher/gate.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { claim, ensureGroup, keys, readEntries } from "../../task-state/index.ts";
@@ -52,6 +53,7 @@ test.each(["queued", "sending"] as const)(
       policy,
       log: createLogger({ appName: "test", logLevel: "fatal" }),
       gate: createGate(policy),
+      express: expressWay(bench.context, policy),
       holder: "one",
       stopping: new AbortController().signal,
       hurry: new AbortController().signal,

@@ -4,6 +4,7 @@ import {
   type Change,
   type Claim,
   commit,
+  type Express,
   look,
   type TaskStateContext,
   type View,
@@ -21,6 +22,7 @@ export interface Attendance {
   readonly policy: Policy;
   readonly log: Logger;
   readonly gate: Gate;
+  readonly express: Express;
   /** Whose leases are ours. */
   readonly holder: string;
   /** Aborted: start no request any more, hand back what is not begun. */
@@ -38,14 +40,14 @@ const maxSteps = 50;
  * @param leave called when no request will follow any more, though the last commit is still under way
  */
 export async function attend(attendance: Attendance, claim: Claim, leave: () => void): Promise<void> {
-  const { context, holder, log, policy } = attendance;
-  const { entry, hold, begun } = claim;
+  const { context, express, holder, log, policy } = attendance;
+  const { entry, hold, begunAt } = claim;
   const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, leave };
   let view = claim.view;
   for (let steps = 0; steps < maxSteps; steps += 1) {
     const result =
-      begun && steps === 0 && view.record
-        ? await submitBegun(attendance, view, view.record, attempt)
+      begunAt !== undefined && steps === 0 && view.record
+        ? await submitBegun(attendance, view, view.record, { ...attempt, finish: () => express.finish(claim) })
         : await take(attendance, view, nextStep(view, policy, hold), attempt);
     if (result === "done") return;
     if (result) {

@@ -14,6 +14,7 @@ import {
   trimAcknowledged,
   type WorkEntry,
 } from "../../../task-state/index.ts";
+import { expressWay } from "./express.ts";
 import { createGate } from "./gate.ts";
 import { createIntake, logFault } from "./intake.ts";
 import type { Policy } from "./policy.ts";
@@ -62,10 +63,15 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const fewest = Math.min(enough, Math.ceil(concurrency / 4));
   const slots = createSlots(concurrency, fewest);
   const gate = createGate(policy);
+  const express = expressWay(context, policy);
   let handled = 0;
-  const intake = createIntake({ ...options, gate, holder, stopping: signal, hurry: hurry.signal }, slots, () => {
-    handled += 1;
-  });
+  const intake = createIntake(
+    { ...options, gate, express, holder, stopping: signal, hurry: hurry.signal },
+    slots,
+    () => {
+      handled += 1;
+    },
+  );
 
   const schedule = createSchedule();
   let wait = 0;

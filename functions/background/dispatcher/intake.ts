@@ -11,7 +11,6 @@ import {
 } from "../../../task-state/index.ts";
 import { type Attendance, attend } from "./attend.ts";
 import { isCapped } from "./policy.ts";
-import { beginFresh } from "./settle.ts";
 import { createSlots, type Slots } from "./slots.ts";
 
 /** Takes in work for places that have been taken; gives each place back once its task needs no request any more. */
@@ -28,13 +27,12 @@ export interface Intake {
 
 /** `onHandled` is told of each task that was attended to. Errors are logged: what they leave behind stays pending. */
 export function createIntake(attendance: Attendance, slots: Slots, onHandled: () => void): Intake {
-  const { context, holder, policy, log } = attendance;
+  const { context, express, holder, policy, log } = attendance;
   const attended = createSlots(Number.POSITIVE_INFINITY);
-  const begin = beginFresh(policy);
   const options = () => ({
     holder,
     leaseMs: policy.lease,
-    begin: mayBegin(attendance) ? begin : undefined,
+    begin: mayBegin(attendance) ? express.begin : undefined,
   });
 
   const attendTo = async (claimed: Claim) => {

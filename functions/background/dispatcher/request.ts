@@ -5,6 +5,7 @@ import {
   releasePermit,
   type SidecarPatch,
   type TaskRecord,
+  type TaskStateContext,
   type View,
 } from "../../../task-state/index.ts";
 import type { Attendance } from "./attend.ts";
@@ -27,6 +28,8 @@ export interface Attempt {
   readonly claimedAt: number;
   /** Called when no request will follow any more. */
   readonly leave: () => void;
+  /** Settles an accepted submission the short way; gives false when the task is not as it was begun any more. */
+  readonly finish?: () => Promise<boolean>;
 }
 
 /** Gives the lease back. */
@@ -115,12 +118,19 @@ async function settle(
   { context, holder, policy }: Attendance,
   begun: View,
   kind: Request,
-  { entryId, leave }: Attempt,
+  { entryId, leave, finish }: Attempt,
   outcome: Outcome,
 ): Promise<Result> {
   const capped = kind === "submit" && isCapped(policy);
   const decide = kind === "submit" ? settleSubmission : settleCancellation;
   let seen = begun;
+  if (finish && outcome.kind === "accepted") {
+    leave();
+    if (await finish()) return "done";
+    const found = await lookAgain(context, begun.id, holder);
+    if (found === "done" || found === undefined) return found;
+    seen = found;
+  }
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { change, done } = decide(seen, outcome, policy);
     if (done) leave();
@@ -129,9 +139,16 @@ async function settle(
     const settled = await commit(context, seen, { ...permitted, ...last });
     if (settled && capped) await releaseParked(context.primary, begun.record?.user_id ?? "", 1);
     if (settled) return done ? "done" : settled;
-    seen = await look(context, seen.id);
-    if (!seen.sidecar) return undefined;
-    if (seen.sidecar.lease !== holder) return "done";
+    const found = await lookAgain(context, seen.id, holder);
+    if (found === "done" || found === undefined) return found;
+    seen = found;
   }
   return undefined;
+}
+
+/** The task as it is by now; `done` when somebody else has taken it over, nothing when it is gone. */
+async function lookAgain(context: TaskStateContext, id: string, holder: string): Promise<Result> {
+  const view = await look(context, id);
+  if (!view.sidecar) return undefined;
+  return view.sidecar.lease === holder ? view : "done";
 }

@@ -1,12 +1,4 @@
-import {
-  type Begin,
-  type Change,
-  createBegin,
-  hasEnded,
-  type RecordChange,
-  type SidecarPatch,
-  type View,
-} from "../../../task-state/index.ts";
+import { type Change, hasEnded, type RecordChange, type SidecarPatch, type View } from "../../../task-state/index.ts";
 import { countForeignLogs, messages } from "./messages.ts";
 import type { Outcome } from "./outcome.ts";
 import { backoff, type Policy } from "./policy.ts";
@@ -35,12 +27,6 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
       ...(sidecar?.hold === undefined ? {} : { hold: null }),
     },
   };
-}
-
-/** The same for tasks that nobody has touched since they were submitted. */
-export function beginFresh(policy: Policy): Begin {
-  const fresh: View = { id: "", raw: null, record: undefined, sidecar: undefined, deleted: false, now: 0 };
-  return createBegin(beginSubmission(fresh, policy));
 }
 
 const sendingIsOver: SidecarPatch = { checkAt: null };

@@ -1,0 +1,33 @@
+import { createBatch } from "./batch.ts";
+
+/** Tasks that are changed together at once; more would keep Redis from answering the first ones. */
+const enough = 8;
+
+/**
+ * Lua: calls a function for each task, with so many arguments from ARGV[first] on; the reply is a list of what it gives.
+ * A Redis that takes no writes fails them all; a key of the wrong type fails its own task alone, whose reply is the message.
+ */
+export function forEachTask(call: string, width: number): string {
+  return `
+local replies = {}
+for index = first, #ARGV, ${width} do
+  local done, reply = pcall(${call}, unpack(ARGV, index, index + ${width - 1}))
+  if not done then
+    reply = type(reply) == 'table' and reply.err or tostring(reply)
+    if not string.find(reply, 'WRONGTYPE', 1, true) then return redis.error_reply(reply) end
+  end
+  replies[#replies + 1] = reply
+end
+return replies`;
+}
+
+/** What such a script is told of one task. */
+export type TaskWords = readonly (string | number)[];
+
+/** Gathers the calls of a process, so that many tasks cost one command. @param run runs the script over all words */
+export function createTaskBatch(run: (words: TaskWords) => Promise<unknown>): (words: TaskWords) => Promise<number> {
+  return createBatch(async (batch) => {
+    const replies = (await run(batch.flat())) as (number | string)[];
+    return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
+  }, enough);
+}
