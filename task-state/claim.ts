@@ -1,9 +1,9 @@
 import { type Hold, readHold } from "./blocks.ts";
+import { type ClaimReply, claimScript, type FreshValues, type Head, isBegun, takeScript } from "./claim-script.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
-import { editFunction, marks, type RecordEdit } from "./record-edit.ts";
-import { defineScript } from "./script.ts";
-import { patchSidecar, type SidecarPatch } from "./sidecar.ts";
+import { marks, type RecordEdit } from "./record-edit.ts";
+import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
 
@@ -37,120 +37,6 @@ export interface Begin {
   /** When the fate may be judged, in ms from the claim on. */
   readonly checkAfter: number;
 }
-
-/*
- * Takes the lease of each task that nobody is at work on, reads it, and begins it where it is fresh.
- * A task whose lease another dispatcher holds gets a new revision instead, so that this other one, who cannot commit
- * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
- * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
- * other dispatcher held when it died, and then nothing else would bring the task back.
- * keys   work, deleted, paused, blocksAll
- * args   group, holder, leaseMs, recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl, sidecarTtl
- *        (seconds); of the change that begins a fresh task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch
- *        (sidecar fields and values as a JSON list); then entry id and task id of each
- * reply  { Redis time in ms, pause or false, blocks of all or false,
- *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, begun 0|1 } }
- */
-const claimOne = {
-  keys: ["work", "deleted", "paused", "blocksAll"],
-  args: [
-    "group",
-    "holder",
-    "leaseMs",
-    "recordPrefix",
-    "metadataSuffix",
-    "sidecarPrefix",
-    "blocksPrefix",
-    "ttl",
-    "metadataTtl",
-    "sidecarTtl",
-    "from",
-    "to",
-    "tail",
-    "nextTail",
-    "checkAfter",
-    "patch",
-  ],
-  lua: `${editFunction}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function from_now(ms) return string.format('%.0f', now + ms) end
-local reply = { from_now(0), redis.call('GET', paused), redis.call('GET', blocksAll) }
-
-local function holds(block)
-  if not block then return false end
-  local valid, value = pcall(cjson.decode, block)
-  if not valid or type(value) ~= 'table' then return false end
-  return value.blocked == true or type(value.blocked_users) == 'table' and next(value.blocked_users) ~= nil
-end
-local may_begin = to ~= '' and not reply[2] and not holds(reply[3])
-local fields = may_begin and cjson.decode(patch)
-
--- Whoever has done anything with a task since its submission has left a field that is not among these.
-local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true }
-local function claim(entry, id)
-  local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
-  local flat = redis.call('HGETALL', sidecar)
-  local known, fresh = {}, may_begin
-  for field = 1, #flat, 2 do
-    known[flat[field]] = flat[field + 1]
-    fresh = fresh and at_first[flat[field]]
-  end
-  if known.leaseUntil and tonumber(known.leaseUntil) > now then
-    redis.call('HINCRBY', sidecar, 'rev', 1)
-    local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
-    if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
-    return false
-  end
-  if #flat == 0 then
-    redis.call('XACK', work, group, entry)
-    return false
-  end
-  local raw = redis.call('GET', record)
-  local gone = redis.call('ZSCORE', deleted, id)
-  local blocks = redis.call('GET', blocksPrefix .. (known.user or ''))
-  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks)
-    and edit(raw, from, to, tail, nextTail)
-  local rev = string.format('%.0f', (known.rev or 0) + 1)
-  if next_raw then
-    redis.call('SET', record, next_raw, 'EX', ttl)
-    redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
-    redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs), 'checkAt', from_now(checkAfter),
-      unpack(fields))
-    redis.call('EXPIRE', sidecar, sidecarTtl)
-  else
-    redis.call('HSET', sidecar, 'rev', rev, 'lease', holder, 'leaseUntil', from_now(leaseMs))
-  end
-  return { next_raw or raw, flat, gone and 1 or 0, blocks, next_raw and 1 or 0 }
-end`,
-} as const;
-
-const claimScript = defineScript({
-  name: "claim",
-  ...claimOne,
-  lua: `${claimOne.lua}
-for index = first, #ARGV, 2 do reply[#reply + 1] = claim(ARGV[index], ARGV[index + 1]) end
-return reply`,
-});
-
-/*
- * Reads new entries for a consumer and claims their tasks.
- * args   also: count, but no entries
- * reply  as above, but per entry: { entry id, its fields, claim }
- */
-const takeScript = defineScript({
-  name: "take",
-  atOnce: true,
-  ...claimOne,
-  args: [...claimOne.args, "count"],
-  lua: `${claimOne.lua}
-local read = redis.call('XREADGROUP', 'GROUP', group, holder, 'COUNT', count, 'STREAMS', work, '>')
-for _, entry in ipairs(read and read[1][2] or {}) do
-  local id = entry[2] and entry[2][1] == 'id' and string.match(entry[2][2], '^%d+$')
-  reply[#reply + 1] = { entry[1], id, id and claim(entry[1], id) }
-end
-return reply`,
-});
 
 /** Takes leases; entries whose task needs nothing from this dispatcher are acknowledged and left out. */
 export async function claim(
@@ -195,11 +81,6 @@ export async function take(context: TaskStateContext, count: number, options: Cl
   return { entries, claims };
 }
 
-type Head = readonly [now: string, paused: string | null, blocksAll: string | null];
-type ClaimReply =
-  | null
-  | [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null, begun: number];
-
 const claimKeys = { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll };
 
 function split<Item>(reply: unknown): [Head, Item[]] {
@@ -237,14 +118,34 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     found: ClaimReply | undefined,
   ): Claim[] => {
     if (!found) return [];
-    const [raw, flat, deleted, blocksUser, begun] = found;
     const now = Number(time);
-    const view = makeView(context, { id, now, raw, sidecar: flat, deleted: deleted === 1 });
     const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
-    const made = begun === 1 ? { ...patch, checkAt: now + checkAfter, ...lease } : lease;
-    const sidecar = view.sidecar && patchSidecar(view.sidecar, made);
+    if (isBegun(found)) {
+      const [raw, values] = found;
+      const sidecar = patchSidecar(sidecarOf(values), { ...patch, checkAt: now + checkAfter, ...lease });
+      const view = makeView(context, { id, now, raw, sidecar, deleted: false });
+      return [{ entry, view, hold: undefined, begunAt, askedAt }];
+    }
+    const [raw, flat, deleted, blocksUser] = found;
+    const before = parseSidecar(flat);
+    const sidecar = before && patchSidecar(before, lease);
+    const view = makeView(context, { id, now, raw, sidecar, deleted: deleted === 1 });
     const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
-    return [{ entry, view: { ...view, sidecar }, hold, begunAt: begun === 1 ? begunAt : undefined, askedAt }];
+    return [{ entry, view, hold, begunAt: undefined, askedAt }];
   };
   return { args, read };
+}
+
+/** The sidecar that a fresh task has. */
+function sidecarOf([service, user, rev, place, trace]: FreshValues): Sidecar {
+  return {
+    service,
+    user,
+    phase: "queued",
+    rev: Number(rev),
+    attempts: 0,
+    cancelAttempts: 0,
+    ...(place === null ? {} : { place: Number(place) }),
+    ...(trace === null ? {} : { trace }),
+  };
 }

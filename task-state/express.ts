@@ -1,6 +1,6 @@
 import type { Begin, Claim } from "./claim.ts";
 import { type Change, type Command, refreshSets } from "./commands.ts";
-import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { createEdits, editFunction, marks } from "./record-edit.ts";
 import { defineScript } from "./script.ts";
@@ -8,7 +8,7 @@ import { createTaskBatch, forEachTask } from "./task-batch.ts";
 
 /**
  * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without that its
- * record is sent to and fro. It does what commits of the same changes would do, to the letter.
+ * record is sent to and fro. It does what commits of the same changes would do.
  */
 export interface Express {
   /** For `claim` and `take`. */
@@ -19,7 +19,8 @@ export interface Express {
 
 /*
  * keys   work
- * args   group, recordPrefix, metadataSuffix, sidecarPrefix; ttl, metadataTtl, sidecarTtl (seconds); of the record's edit:
+ * Metadata and sidecar, which outlive the record, have their lifetimes from the claim, a request ago.
+ * args   group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
  *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
  *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
  *        of lists)
@@ -29,21 +30,7 @@ const finishScript = defineScript({
   name: "finish",
   atOnce: true,
   keys: ["work"],
-  args: [
-    "group",
-    "recordPrefix",
-    "metadataSuffix",
-    "sidecarPrefix",
-    "ttl",
-    "metadataTtl",
-    "sidecarTtl",
-    "from",
-    "to",
-    "tail",
-    "nextTail",
-    "set",
-    "drop",
-  ],
+  args: ["group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
   lua: `${editFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands)
@@ -53,10 +40,8 @@ local function finish(id, rev, entry, begunAt, commands)
   local nextRecord = raw and edit(raw, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
   if not nextRecord then return 0 end
   redis.call('SET', record, nextRecord, 'EX', ttl)
-  redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', rev + 1), unpack(fields))
   redis.call('HDEL', sidecar, unpack(dropped))
-  redis.call('EXPIRE', sidecar, sidecarTtl)
   redis.call('XACK', work, group, entry)
   for _, command in ipairs(cjson.decode(commands)) do redis.call(unpack(command)) end
   return 1
@@ -79,11 +64,8 @@ export function createExpress(
   const fixed = {
     group: dispatchGroup,
     recordPrefix: keys.record(""),
-    metadataSuffix: keys.metadata("").slice(keys.record("").length),
     sidecarPrefix: keys.sidecar(""),
     ttl: context.ttlSeconds,
-    metadataTtl: metadataTtl(context),
-    sidecarTtl: sidecarTtl(context),
     from: second.from,
     to: second.to,
     tail: between(second.tail),

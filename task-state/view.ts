@@ -44,15 +44,14 @@ export async function look(context: TaskStateContext, id: string): Promise<View>
     { id },
   );
   const [now, raw, sidecar, deleted] = reply as [string, string | null, string[], number];
-  return makeView(context, { id, now: Number(now), raw, sidecar, deleted: deleted === 1 });
+  return makeView(context, { id, now: Number(now), raw, sidecar: parseSidecar(sidecar), deleted: deleted === 1 });
 }
 
 interface ViewParts {
   id: string;
   now: number;
   raw: string | null;
-  /** HGETALL reply. */
-  sidecar: readonly string[];
+  sidecar: Sidecar | undefined;
   deleted: boolean;
 }
 
@@ -60,7 +59,7 @@ interface ViewParts {
 export function makeView(context: TaskStateContext, { id, now, raw, sidecar, deleted }: ViewParts): View {
   const record = raw === null ? undefined : parseRecord(raw);
   if (raw !== null && record === undefined) context.onUnreadable(id);
-  return { id, raw, record, sidecar: parseSidecar(sidecar), deleted, now };
+  return { id, raw, record, sidecar, deleted, now };
 }
 
 /** True when a task has ended as far as its record tells. */
