@@ -159,3 +159,30 @@ test("an admission that is not used says nothing about the scheduler", () => {
   send(gate, away, undefined, away, undefined, away);
   expect(gate.enter()).toBeUndefined();
 });
+
+test("a gate is open until the third failure in a row, and again after a probe that went well", () => {
+  const gate = open();
+  send(gate, away, away);
+  expect(gate.isOpen()).toBe(true);
+  send(gate, away);
+  expect(gate.isOpen()).toBe(false);
+  clock += policy.minBackoff;
+  send(gate, accepted);
+  expect(gate.isOpen()).toBe(true);
+});
+
+test("what was begun while the gate was open goes through when it is shut, and is no probe", () => {
+  const gate = shut();
+  const admission = gate.enterBegun();
+  admission(away);
+  expect(gate.wait()).toBe(policy.minBackoff);
+  clock += policy.minBackoff;
+  expect(gate.limit(10)).toBe(1);
+});
+
+test("an admission is closed once: what is said afterwards counts no more", () => {
+  const gate = open();
+  const admission = gate.enterBegun();
+  for (let again = 0; again < 3; again += 1) admission(away);
+  expect(gate.isOpen()).toBe(true);
+});

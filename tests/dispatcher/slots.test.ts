@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createSlots } from "../../functions/background/dispatcher/slots.ts";
 
@@ -60,5 +61,36 @@ test("all places are awaited until the last is free", async () => {
   await slots.untilChange(never, 1);
   expect(idle).toBe(false);
   slots.give(1);
+  await wait;
+});
+
+test("who waits is told once of all that is given back in one turn, or at once when enough places are free", async () => {
+  const slots = createSlots(8, 3);
+  slots.take(8);
+  let told = 0;
+  const count = async () => {
+    for (;;) {
+      await slots.untilChange(never);
+      told += 1;
+    }
+  };
+  void count();
+  slots.give(1);
+  slots.give(1);
+  expect(told).toBe(0);
+  await nextTurn();
+  expect(told).toBe(1);
+  slots.give(1);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(told).toBe(2);
+  await nextTurn();
+  expect(told).toBe(2);
+});
+
+test("a wait can be ended from outside", async () => {
+  const slots = createSlots(1);
+  const wait = slots.untilChange(never);
+  slots.wake();
   await wait;
 });

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { claim, keys, readEntries, take } from "../../task-state/index.ts";
+import { useRedis } from "../support/redis.ts";
+import { alice, commandsDuring, openStore } from "./support.ts";
+
+const redis = useRedis();
+const options = { holder: "a", leaseMs: 60_000 };
+
+async function submitted(count: number) {
+  const { store, context } = openStore(redis);
+  const ids = await Promise.all(Array.from({ length: count }, () => store.submit(alice, { src: "/a" })));
+  return { context, ids };
+}
+
+test("new entries are read and their tasks claimed in one command, up to as many as asked for", async () => {
+  const { context, ids } = await submitted(5);
+  await take(context, 1, options);
+  let taking: Awaited<ReturnType<typeof take>> | undefined;
+  const commands = await commandsDuring(redis, async () => {
+    taking = await take(context, 3, options);
+  });
+  expect(commands.map(([name]) => name)).toEqual(["evalsha"]);
+  expect(taking?.entries.map(({ taskId }) => taskId)).toEqual(ids.slice(1, 4));
+  expect(taking?.claims.map(({ view }) => view.record?.task_id)).toEqual(ids.slice(1, 4));
+  expect((await take(context, 3, options)).entries).toHaveLength(1);
+  expect(await take(context, 3, options)).toEqual({ entries: [], claims: [] });
+});
+
+test("a claim is the same, whether its entry was read before or with it", async () => {
+  const { context, ids } = await submitted(2);
+  const [first] = (await take(context, 1, options)).claims;
+  const entries = await readEntries(redis.client, { consumer: "a", count: 1, blockMs: 0 });
+  const [second] = await claim(context, entries, options);
+  expect([first?.view.id, second?.view.id]).toEqual(ids);
+  const shape = (found: typeof first) => [Object.keys(found ?? {}), Object.keys(found?.view.sidecar ?? {}).sort()];
+  expect(shape(first)).toEqual(shape(second));
+  expect(first).toMatchObject({ hold: undefined, begunAt: undefined, view: { sidecar: { lease: "a", rev: 2 } } });
+});
+
+test("entries that name no task are given without a claim", async () => {
+  const { context, ids } = await submitted(1);
+  for (const fields of [
+    ["id", "x"],
+    ["id", "1x"],
+    ["other", "1"],
+  ] as const) {
+    await redis.client.xadd(keys.work, "*", ...fields);
+  }
+  const { entries, claims } = await take(context, 10, options);
+  expect(entries.map(({ taskId }) => taskId)).toEqual([ids[0], undefined, undefined, undefined]);
+  expect(claims).toHaveLength(1);
+});
+
+test("without a stream or a group there is nothing to take, and what comes next is found", async () => {
+  const { context, store } = openStore(redis);
+  expect(await take(context, 3, options)).toEqual({ entries: [], claims: [] });
+  const id = await store.submit(alice, {});
+  expect((await take(context, 3, options)).claims.map(({ view }) => view.id)).toEqual([id]);
+});
