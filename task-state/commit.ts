@@ -68,7 +68,7 @@ export type Committer = (words: TaskWords) => Promise<number>;
 
 /** Gathers the commits of a process. */
 export function createCommitter(primary: Redis, ttlSeconds: number): Committer {
-  return createTaskBatch((words) => commitScript(primary, {}, { ttl: ttlSeconds }, words));
+  return createTaskBatch<number>((words) => commitScript(primary, {}, { ttl: ttlSeconds }, words));
 }
 
 /** Lua's JSON reader refuses halves of surrogate pairs, which others may have put into a text. */

@@ -1,10 +1,11 @@
 import type { Begin, Claim } from "./claim.ts";
-import { type Change, type Command, refreshSets } from "./commands.ts";
+import { type Change, refreshSets } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { createEdits, editFunction, marks } from "./record-edit.ts";
 import { defineScript } from "./script.ts";
 import { createTaskBatch, forEachTask } from "./task-batch.ts";
+import { lookFunction, type Sight, type View, viewOf } from "./view.ts";
 
 /**
  * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without that its
@@ -13,32 +14,34 @@ import { createTaskBatch, forEachTask } from "./task-batch.ts";
 export interface Express {
   /** For `claim` and `take`. */
   readonly begin: Begin;
-  /** Finishes a task that is still as its claim has begun it, and acknowledges its entry; false: it is not, look again. */
-  finish(claim: Claim): Promise<boolean>;
+  /**
+   * Finishes a task that is still as its claim has begun it, and acknowledges its entry.
+   * @returns the task as it is where it is not so any more, as when the scheduler has written its record; else nothing
+   */
+  finish(claim: Claim): Promise<View | undefined>;
 }
 
 /*
- * keys   work
+ * keys   work, deleted
  * Metadata and sidecar, which outlive the record, have their lifetimes from the claim, a request ago.
  * args   group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
  *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
  *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
  *        of lists)
- * reply  per task: 1 finished · 0 it is not as it was begun · the message of its error
+ * reply  per task: 1 finished · what `look` gives, where it is not as it was begun · the message of its error
  */
 const finishScript = defineScript({
   name: "finish",
   atOnce: true,
-  keys: ["work"],
+  keys: ["work", "deleted"],
   args: ["group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${editFunction}
+  lua: `${editFunction}${lookFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
-  if redis.call('HGET', sidecar, 'rev') ~= rev then return 0 end
-  local raw = redis.call('GET', record)
+  local raw = redis.call('HGET', sidecar, 'rev') == rev and redis.call('GET', record)
   local nextRecord = raw and edit(raw, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
-  if not nextRecord then return 0 end
+  if not nextRecord then return look(record, sidecar, deleted, id) end
   redis.call('SET', record, nextRecord, 'EX', ttl)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', rev + 1), unpack(fields))
   redis.call('HDEL', sidecar, unpack(dropped))
@@ -75,20 +78,22 @@ export function createExpress(
     drop: JSON.stringify(fields.flatMap(([field, value]) => (value === null ? [field] : []))),
   };
   const nextTail = (time: string) => second.nextTail.replaceAll(marks[1], time);
-  const run = createTaskBatch((words) =>
+  const run = createTaskBatch<number | Sight>((words) =>
     finishScript(
       context.primary,
-      { work: keys.work },
+      { work: keys.work, deleted: keys.deleted },
       { ...fixed, nextTail: between(nextTail(context.clock())) },
       words,
     ),
   );
   return {
     begin: { edit: first, patch, checkAfter: checkAt ?? 0 },
-    async finish({ entry, view: { id, sidecar }, begunAt }) {
-      if (!sidecar || begunAt === undefined) return false;
-      const commands: Command[] = refreshSets(context, sidecar);
-      return (await run([id, sidecar.rev, entry.entryId, begunAt, JSON.stringify(commands)])) === 1;
+    async finish({ entry, view, begunAt }) {
+      const { id, sidecar } = view;
+      if (!sidecar || begunAt === undefined) return view;
+      const commands = JSON.stringify(refreshSets(context, sidecar));
+      const reply = await run([id, sidecar.rev, entry.entryId, begunAt, commands]);
+      return typeof reply === "number" ? undefined : viewOf(context, id, reply);
     },
   };
 }

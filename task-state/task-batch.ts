@@ -25,9 +25,11 @@ return replies`;
 export type TaskWords = readonly (string | number)[];
 
 /** Gathers the calls of a process, so that many tasks cost one command. @param run runs the script over all words */
-export function createTaskBatch(run: (words: TaskWords) => Promise<unknown>): (words: TaskWords) => Promise<number> {
+export function createTaskBatch<Reply>(
+  run: (words: TaskWords) => Promise<unknown>,
+): (words: TaskWords) => Promise<Reply> {
   return createBatch(async (batch) => {
-    const replies = (await run(batch.flat())) as (number | string)[];
+    const replies = (await run(batch.flat())) as (Reply | string)[];
     return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
   }, enough);
 }

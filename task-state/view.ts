@@ -18,22 +18,27 @@ export interface View {
   readonly now: number;
 }
 
-/*
- * keys   record, sidecar, deleted
- * reply  { Redis time in ms, record or false, sidecar as a flat list, deleted 0|1 }
- */
+/** Lua: look(record, sidecar, deleted, id) gives { Redis time in ms, record or false, sidecar as a flat list, deleted 0|1 }. */
+export const lookFunction = `
+local function look(record, sidecar, deleted, id)
+  local time = redis.call('TIME')
+  return {
+    string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
+    redis.call('GET', record),
+    redis.call('HGETALL', sidecar),
+    redis.call('ZSCORE', deleted, id) and 1 or 0,
+  }
+end`;
+
+/** What it gives. */
+export type Sight = readonly [now: string, raw: string | null, sidecar: string[], deleted: number];
+
 const lookScript = defineScript({
   name: "look",
   keys: ["record", "sidecar", "deleted"],
   args: ["id"],
-  lua: `
-local time = redis.call('TIME')
-return {
-  string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
-  redis.call('GET', record),
-  redis.call('HGETALL', sidecar),
-  redis.call('ZSCORE', deleted, id) and 1 or 0,
-}`,
+  lua: `${lookFunction}
+return look(record, sidecar, deleted, id)`,
 });
 
 /** Reads record and sidecar in one step. */
@@ -43,7 +48,11 @@ export async function look(context: TaskStateContext, id: string): Promise<View>
     { record: keys.record(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { id },
   );
-  const [now, raw, sidecar, deleted] = reply as [string, string | null, string[], number];
+  return viewOf(context, id, reply as Sight);
+}
+
+/** The view that a script's look gives. */
+export function viewOf(context: TaskStateContext, id: string, [now, raw, sidecar, deleted]: Sight): View {
   return makeView(context, { id, now: Number(now), raw, sidecar: parseSidecar(sidecar), deleted: deleted === 1 });
 }
 

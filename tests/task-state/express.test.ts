@@ -101,7 +101,7 @@ test("the short way leaves what commits of the same changes leave, whatever the 
         claimed.view.now + leaseMs,
       ]);
       expect([checkAt, leaseUntil]).not.toContain(undefined);
-      expect(await express.finish(claimed)).toBe(true);
+      expect(await express.finish(claimed)).toBeUndefined();
       expect(await stored(short.context, second)).toEqual(afterwards);
     }),
     { numRuns: 60 },
@@ -115,7 +115,7 @@ test("a finished task's entry is acknowledged, and the sets that hold it live on
   const claimed = await claimOne(context, express);
   const sets = [keys.tasks, keys.service("sync"), keys.users("sync"), keys.owner(alice), keys.user("alice")];
   for (const set of sets) await redis.client.expire(set, 5);
-  expect(await express.finish(claimed)).toBe(true);
+  expect(await express.finish(claimed)).toBeUndefined();
   for (const set of sets) expect(await redis.client.ttl(set)).toBeGreaterThan(990);
   expect(readable(await store.get(id)).status).toBe("running");
   await trimAcknowledged(redis.client);
@@ -176,15 +176,17 @@ test.each([
   const claimed = await claimOne(context, express);
   await meddle();
   const before = await contents(redis.client);
-  expect(await express.finish(claimed)).toBe(false);
+  const { now, ...left } = (await express.finish(claimed)) ?? claimed.view;
+  expect(await look(context, "1")).toMatchObject(left);
+  expect(now).toBeGreaterThanOrEqual(claimed.view.now);
   expect(await contents(redis.client)).toEqual(before);
 });
 
-test("a claim that has begun nothing cannot be finished", async () => {
+test("a claim that has begun nothing is given back as it is", async () => {
   const { store, context } = openStore(redis);
   await store.submit(alice, {});
   const claimed = await claimOne(context);
-  expect(await createExpress(context, begin, finish).finish(claimed)).toBe(false);
+  expect(await createExpress(context, begin, finish).finish(claimed)).toBe(claimed.view);
 });
 
 test("a task whose keys another program has spoilt fails alone", async () => {
@@ -197,7 +199,7 @@ test("a task whose keys another program has spoilt fails alone", async () => {
   await redis.client.sadd(keys.record("1"), "x");
   const [spoilt, whole] = await Promise.allSettled(claims.map((claimed) => express.finish(claimed)));
   expect(spoilt).toMatchObject({ status: "rejected", reason: { message: expect.stringContaining("WRONGTYPE") } });
-  expect(whole).toMatchObject({ value: true });
+  expect(whole).toEqual({ status: "fulfilled", value: undefined });
   expect((await look(context, ids[1] ?? "")).sidecar).toMatchObject({ phase: "sent" });
 });
 

@@ -5,7 +5,6 @@ import {
   releasePermit,
   type SidecarPatch,
   type TaskRecord,
-  type TaskStateContext,
   type View,
 } from "../../../task-state/index.ts";
 import type { Attendance } from "./attend.ts";
@@ -28,8 +27,8 @@ export interface Attempt {
   readonly claimedAt: number;
   /** Called when no request will follow any more. */
   readonly leave: () => void;
-  /** Settles an accepted submission the short way; gives false when the task is not as it was begun any more. */
-  readonly finish?: () => Promise<boolean>;
+  /** Settles an accepted submission the short way; gives the task where it is not as it was begun any more. */
+  readonly finish?: () => Promise<View | undefined>;
 }
 
 /** Gives the lease back. */
@@ -126,10 +125,11 @@ async function settle(
   let seen = begun;
   if (finish && outcome.kind === "accepted") {
     leave();
-    if (await finish()) return "done";
-    const found = await lookAgain(context, begun.id, holder);
-    if (found === "done" || found === undefined) return found;
-    seen = found;
+    const left = await finish();
+    if (!left) return "done";
+    const ours = ownedBy(left, holder);
+    if (ours !== left) return ours;
+    seen = left;
   }
   for (let tries = 0; tries < maxTries; tries += 1) {
     const { change, done } = decide(seen, outcome, policy);
@@ -139,16 +139,15 @@ async function settle(
     const settled = await commit(context, seen, { ...permitted, ...last });
     if (settled && capped) await releaseParked(context.primary, begun.record?.user_id ?? "", 1);
     if (settled) return done ? "done" : settled;
-    const found = await lookAgain(context, seen.id, holder);
-    if (found === "done" || found === undefined) return found;
-    seen = found;
+    seen = await look(context, seen.id);
+    const ours = ownedBy(seen, holder);
+    if (ours !== seen) return ours;
   }
   return undefined;
 }
 
-/** The task as it is by now; `done` when somebody else has taken it over, nothing when it is gone. */
-async function lookAgain(context: TaskStateContext, id: string, holder: string): Promise<Result> {
-  const view = await look(context, id);
+/** The task, if we are still at work on it; `done` when somebody else has taken it over, nothing when it is gone. */
+function ownedBy(view: View, holder: string): Result {
   if (!view.sidecar) return undefined;
   return view.sidecar.lease === holder ? view : "done";
 }
