@@ -7,6 +7,7 @@
  * - entry: "look at task n" on the work stream; it carries no state;
  * - claim: to take an entry together with the task's lease; lease: the right to act on a task, for a limited time;
  * - commit: to change record and sidecar in one step, if both are still as they were seen;
+ * - express: the short way to commit two changes that most tasks go through while nobody else touches them;
  * - hide: to make a task invisible to readers while the scheduler may still have it; purge: to remove all of it;
  * - adopt: to add a task that another program recorded to the ordered indexes.
  */
