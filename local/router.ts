@@ -21,8 +21,7 @@ export function createRouter(routing: Routing, portOf: PortOf) {
   const server = createServer({ maxHeaderSize: 256 * 1024 }, (incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
     const [path = "/"] = url.split("?", 1);
-    // A HEAD is served by the function that serves the GET.
-    const name = routing(method === "HEAD" ? "GET" : method, path);
+    const name = routing(method, path);
     const port = name === undefined ? undefined : portOf(name);
     if (port === undefined) return refuse(incoming, outgoing, 404, "Not Found");
     pass(incoming, outgoing, port, agent);

@@ -33,6 +33,8 @@ export function createServer({ config, log }: Services): FastifyInstance {
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit,
     http: { maxHeaderSize, requireHostHeader: false, optimizeEmptyRequests: true, connectionsCheckingInterval: 5000 },
+    // A gateway routes by method, and knows no HEAD.
+    exposeHeadRoutes: false,
     return503OnClosing: false,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength, querystringParser: () => ({}) },

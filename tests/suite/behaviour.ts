@@ -29,7 +29,7 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
 
     const send = async (method: string, target: string, more: Partial<SuiteRequest> = {}) => {
       const { status, headers, text } = await runtime.send({ method, target, ...more });
-      return { status, headers, text, body: JSON.parse(text) as Record<string, unknown> };
+      return { status, headers, text, body: JSON.parse(text || "{}") as Record<string, unknown> };
     };
     const submit = async (target = `${alice}?src=/a`) => String((await send("POST", target)).body.task_id);
     const read = async (id: string) => {
@@ -108,6 +108,7 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       const { status, body } = await send("PUT", alice);
       expect([404, 405]).toContain(status);
       expect(body).toMatchObject({ detail: expect.any(String) });
+      expect([404, 405]).toContain((await send("HEAD", alice)).status);
     });
 
     test("an operator sees all tasks and pauses and resumes the dispatch", async () => {

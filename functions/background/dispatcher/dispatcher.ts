@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 import type { Logger } from "../../../shared/logger.ts";
 import {
   buryDeleted,
+  isUnavailable,
   promoteDue,
   readEntries,
   reportDispatcher,
@@ -35,6 +36,8 @@ export interface DispatcherOptions {
   readonly patience?: number;
   /** Told each time when nothing is to be read and nothing is in flight. */
   readonly onIdle?: () => void;
+  /** Told each time when Redis cannot be used. */
+  readonly onUnavailable?: (error: Error) => void;
 }
 
 /** Due tasks that are put on the work stream at once. */
@@ -85,6 +88,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
     } catch (error) {
       if (signal.aborted) return;
       logFault(log, error);
+      if (isUnavailable(error)) options.onUnavailable?.(error);
       await delay(faultPause, undefined, { signal }).catch(() => {});
     }
   };

@@ -20,8 +20,14 @@ export async function drain(options: DispatcherOptions, blocking: Redis, budget:
   const idle = new AbortController();
   const signal = AbortSignal.any([budget.signal, idle.signal]);
   const onIdle = () => idle.abort();
-  const once = { ...options, shutdownGrace: budget.finishMs, patience, onIdle };
+  let lost: Error | undefined;
+  const onUnavailable = (error: Error) => {
+    lost = error;
+    idle.abort();
+  };
+  const once = { ...options, shutdownGrace: budget.finishMs, patience, onIdle, onUnavailable };
   const handled = await runDispatcher(once, blocking, signal);
+  if (lost) throw lost;
   await forgetConsumers(primary, consumerMemory);
   const [{ waiting }, { nextMs }] = await Promise.all([readDispatchState(primary), promoteDue(primary, 0)]);
   return {
