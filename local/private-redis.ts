@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { z } from "zod";
 import { type RedisServer, startRedisServer } from "./redis-server.ts";
@@ -9,6 +10,8 @@ type State = z.infer<typeof stateFile>;
 
 /** How long a redis-server may take to write its data and end before it is killed, in ms. */
 const patience = 1000;
+/** How long it may take until all who want a directory at the same moment have put their names on it, in ms. */
+const settling = 20;
 /** How long one that was left behind may take to answer, in ms. */
 const answerLimit = 2000;
 
@@ -21,16 +24,13 @@ export async function startPrivateRedis(directory: string): Promise<RedisServer>
   await mkdir(directory, { recursive: true });
   const path = join(directory, "owner.json");
   const state = await readState(path);
-  if (state && state.owner !== process.pid && isAlive(state.owner)) {
-    throw new Error(
-      `${directory} is in use by process ${state.owner}: stop that one, or set DMS_REDIS_WRITE_URL to use another Redis`,
-    );
-  }
-  if (state && isAlive(state.redis) && !(await shutDown(state.port))) {
+  if (state && state.owner !== process.pid && isAlive(state.owner)) throw inUse(directory, state.owner);
+  if (state && state.redis > 0 && isAlive(state.redis) && !(await shutDown(state.port))) {
     throw new Error(
       `${directory} is in use by a redis-server, process ${state.redis}, that was left behind and does not answer: kill that one`,
     );
   }
+  await own(directory, path, state);
   const server = await startRedisServer({ directory });
   const now: State = { owner: process.pid, redis: server.process.pid ?? 0, port: server.port };
   await writeFile(path, JSON.stringify(now));
@@ -47,6 +47,33 @@ export async function startPrivateRedis(directory: string): Promise<RedisServer>
       await rm(path, { force: true });
     },
   };
+}
+
+/** Puts our name on the directory before anything is started there; of several who do so at the same moment, one remains. */
+async function own(directory: string, path: string, stale: State | undefined): Promise<void> {
+  const ours: State = { owner: process.pid, redis: 0, port: 0 };
+  const write = () =>
+    writeFile(path, JSON.stringify(ours), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  const judge = (found: State | undefined) => {
+    if (found && found.owner !== process.pid && found.owner !== stale?.owner) throw inUse(directory, found.owner);
+  };
+  await write();
+  const found = await readState(path);
+  judge(found);
+  if (found?.owner === process.pid) return;
+  await rm(path, { force: true });
+  await write();
+  // Somebody may have taken away ours instead of what was left behind.
+  await delay(settling);
+  judge(await readState(path));
+}
+
+function inUse(directory: string, owner = 0): Error {
+  return new Error(
+    `${directory} is in use by process ${owner}: stop that one, or set DMS_REDIS_WRITE_URL to use another Redis`,
+  );
 }
 
 async function readState(path: string): Promise<State | undefined> {

@@ -82,3 +82,21 @@ test("one that hangs is killed by the stop, which does not wait for it", async (
   expect(performance.now() - from).toBeLessThan(4000);
   expect(server.process.signalCode).toBe("SIGKILL");
 });
+
+test("of several that are started at the same moment one gets the directory, and the others say who has it", async () => {
+  const directory = await makeDirectory();
+  const script = `
+    import { startPrivateRedis } from ${JSON.stringify(join(import.meta.dirname, "../../local/private-redis.ts"))};
+    const server = await startPrivateRedis(process.argv[1]).catch((error) => console.log(error.message));
+    if (server) console.log("has it");
+    process.stdin.resume().on("end", () => (server ? server.stop().then(() => process.exit()) : process.exit()));`;
+  const starters = Array.from({ length: 4 }, () =>
+    spawn(process.execPath, ["--input-type=module", "-e", script, directory], { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  const told = await Promise.all(starters.map(async ({ stdout }) => String((await once(stdout, "data"))[0]).trim()));
+  const gone = starters.map((starter) => once(starter, "exit"));
+  for (const { stdin } of starters) stdin.end();
+  await Promise.all(gone);
+  expect(told.filter((text) => text === "has it")).toHaveLength(1);
+  expect(told.filter((text) => text.startsWith(`${directory} is in use by process `))).toHaveLength(3);
+});
