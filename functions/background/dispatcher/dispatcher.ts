@@ -3,25 +3,14 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "../../../shared/logger.ts";
-import {
-  buryDeleted,
-  isUnavailable,
-  promoteDue,
-  readEntries,
-  reportDispatcher,
-  retractDispatcher,
-  type TaskStateContext,
-  takeOverEntries,
-  trimAcknowledged,
-  type WorkEntry,
-} from "../../../task-state/index.ts";
+import { isUnavailable, readEntries, retractDispatcher, type TaskStateContext } from "../../../task-state/index.ts";
+import { createDuties } from "./duties.ts";
 import { expressWay } from "./express.ts";
 import { createGate } from "./gate.ts";
 import { createIntake, logFault } from "./intake.ts";
 import type { Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
-import { createSlots, type Slots } from "./slots.ts";
-import { unpark } from "./unpark.ts";
+import { createSlots, fill } from "./slots.ts";
 
 export interface DispatcherOptions {
   readonly context: TaskStateContext;
@@ -40,14 +29,6 @@ export interface DispatcherOptions {
   readonly onUnavailable?: (error: Error) => void;
 }
 
-/** Due tasks that are put on the work stream at once. */
-const promoteLimit = 100;
-/** Time between two promotions of due tasks while there is work, in ms. */
-const promoteInterval = 50;
-/** Time between two looks for what dead dispatchers and late writers have left, in ms. */
-const upkeepInterval = 5000;
-/** Time between two trims of the work stream, in ms. */
-const trimInterval = 1000;
 /** Free places for which a backlog is read at once; fewer wait for each other, but no longer than until the last read is over. */
 const enough = 8;
 /** Pause after Redis has failed, in ms. */
@@ -76,12 +57,11 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
     },
   );
 
-  const schedule = createSchedule();
-  let wait = 0;
+  const duties = createDuties({ context, policy, holder, concurrency, patience }, slots, intake);
   // While there is more than there are places for, work is read and claimed in one step, and nobody waits for it.
   let backlog = false;
   let reads = 0;
-  let duties: Promise<void> | undefined;
+  let duty: Promise<void> | undefined;
   const guarded = async (work: () => Promise<void>) => {
     try {
       await work();
@@ -91,22 +71,6 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
       if (isUnavailable(error)) options.onUnavailable?.(error);
       await delay(faultPause, undefined, { signal }).catch(() => {});
     }
-  };
-  const upkeep = async () => {
-    const idle = { consumer: holder, idleMs: policy.lease };
-    void intake.claim(await fill(slots, concurrency, (count) => takeOverEntries(context.primary, { ...idle, count })));
-    await reportDispatcher(context.primary, holder);
-    await buryDeleted(context);
-  };
-  const promote = async () => {
-    await unpark(context.primary, policy);
-    const { nextMs = patience } = await promoteDue(context.primary, promoteLimit);
-    wait = Math.min(patience, Math.max(1, nextMs));
-  };
-  const doDuties = async () => {
-    if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
-    if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(context.primary);
-    if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
   };
   const takeBacklog = async (count: number) => {
     reads += 1;
@@ -130,7 +94,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
       void takeBacklog(slots.take(places));
       return;
     }
-    const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: wait });
+    const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: duties.wait() });
     const entries = await fill(slots, places, read);
     backlog = entries.length === places;
     if (entries.length === 0 && intake.isIdle()) options.onIdle?.();
@@ -140,15 +104,15 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
   const unblock = unblockOnAbort(blocking, context.primary, signal);
   while (!signal.aborted) {
-    duties ??= guarded(doDuties).finally(() => {
-      duties = undefined;
+    duty ??= guarded(duties.perform).finally(() => {
+      duty = undefined;
     });
-    // Who has work at hand need not wait for them.
-    if (!backlog) await duties;
+    // Who has work at hand need not wait for it.
+    if (!backlog) await duty;
     if (!signal.aborted) await guarded(takeIn);
   }
   unblock();
-  await duties;
+  await duty;
   const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
   await intake.untilIdle();
   clearTimeout(timer);
@@ -156,33 +120,6 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   await retractDispatcher(context.primary, holder).catch(() => {});
   log.info({ dispatcher: holder, handled }, "dispatcher has stopped");
   return handled;
-}
-
-/** Reads at most as many entries as there are free places, and holds a place for each. */
-async function fill(slots: Slots, places: number, read: (count: number) => Promise<WorkEntry[]>): Promise<WorkEntry[]> {
-  const count = slots.take(places);
-  if (count === 0) return [];
-  let used = 0;
-  try {
-    const entries = await read(count);
-    used = entries.length;
-    return entries;
-  } finally {
-    slots.give(count - used);
-  }
-}
-
-/** Tells whether the time of a recurring duty has come. */
-function createSchedule() {
-  const last = new Map<string, number>();
-  return {
-    isDue(duty: string, interval: number): boolean {
-      const now = performance.now();
-      if (now - (last.get(duty) ?? Number.NEGATIVE_INFINITY) < interval) return false;
-      last.set(duty, now);
-      return true;
-    },
-  };
 }
 
 /** Ends a blocking read from the outside when the signal aborts, so that no entry is delivered into a closing connection. */

@@ -63,3 +63,21 @@ export function createSlots(total: number, enough = total): Slots {
     },
   };
 }
+
+/** Reads at most as many items as there are free places, and holds a place for each. */
+export async function fill<Item>(
+  slots: Slots,
+  places: number,
+  read: (count: number) => Promise<Item[]>,
+): Promise<Item[]> {
+  const count = slots.take(places);
+  if (count === 0) return [];
+  let used = 0;
+  try {
+    const items = await read(count);
+    used = items.length;
+    return items;
+  } finally {
+    slots.give(count - used);
+  }
+}
