@@ -13,7 +13,7 @@ import { defineScript } from "./script.ts";
  *        (sidecar fields and values as a JSON list); then entry id and task id of each
  * reply  { Redis time in ms, pause or false, blocks of all or false,
  *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false }
- *          · begun: { record, { service, user, rev, place or false, trace or false } as the sidecar was before } }
+ *          · why its keys cannot be read · begun: { record, { service, user, rev, place or false, trace or false } as the sidecar was before } }
  */
 const claiming = {
   keys: ["work", "deleted", "paused", "blocksAll"],
@@ -39,7 +39,12 @@ const claiming = {
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function from_now(ms) return string.format('%.0f', now + ms) end
-local reply = { from_now(0), redis.call('GET', paused), redis.call('GET', blocksAll) }
+-- What is no text blocks nothing: the scheduler itself still refuses.
+local function text_of(key)
+  local value = redis.pcall('GET', key)
+  return type(value) == 'string' and value
+end
+local reply = { from_now(0), text_of(paused), text_of(blocksAll) }
 
 local function holds(block)
   if not block then return false end
@@ -55,13 +60,14 @@ local at_begin = may_begin and { 'checkAt', from_now(checkAfter), unpack(cjson.d
 local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true }
 local user_blocks = {}
 local function blocks_of(user)
-  if user_blocks[user] == nil then user_blocks[user] = redis.call('GET', blocksPrefix .. user) end
+  if user_blocks[user] == nil then user_blocks[user] = text_of(blocksPrefix .. user) end
   return user_blocks[user]
 end
 
 local function claim(entry, id)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
-  local flat = redis.call('HGETALL', sidecar)
+  local flat = redis.pcall('HGETALL', sidecar)
+  if flat.err then return flat.err end
   local known, fresh = {}, may_begin
   for field = 1, #flat, 2 do
     known[flat[field]] = flat[field + 1]
@@ -77,7 +83,8 @@ local function claim(entry, id)
     redis.call('XACK', work, group, entry)
     return false
   end
-  local raw = redis.call('GET', record)
+  local raw = redis.pcall('GET', record)
+  if type(raw) == 'table' then return raw.err end
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = blocks_of(known.user or '')
   local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks)
@@ -123,9 +130,10 @@ return reply`,
 export type Head = readonly [now: string, paused: string | null, blocksAll: string | null];
 
 /** What they tell of a task that was claimed. */
-export type ClaimReply = Claimed | Begun | null;
+export type ClaimReply = Claimed | Begun | Unreadable | null;
 
 type Claimed = readonly [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null];
+type Unreadable = string;
 type Begun = readonly [raw: string, sidecar: FreshValues];
 
 /** The sidecar of a fresh task. */

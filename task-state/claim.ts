@@ -1,6 +1,8 @@
+import { acknowledge } from "./acknowledgement.ts";
 import { type Hold, readHold } from "./blocks.ts";
 import { type ClaimReply, claimScript, type FreshValues, type Head, isBegun, takeScript } from "./claim-script.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
+import { recordMalformedEntry } from "./dead-letters.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { marks, type RecordEdit } from "./record-edit.ts";
 import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch } from "./sidecar.ts";
@@ -54,7 +56,9 @@ export async function claim(
     wanted.flatMap(({ entry, id }) => [entry.entryId, id]),
   );
   const [head, claims] = split<ClaimReply>(reply);
-  return wanted.flatMap(({ entry, id }, index) => reader.read(head, entry, id, claims[index]));
+  const claimed = wanted.flatMap(({ entry, id }, index) => reader.read(head, entry, id, claims[index]));
+  await reader.setAside();
+  return claimed;
 }
 
 /** New entries that a consumer was given, with what it has claimed of them. */
@@ -78,6 +82,7 @@ export async function take(context: TaskStateContext, count: number, options: Cl
   const claims = taken.flatMap(([entryId, id, found]) =>
     id === null ? [] : reader.read(head, { entryId, taskId: id }, id, found),
   );
+  await reader.setAside();
   return { entries, claims };
 }
 
@@ -91,6 +96,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 /** What both scripts are told, and how to read what they tell of a task. */
 function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
   const askedAt = performance.now();
+  const spoilt: [entryId: string, error: string][] = [];
   const { edit, patch = {}, checkAfter = 0 } = begin ?? {};
   const begunAt = begin ? context.clock() : "";
   const args = {
@@ -118,6 +124,10 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     found: ClaimReply | undefined,
   ): Claim[] => {
     if (!found) return [];
+    if (typeof found === "string") {
+      spoilt.push([entry.entryId, `Task ${id} cannot be read: ${found}`]);
+      return [];
+    }
     const now = Number(time);
     const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
     if (isBegun(found)) {
@@ -133,7 +143,14 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
     return [{ entry, view, hold, begunAt: undefined, askedAt }];
   };
-  return { args, read };
+  /** An entry whose task has keys of a wrong type would come back for ever. */
+  const setAside = async () => {
+    for (const [entryId, error] of spoilt) {
+      await recordMalformedEntry(context.primary, entryId, error);
+      await acknowledge(context.primary, entryId);
+    }
+  };
+  return { args, read, setAside };
 }
 
 /** The sidecar that a fresh task has. */

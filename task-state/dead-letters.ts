@@ -3,7 +3,7 @@ import type { Command } from "./commands.ts";
 import { keys } from "./keys.ts";
 import type { Owner } from "./record.ts";
 
-/** What was attempted in vain. `read`: a stream entry that names no task. */
+/** What was attempted in vain. `read`: a stream entry that leads to no task. */
 export type DeadRequest = "submit" | "cancel" | "read";
 
 export interface NewDeadLetter {
@@ -35,10 +35,13 @@ export function deadLetterCommands(id: string, owner: Owner, letter: NewDeadLett
   return addition(id, { task_id: id, service: owner.service, user_id: owner.user, ...letter, at: timeText(now) }, now);
 }
 
-/** Keeps a stream entry that names no task. It replaces nothing and may be called again. */
-export async function recordMalformedEntry(redis: Redis, entryId: string): Promise<void> {
+/** Keeps a stream entry that leads to no task. It replaces nothing and may be called again. */
+export async function recordMalformedEntry(
+  redis: Redis,
+  entryId: string,
+  error = "The entry names no task",
+): Promise<void> {
   const now = Date.now();
-  const error = "The entry names no task";
   const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
   const transaction = redis.multi();
   for (const [name, ...words] of addition(entryId, letter, now)) transaction.call(String(name), ...words);
