@@ -46,11 +46,12 @@ function isBackgroundFunction(value: unknown): value is { name: string; summary:
   return typeof value === "object" && value !== null && "name" in value && "open" in value;
 }
 
-/** The API prefix where the environment sets none. */
-export const defaultPrefix = loadConfig({}).apiPrefix;
+/** The API prefix of what is built here. */
+const { DMS_API_PREFIX } = process.env;
+export const builtPrefix = loadConfig(DMS_API_PREFIX === undefined ? {} : { DMS_API_PREFIX }).apiPrefix;
 
 /** The path under which a gateway serves an endpoint, with `{braces}`. */
-export function routePath({ atRoot, path }: Endpoint, prefix = defaultPrefix): string {
+export function routePath({ atRoot, path }: Endpoint, prefix = builtPrefix): string {
   return atRoot ? path : prefix + path;
 }
 

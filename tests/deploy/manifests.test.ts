@@ -201,3 +201,16 @@ test.skipIf(!hasKubectl).each(overlays)(
     }
   },
 );
+
+test("the routes are written for the API prefix of the environment", () => {
+  const script = `
+    import { generateManifests } from ${JSON.stringify(join(root, "build/manifests/generate.ts"))};
+    process.stdout.write(Object.values(await generateManifests()).join(""));`;
+  const stdout = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    env: { ...process.env, DMS_API_PREFIX: "/dms/v9" },
+    encoding: "utf8",
+    maxBuffer: 2 ** 24,
+  });
+  expect(stdout).toContain("/dms/v9/help");
+  expect(stdout).not.toContain("/api/v1/");
+});
