@@ -11,12 +11,13 @@ export type ParsedInput =
 export function inputReader(endpoint: Endpoint): (path: Record<string, string>, query: string) => ParsedInput {
   const fromPath = checksOf(endpoint.pathInputs);
   const fromQuery = checksOf(endpoint.queryInputs);
+  const readQuery = rememberingQueries();
   return (path, query) => {
     const input: Record<string, unknown> = {};
     const faults: Fault[] = [];
     for (const check of fromPath) check(path, input, faults);
     if (fromQuery.length > 0) {
-      const values = parseQuery(query);
+      const values = readQuery(query);
       for (const check of fromQuery) check(values, input, faults);
     }
     return faults.length === 0 ? { ok: true, input } : { ok: false, answer: invalid(faults) };
@@ -33,6 +34,20 @@ type Check = (given: Readonly<Record<string, string>>, input: Record<string, unk
 
 function checksOf(rules: Inputs): Check[] {
   return Object.entries(rules).map(([name, rule]) => remembering(name, rule));
+}
+
+/** Decodes queries, and remembers short ones: whoever follows a task asks with the same one again and again. */
+function rememberingQueries(): (query: string) => Readonly<Record<string, string>> {
+  const known = new Map<string, Readonly<Record<string, string>>>();
+  return (query) => {
+    const before = known.get(query);
+    if (before) return before;
+    const values = parseQuery(query);
+    if (query.length > remembered.length) return values;
+    if (known.size >= remembered.texts) known.clear();
+    known.set(query, values);
+    return values;
+  };
 }
 
 /** Texts that one rule remembers, and the longest of them. */
