@@ -31,8 +31,8 @@ export interface DutyOptions {
 
 /** Due tasks that are put on the work stream at once. */
 const promoteLimit = 100;
-/** Time between two promotions of due tasks while there is work, in ms. */
-const promoteInterval = 50;
+/** Time between two promotions of due tasks, or two takeovers, while there is work, in ms. */
+const busyInterval = 50;
 /** Time between two looks for what dead dispatchers and late writers have left, in ms. */
 const upkeepInterval = 5000;
 /** Time between two trims of the work stream, in ms. */
@@ -44,9 +44,18 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
   const { primary } = context;
   const schedule = createSchedule();
   let wait = 0;
+  let leftovers = true;
+  // As long as something is found, or no place is free to look for it, the next look comes soon.
+  const takeOver = async () => {
+    leftovers = true;
+    const entries = await fill(slots, concurrency, async (count) => {
+      const found = await takeOverEntries(primary, { consumer: holder, idleMs: policy.lease, count });
+      leftovers = found.length > 0;
+      return found;
+    });
+    void intake.claim(entries);
+  };
   const upkeep = async () => {
-    const idle = { consumer: holder, idleMs: policy.lease };
-    void intake.claim(await fill(slots, concurrency, (count) => takeOverEntries(primary, { ...idle, count })));
     await reportDispatcher(primary, holder);
     await buryDeleted(context);
   };
@@ -58,9 +67,10 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
   return {
     wait: () => wait,
     async perform() {
+      if (schedule.isDue("take over", leftovers ? busyInterval : upkeepInterval)) await takeOver();
       if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
       if (schedule.isDue("trim", trimInterval)) await trimAcknowledged(primary);
-      if (schedule.isDue("promote", Math.min(wait, promoteInterval))) await promote();
+      if (schedule.isDue("promote", Math.min(wait, busyInterval))) await promote();
     },
   };
 }
