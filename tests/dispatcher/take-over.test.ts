@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { ensureGroup, readEntries } from "../../task-state/index.ts";
+import { dispatchGroup, ensureGroup, keys, readEntries } from "../../task-state/index.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
@@ -7,8 +7,10 @@ const bench = useDispatcher();
 test("all that a dead dispatcher has left is taken over at once, however many places it had", async () => {
   const ids = await Promise.all(Array.from({ length: 60 }, () => bench.submit()));
   await ensureGroup(bench.redis.client);
-  await readEntries(bench.redis.client, { consumer: "dead", count: ids.length, blockMs: 0 });
-  await bench.start({ DMS_EVENT_WORKER_COUNT: "4", DMS_REQUEST_TIMEOUT_SECONDS: "0.1" });
+  const entries = await readEntries(bench.redis.client, { consumer: "dead", count: ids.length, blockMs: 0 });
+  const names = entries.map(({ entryId }) => entryId);
+  await bench.redis.client.xclaim(keys.work, dispatchGroup, "dead", 0, ...names, "IDLE", 60_000);
+  await bench.start({ DMS_EVENT_WORKER_COUNT: "4" });
   await bench.untilStatus("running", ...ids);
   await bench.untilIdle();
 });
