@@ -65,7 +65,7 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
     wait = Math.min(patience, Math.max(1, nextMs));
   };
   return {
-    wait: () => wait,
+    wait: () => (leftovers ? Math.min(wait, busyInterval) : wait),
     async perform() {
       if (schedule.isDue("take over", leftovers ? busyInterval : upkeepInterval)) await takeOver();
       if (schedule.isDue("upkeep", upkeepInterval)) await upkeep();
