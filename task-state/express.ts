@@ -8,8 +8,8 @@ import { createTaskBatch, forEachTask } from "./task-batch.ts";
 import { lookFunction, type Sight, type View, viewOf } from "./view.ts";
 
 /**
- * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without that its
- * record is sent to and fro. It does what commits of the same changes would do.
+ * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without sending its
+ * record to and fro. It does what commits of the same changes would do.
  */
 export interface Express {
   /** For `claim` and `take`. */
@@ -22,8 +22,8 @@ export interface Express {
 }
 
 /*
- * keys   work, deleted
  * Metadata and sidecar, which outlive the record, have their lifetimes from the claim, a request ago.
+ * keys   work, deleted
  * args   group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
  *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
  *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
