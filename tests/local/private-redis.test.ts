@@ -87,8 +87,8 @@ test("of several that are started at the same moment one gets the directory, and
   const directory = await makeDirectory();
   const script = `
     import { startPrivateRedis } from ${JSON.stringify(join(import.meta.dirname, "../../local/private-redis.ts"))};
-    const server = await startPrivateRedis(process.argv[1]).catch((error) => console.log(error.message));
-    if (server) console.log("has it");
+    const server = await startPrivateRedis(process.argv[1]).catch((error) => void process.stdout.write(error.message));
+    if (server) process.stdout.write("has it");
     process.stdin.resume().on("end", () => (server ? server.stop().then(() => process.exit()) : process.exit()));`;
   const starters = Array.from({ length: 4 }, () =>
     spawn(process.execPath, ["--input-type=module", "-e", script, directory], { stdio: ["pipe", "pipe", "inherit"] }),
