@@ -46,8 +46,9 @@ function isBackgroundFunction(value: unknown): value is { name: string; summary:
   return typeof value === "object" && value !== null && "name" in value && "open" in value;
 }
 
-/** The API prefix of what is built here. */
 const { DMS_API_PREFIX } = process.env;
+
+/** The API prefix of what is built here. */
 export const builtPrefix = loadConfig(DMS_API_PREFIX === undefined ? {} : { DMS_API_PREFIX }).apiPrefix;
 
 /** The path under which a gateway serves an endpoint, with `{braces}`. */

@@ -1,4 +1,3 @@
-import { acknowledge } from "./acknowledgement.ts";
 import { type Hold, readHold } from "./blocks.ts";
 import { type ClaimReply, claimScript, type FreshValues, type Head, isBegun, takeScript } from "./claim-script.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
@@ -36,6 +35,8 @@ export interface ClaimOptions {
 export interface Begin {
   readonly edit: RecordEdit;
   readonly patch: SidecarPatch;
+  /** The same as a JSON list of fields and values. */
+  readonly words: string;
   /** When the fate may be judged, in ms from the claim on. */
   readonly checkAfter: number;
 }
@@ -46,17 +47,17 @@ export async function claim(
   entries: readonly WorkEntry[],
   options: ClaimOptions,
 ): Promise<Claim[]> {
-  const wanted = entries.flatMap((entry) => (entry.taskId === undefined ? [] : [{ entry, id: entry.taskId }]));
+  const wanted = entries.flatMap(({ entryId, taskId }) => (taskId === undefined ? [] : [{ entryId, taskId }]));
   if (wanted.length === 0) return [];
   const reader = createReader(context, options);
   const reply = await claimScript(
     context.primary,
     claimKeys,
     reader.args,
-    wanted.flatMap(({ entry, id }) => [entry.entryId, id]),
+    wanted.flatMap(({ entryId, taskId }) => [entryId, taskId]),
   );
   const [head, claims] = split<ClaimReply>(reply);
-  const claimed = wanted.flatMap(({ entry, id }, index) => reader.read(head, entry, id, claims[index]));
+  const claimed = wanted.flatMap((entry, index) => reader.read(head, entry, claims[index]));
   await reader.setAside();
   return claimed;
 }
@@ -79,9 +80,7 @@ export async function take(context: TaskStateContext, count: number, options: Cl
     }),
   );
   const entries = taken.map(([entryId, id]) => ({ entryId, taskId: id ?? undefined }));
-  const claims = taken.flatMap(([entryId, id, found]) =>
-    id === null ? [] : reader.read(head, { entryId, taskId: id }, id, found),
-  );
+  const claims = entries.flatMap((entry, index) => reader.read(head, entry, taken[index]?.[2]));
   await reader.setAside();
   return { entries, claims };
 }
@@ -97,7 +96,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
   const askedAt = performance.now();
   const spoilt: [entryId: string, error: string][] = [];
-  const { edit, patch = {}, checkAfter = 0 } = begin ?? {};
+  const { edit, patch = {}, words = "[]", checkAfter = 0 } = begin ?? {};
   const begunAt = begin ? context.clock() : "";
   const args = {
     group: dispatchGroup,
@@ -115,17 +114,13 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     tail: edit?.tail ?? "",
     nextTail: edit?.nextTail.replaceAll(marks[0], begunAt) ?? "",
     checkAfter,
-    patch: JSON.stringify(Object.entries(patch).flatMap(([field, value]) => [field, String(value)])),
+    patch: words,
   };
-  const read = (
-    [time, paused, blocksAll]: Head,
-    entry: WorkEntry,
-    id: string,
-    found: ClaimReply | undefined,
-  ): Claim[] => {
-    if (!found) return [];
+  const read = ([time, paused, blocksAll]: Head, entry: WorkEntry, found: ClaimReply | undefined): Claim[] => {
+    const { entryId, taskId: id } = entry;
+    if (!found || id === undefined) return [];
     if (typeof found === "string") {
-      spoilt.push([entry.entryId, `Task ${id} cannot be read: ${found}`]);
+      spoilt.push([entryId, `Task ${id} cannot be read: ${found}`]);
       return [];
     }
     const now = Number(time);
@@ -145,10 +140,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
   };
   /** An entry whose task has keys of a wrong type would come back for ever. */
   const setAside = async () => {
-    for (const [entryId, error] of spoilt) {
-      await recordMalformedEntry(context.primary, entryId, error);
-      await acknowledge(context.primary, entryId);
-    }
+    for (const [entryId, error] of spoilt) await recordMalformedEntry(context.primary, entryId, error);
   };
   return { args, read, setAside };
 }

@@ -3,7 +3,7 @@ import { deadLetterCommands, type NewDeadLetter } from "./dead-letters.ts";
 import { dispatchGroup, idSets, keys } from "./keys.ts";
 import { park } from "./parking.ts";
 import type { Owner, RecordChange } from "./record.ts";
-import type { Sidecar, SidecarPatch } from "./sidecar.ts";
+import { type Sidecar, type SidecarPatch, wordsOf } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
 /** Everything that may change together with a task. All of it happens, or nothing. */
@@ -34,7 +34,8 @@ export const deletionMemory = 15 * 60_000;
 
 /** The task as a change leaves it. */
 export interface Next {
-  readonly raw: string | null;
+  /** True when its record is written anew. */
+  readonly saved: boolean;
   readonly sidecar: Sidecar | undefined;
 }
 
@@ -44,11 +45,11 @@ export function commandsFor(
   view: View,
   change: Change,
   owner: Owner | undefined,
-  { raw, sidecar }: Next,
+  { saved, sidecar }: Next,
 ): Command[] {
   const { id } = view;
   const commands: Command[] = [];
-  if (raw !== null && raw !== view.raw && owner) commands.push(...refresh(context, id, owner));
+  if (saved && owner) commands.push(...refresh(context, id, owner));
   if (change.remove === "purge") commands.push(...purge(view, owner));
   else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
   if (change.remove === "hide") commands.push(...remember(id, owner, "+inf"));
@@ -84,13 +85,9 @@ function saveSidecar(
   const save: Command = ["HSET", key, "rev", sidecar.rev];
   // A first revision is a new hash: it carries its owner and phase along.
   if (sidecar.rev === 1) save.push("service", sidecar.service, "user", sidecar.user, "phase", sidecar.phase);
-  const drop: Command = ["HDEL", key];
-  for (const [field, value] of Object.entries(patch)) {
-    if (value === null) drop.push(field);
-    else save.push(field, value);
-  }
-  const commands: Command[] = [save];
-  if (drop.length > 2) commands.push(drop);
+  const { set, drop } = wordsOf(patch);
+  const commands: Command[] = [[...save, ...set]];
+  if (drop.length > 0) commands.push(["HDEL", key, ...drop]);
   if (sidecar.rev === 1) commands.push(["EXPIRE", key, sidecarTtl(context)]);
   if (patch.dueAt === null) commands.push(["ZREM", keys.due, id]);
   else if (patch.dueAt !== undefined) commands.push(["ZADD", keys.due, patch.dueAt, id]);

@@ -93,7 +93,7 @@ export async function commit(context: TaskStateContext, view: View, change: Chan
 
   const seen = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "" };
   const nextRecord = raw === null || raw === view.raw || !owner ? "" : raw;
-  const commands = packed(commandsFor(context, view, change, owner, { raw, sidecar }));
+  const commands = packed(commandsFor(context, view, change, owner, { saved: nextRecord !== "", sidecar }));
   const own = { record: keys.record(view.id), sidecar: keys.sidecar(view.id) };
   const done =
     change.remove && owner

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Command } from "./commands.ts";
-import { keys } from "./keys.ts";
+import { dispatchGroup, keys } from "./keys.ts";
 import type { Owner } from "./record.ts";
 
 /** What was attempted in vain. `read`: a stream entry that leads to no task. */
@@ -35,7 +35,7 @@ export function deadLetterCommands(id: string, owner: Owner, letter: NewDeadLett
   return addition(id, { task_id: id, service: owner.service, user_id: owner.user, ...letter, at: timeText(now) }, now);
 }
 
-/** Keeps a stream entry that leads to no task. It replaces nothing and may be called again. */
+/** Keeps a stream entry that leads to no task, and acknowledges it. It replaces nothing and may be called again. */
 export async function recordMalformedEntry(
   redis: Redis,
   entryId: string,
@@ -45,7 +45,7 @@ export async function recordMalformedEntry(
   const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
   const transaction = redis.multi();
   for (const [name, ...words] of addition(entryId, letter, now)) transaction.call(String(name), ...words);
-  await transaction.exec();
+  await transaction.xack(keys.work, dispatchGroup, entryId).exec();
 }
 
 /** One page, oldest first, in O(page). @param cursor the `nextCursor` of the page before */

@@ -4,6 +4,7 @@ import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { createEdits, editFunction, marks } from "./record-edit.ts";
 import { defineScript } from "./script.ts";
+import { wordsOf } from "./sidecar.ts";
 import { createTaskBatch, forEachTask } from "./task-batch.ts";
 import { lookFunction, type Sight, type View, viewOf } from "./view.ts";
 
@@ -63,7 +64,7 @@ export function createExpress(
 ): Express {
   const [first, second] = createEdits(begin.record ?? {}, finish.record ?? {});
   const { checkAt, ...patch } = begin.sidecar ?? {};
-  const fields = Object.entries(finish.sidecar ?? {});
+  const { set, drop } = wordsOf(finish.sidecar ?? {});
   const fixed = {
     group: dispatchGroup,
     recordPrefix: keys.record(""),
@@ -72,10 +73,8 @@ export function createExpress(
     from: second.from,
     to: second.to,
     tail: between(second.tail),
-    set: JSON.stringify(
-      fields.filter(([, value]) => value !== null).flatMap(([field, value]) => [field, String(value)]),
-    ),
-    drop: JSON.stringify(fields.flatMap(([field, value]) => (value === null ? [field] : []))),
+    set: JSON.stringify(set),
+    drop: JSON.stringify(drop),
   };
   const nextTail = (time: string) => second.nextTail.replaceAll(marks[1], time);
   const run = createTaskBatch<number | Sight>((words) =>
@@ -87,7 +86,7 @@ export function createExpress(
     ),
   );
   return {
-    begin: { edit: first, patch, checkAfter: checkAt ?? 0 },
+    begin: { edit: first, patch, words: JSON.stringify(wordsOf(patch).set), checkAfter: checkAt ?? 0 },
     async finish({ entry, view, begunAt }) {
       const { id, sidecar } = view;
       if (!sidecar || begunAt === undefined) return view;

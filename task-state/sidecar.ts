@@ -100,6 +100,16 @@ export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
   return next as unknown as Sidecar;
 }
 
+/** What a patch sets, `[field, value, …]`, and the fields that it removes. */
+export function wordsOf(patch: SidecarPatch): { readonly set: (string | number)[]; readonly drop: string[] } {
+  const [set, drop]: [(string | number)[], string[]] = [[], []];
+  for (const [field, value] of Object.entries(patch)) {
+    if (value === null) drop.push(field);
+    else set.push(field, value);
+  }
+  return { set, drop };
+}
+
 /** True when the scheduler provably never had the task: it was not submitted, or every submission was turned away. */
 export function isUnsent(record: TaskRecord, sidecar: Sidecar | undefined): boolean {
   if (sidecar?.phase !== "queued" || sidecar.doubtful !== undefined) return false;

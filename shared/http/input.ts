@@ -38,28 +38,37 @@ function checksOf(rules: Inputs): Check[] {
 
 /** Decodes queries, and remembers short ones: whoever follows a task asks with the same one again and again. */
 function rememberingQueries(): (query: string) => Readonly<Record<string, string>> {
-  const known = new Map<string, Readonly<Record<string, string>>>();
+  const { known, keep } = createMemory<Readonly<Record<string, string>>>();
   return (query) => {
     const before = known.get(query);
     if (before) return before;
     const values = parseQuery(query);
-    if (query.length > remembered.length) return values;
-    if (known.size >= remembered.texts) known.clear();
-    known.set(query, values);
+    keep(query, values);
     return values;
   };
 }
 
-/** Texts that one rule remembers, and the longest of them. */
+/** Texts that one memory holds, and the longest of them. */
 const remembered = { texts: 1000, length: 64 };
+
+/** What was made of short texts; begins anew when it is full. */
+function createMemory<Value>() {
+  const known = new Map<string | undefined, Value>();
+  const keep = (text: string | undefined, value: Value) => {
+    if ((text?.length ?? 0) > remembered.length) return;
+    if (known.size >= remembered.texts) known.clear();
+    known.set(text, value);
+  };
+  return { known, keep };
+}
 
 /** Checks by a rule, and remembers what it has let pass: the same services and users come again and again, or no value. */
 function remembering(name: string, rule: Inputs[string]): Check {
-  const passed = new Map<string | undefined, unknown>();
+  const { known, keep } = createMemory<unknown>();
   return (given, input, faults) => {
     const text = given[name];
-    if (passed.has(text)) {
-      input[name] = passed.get(text);
+    if (known.has(text)) {
+      input[name] = known.get(text);
       return;
     }
     const { success, data, error } = rule.safeParse(text);
@@ -68,9 +77,7 @@ function remembering(name: string, rule: Inputs[string]): Check {
       return;
     }
     input[name] = data;
-    if ((text?.length ?? 0) > remembered.length) return;
-    if (passed.size >= remembered.texts) passed.clear();
-    passed.set(text, data);
+    keep(text, data);
   };
 }
 

@@ -1,6 +1,5 @@
 import type { Logger } from "../../../shared/logger.ts";
 import {
-  acknowledge,
   type Claim,
   claim,
   isUnavailable,
@@ -85,7 +84,6 @@ async function dropMalformed({ context, log }: Attendance, entries: readonly Wor
     if (taskId !== undefined) continue;
     log.error({ entry: entryId }, "An entry of the work stream names no task; it goes to the dead letters");
     await recordMalformedEntry(context.primary, entryId);
-    await acknowledge(context.primary, entryId);
   }
 }
 
