@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./commit.ts";
+import type { Submitter } from "./submit-script.ts";
 
 /** What every verb of this library stands on. */
 export interface TaskStateContext {
@@ -12,6 +13,8 @@ export interface TaskStateContext {
   readonly writer: Redis;
   /** Resolves with true when replicas have what the writer has written; absent where none are asked for. */
   readonly replicated?: () => Promise<boolean>;
+  /** Stores what this process submits. */
+  readonly submit: Submitter;
   /** Runs the commits of this process. */
   readonly commit: Committer;
   readonly clock: Clock;
@@ -25,14 +28,17 @@ export interface TaskStateContext {
   readonly onUnreadable: (taskId: string) => void;
 }
 
+/** What the lifetimes of a task's keys follow from. */
+export type Lifetimes = Pick<TaskStateContext, "ttlSeconds">;
+
 /** Metadata outlives its record by a minute, as other programs expect. */
-export function metadataTtl(context: TaskStateContext): number {
-  return context.ttlSeconds + 60;
+export function metadataTtl({ ttlSeconds }: Lifetimes): number {
+  return ttlSeconds + 60;
 }
 
 /** The sidecar outlives the record by an hour, so that what an expired record leaves behind can still be found. */
-export function sidecarTtl(context: TaskStateContext): number {
-  return context.ttlSeconds + 3600;
+export function sidecarTtl({ ttlSeconds }: Lifetimes): number {
+  return ttlSeconds + 3600;
 }
 
 /** Sets whose last refresh is remembered. */

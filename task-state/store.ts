@@ -10,6 +10,7 @@ import { readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
 import { type Submission, type SubmitOptions, submit, submitOnce } from "./submit.ts";
+import { createSubmitter } from "./submit-script.ts";
 import { type Sweep, sweep } from "./sweep.ts";
 
 export interface TaskStoreOptions {
@@ -65,11 +66,13 @@ export interface TaskStore {
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {
   const { replication, ttlSeconds = 7_776_000 } = options;
+  const writer = replication?.writer ?? options.primary;
   return {
     primary: options.primary,
     replica: options.replica ?? options.primary,
-    writer: replication?.writer ?? options.primary,
+    writer,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
+    submit: createSubmitter(writer, { ttlSeconds }),
     commit: createCommitter(options.primary, ttlSeconds),
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds,

@@ -3,7 +3,10 @@ import { alice, parameters, submitPath } from "../requests.ts";
 import { recordCommand } from "./recorded-command.ts";
 import { serve } from "./serve.ts";
 
-/** A submission without validation, logging and errors: the same round trip, the same bytes. */
+/**
+ * A submission without validation, logging and errors: the same script, one call for each. (The store itself lets the
+ * submissions of one turn share a call.)
+ */
 await serve(async ({ redis = "" }) => {
   const submit = await recordCommand(redis, (store) => store.submit(alice, parameters));
   const app = Fastify();

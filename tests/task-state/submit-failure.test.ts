@@ -80,7 +80,7 @@ test("a Redis out of memory refuses changes and cancellations whole, but lets ta
 const sets = [keys.tasks, keys.service("sync"), keys.users("sync"), keys.owner(alice), keys.user("alice")];
 const ordered = [keys.tasks, keys.service("sync"), keys.users("sync"), keys.owner(alice)].map(keys.ordered);
 
-test.each([keys.sequence, ...sets, ...ordered, keys.work])(
+test.each([keys.sequence, ...sets, ...ordered, keys.work, keys.added])(
   "a submission that meets %s of another type writes nothing",
   async (key) => {
     const { store } = openStore(redis);

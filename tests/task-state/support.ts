@@ -168,5 +168,5 @@ export async function commandsDuring(redis: TestRedis, action: () => Promise<unk
   await redis.client.echo("over");
   await over;
   monitor.disconnect();
-  return seen;
+  return [...seen];
 }

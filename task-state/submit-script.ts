@@ -1,0 +1,177 @@
+import type { Redis } from "ioredis";
+import { type Lifetimes, metadataTtl, sidecarTtl } from "./context.ts";
+import { keys } from "./keys.ts";
+import { defineScript } from "./script.ts";
+import { createTaskBatch, type TaskWords } from "./task-batch.ts";
+
+/** Lua: the name that a key has for the task `id`. */
+const named = (key: (id: string) => string) => `'${key("' .. id .. '")}'`;
+
+/*
+ * Stores new tasks whole. What several of them share is written once for all.
+ * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream
+ * args   ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
+ *        trace ('' for none), and the sets of its service, of that service's users, of its owner and of its user
+ * reply  per task: { its id } · the message of a key of its own that has the wrong type, and nothing is stored
+ */
+const storing = {
+  keys: ["sequence", "added", "tasks", "work"],
+  args: ["ttl", "metadataTtl", "sidecarTtl"],
+  lua: `
+local function ordered(set) return '${keys.ordered("")}' .. set end
+
+-- Redis undoes nothing when a script fails: a key of the wrong type has to be found before the first write.
+redis.call('SCARD', tasks)
+redis.call('ZCARD', ordered(tasks))
+redis.call('XLEN', work)
+redis.call('GET', added)
+local seen = {}
+local function fault_in(command, key)
+  if seen[key] == nil then
+    local reply = redis.pcall(command, key)
+    seen[key] = type(reply) == 'table' and reply.err
+  end
+  return seen[key]
+end
+local function fault_of(_, _, _, _, _, service, users, owner, user)
+  for _, set in ipairs({ service, users, owner }) do
+    local fault = fault_in('SCARD', set) or fault_in('ZCARD', ordered(set))
+    if fault then return fault end
+  end
+  return fault_in('SCARD', user)
+end
+
+-- What is to be added to which set: ids, users, and ids to sets without an ordered twin.
+local ids, users_of, plain = {}, {}, {}
+local function add(sets, set, member)
+  local members = sets[set]
+  if members then members[#members + 1] = member else sets[set] = { member } end
+end
+local function add_all(set, members)
+  redis.call('SADD', set, unpack(members))
+  redis.call('EXPIRE', set, ttl)
+end
+-- What ZADD is told of members: each after its score, which is their own number where none is given.
+local function scored(members, score)
+  local flat = {}
+  for index, member in ipairs(members) do
+    flat[2 * index - 1] = score or member
+    flat[2 * index] = member
+  end
+  return unpack(flat)
+end
+
+local number, place
+local function store(tail, service_id, user_id, phase, trace, service, users, owner, user)
+  number = number + 1
+  local id = string.format('%.0f', number)
+  local metadata, sidecar = ${named(keys.metadata)}, ${named(keys.sidecar)}
+  redis.call('SET', ${named(keys.record)}, '{"task_id":"' .. id .. '",' .. tail, 'EX', ttl)
+  -- Nothing that a lost sequence has left under this number may mix with the new task, or fail it half-way.
+  redis.call('DEL', metadata, sidecar)
+  redis.call('HSET', metadata, 'service', service_id, 'user_id', user_id)
+  redis.call('EXPIRE', metadata, metadataTtl)
+  local more = {}
+  if phase == 'queued' then
+    redis.call('XADD', work, '*', 'id', id)
+    place = place + 1
+    more = { 'place', string.format('%.0f', place) }
+  end
+  if trace ~= '' then
+    more[#more + 1] = 'trace'
+    more[#more + 1] = trace
+  end
+  redis.call('HSET', sidecar, 'service', service_id, 'user', user_id, 'phase', phase, 'rev', 1, unpack(more))
+  redis.call('EXPIRE', sidecar, sidecarTtl)
+  add(ids, tasks, id)
+  add(ids, service, id)
+  add(ids, owner, id)
+  add(users_of, users, user_id)
+  add(plain, user, id)
+  return { id }
+end
+
+local width = 9
+local function store_all()
+  local replies, good, queued = {}, 0, 0
+  for index = first, #ARGV, width do
+    local fault = fault_of(unpack(ARGV, index, index + width - 1))
+    replies[#replies + 1] = fault
+    if not fault then good = good + 1 end
+    if not fault and ARGV[index + 3] == 'queued' then queued = queued + 1 end
+  end
+  if good == 0 then return replies end
+  number = redis.call('INCRBY', sequence, good) - good
+  if queued > 0 then place = redis.call('INCRBY', added, queued) - queued end
+  for task, fault in ipairs(replies) do
+    local index = first + (task - 1) * width
+    replies[task] = fault or store(unpack(ARGV, index, index + width - 1))
+  end
+  for set, members in pairs(ids) do
+    add_all(set, members)
+    redis.call('ZADD', ordered(set), scored(members))
+  end
+  for set, members in pairs(users_of) do
+    add_all(set, members)
+    redis.call('ZADD', ordered(set), scored(members, 0))
+  end
+  for set, members in pairs(plain) do add_all(set, members) end
+  return replies
+end`,
+} as const;
+
+const submitScript = defineScript({
+  name: "submit",
+  ...storing,
+  atOnce: true,
+  lua: `${storing.lua}\nreturn store_all()`,
+});
+
+/*
+ * Stores one new task unless its idempotency key is known.
+ * keys   also: the key's memory
+ * args   also: digest of the parameters, memoryTtl in seconds
+ * reply  { 1 stored · 0 known, task id, digest that the key stands for }
+ */
+export const submitOnceScript = defineScript({
+  name: "submit-once",
+  keys: [...storing.keys, "memory"],
+  args: [...storing.args, "digest", "memoryTtl"],
+  lua: `
+local known = redis.call('GET', memory)
+if known then
+  -- A write, so that a wait for replicas covers what was stored before.
+  redis.call('SET', memory, known, 'KEEPTTL')
+  local space = string.find(known, ' ', 1, true)
+  return { 0, string.sub(known, 1, space - 1), string.sub(known, space + 1) }
+end
+${storing.lua}
+local stored = store_all()[1]
+if type(stored) == 'string' then return redis.error_reply(stored) end
+local id = stored[1]
+redis.call('SET', memory, id .. ' ' .. digest, 'EX', memoryTtl)
+return { 1, id, digest }`,
+});
+
+/** Stores a task that the script is told of as above, and gives its id. */
+export type Submitter = (words: TaskWords) => Promise<string>;
+
+/** Gathers the submissions of a process. */
+export function createSubmitter(writer: Redis, lifetimes: Lifetimes): Submitter {
+  const inputs = submitInputs(lifetimes);
+  const store = createTaskBatch<[id: string]>((words) => submitScript(writer, inputs.keys, inputs.args, words));
+  return async (words) => (await store(words))[0];
+}
+
+/** What both scripts are told besides the task. */
+export function submitInputs(lifetimes: Lifetimes) {
+  const { sequence, added, tasks, work } = keys;
+  return {
+    keys: { sequence, added, tasks, work },
+    args: {
+      ttl: lifetimes.ttlSeconds,
+      metadataTtl: metadataTtl(lifetimes),
+      sidecarTtl: sidecarTtl(lifetimes),
+    },
+  };
+}
