@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./commit.ts";
+import type { Reader } from "./read.ts";
 import type { Submitter } from "./submit-script.ts";
 
 /** What every verb of this library stands on. */
@@ -13,6 +14,8 @@ export interface TaskStateContext {
   readonly writer: Redis;
   /** Resolves with true when replicas have what the writer has written; absent where none are asked for. */
   readonly replicated?: () => Promise<boolean>;
+  /** Reads the tasks that this process is asked for one by one. */
+  readonly read: Reader;
   /** Stores what this process submits. */
   readonly submit: Submitter;
   /** Runs the commits of this process. */

@@ -1,26 +1,48 @@
+import type { Redis } from "ioredis";
 import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
 import { isStatus } from "./lifecycle.ts";
 import { changeRecord, hasEnded, type Owner, parseRecord, rewritable, type TaskRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
+import { createTaskBatch } from "./task-batch.ts";
 
 /** The log entry of a cancellation as its owner asked for it. */
 export const cancellationRequested = "Cancellation requested";
 
 /*
- * keys   record, deleted, deferredCancels
- * reply  nothing · the record · { the record, time of a deferred cancellation }
+ * Reads any number of tasks.
+ * args   their ids
+ * reply  per task: false where there is none to be seen · { the record } · { the record, time of a deferred cancellation }
  */
 const readScript = defineScript({
   name: "read",
-  keys: ["record", "deleted", "deferredCancels"],
-  args: ["id"],
+  keys: ["deleted", "deferredCancels"],
+  args: [],
+  atOnce: true,
   lua: `
-local raw = redis.call('GET', record)
-if not raw or redis.call('ZSCORE', deleted, id) then return false end
-local since = redis.call('HGET', deferredCancels, id)
-return since and { raw, since } or raw`,
+local records = {}
+for index, id in ipairs(ARGV) do records[index] = '${keys.record("")}' .. id end
+local raws = redis.call('MGET', unpack(records))
+local gone = redis.call('ZMSCORE', deleted, unpack(ARGV))
+local since = redis.call('HMGET', deferredCancels, unpack(ARGV))
+local replies = {}
+for index, raw in ipairs(raws) do
+  replies[index] = raw and not gone[index] and { raw, since[index] or nil }
+end
+return replies`,
 });
+
+type Reading = readonly [raw: string, since?: string] | null;
+
+/** Reads what the script tells of a task. */
+export type Reader = (id: string) => Promise<Reading>;
+
+/** Gathers the reads of a process, so that many of them cost one command. */
+export function createReader(primary: Redis): Reader {
+  const { deleted, deferredCancels } = keys;
+  const read = createTaskBatch<Reading>((ids) => readScript(primary, { deleted, deferredCancels }, {}, ids));
+  return (id) => read([id]);
+}
 
 /**
  * The JSON of a task that its readers may see, as stored; `undefined` when there is none, or none for this owner.
@@ -31,13 +53,9 @@ export async function readTask(
   id: string,
   owner: Owner | undefined,
 ): Promise<string | undefined> {
-  const reply = (await readScript(
-    context.primary,
-    { record: keys.record(id), deleted: keys.deleted, deferredCancels: keys.deferredCancels },
-    { id },
-  )) as null | string | [string, string];
-  if (reply === null) return undefined;
-  const [raw, since] = typeof reply === "string" ? [reply, undefined] : reply;
+  const reading = await context.read(id);
+  if (reading === null) return undefined;
+  const [raw, since] = reading;
   if (since === undefined && owner && isPlainlyOf(raw, id, owner)) return raw;
   const record = parseRecord(raw);
   if (!record) {

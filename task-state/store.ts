@@ -6,7 +6,7 @@ import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { ownerFault } from "./keys.ts";
 import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
-import { readTask } from "./read.ts";
+import { createReader, readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
 import { type Submission, type SubmitOptions, submit, submitOnce } from "./submit.ts";
@@ -72,6 +72,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     replica: options.replica ?? options.primary,
     writer,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
+    read: createReader(options.primary),
     submit: createSubmitter(writer, { ttlSeconds }),
     commit: createCommitter(options.primary, ttlSeconds),
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
