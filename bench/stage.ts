@@ -45,7 +45,7 @@ export function openStage(effort: Effort, generator: LoadGenerator): Stage {
     async redis() {
       closing.signal.throwIfAborted();
       const { url, port } = await started(startRedisServer(), (server) => server.stop("SIGKILL"));
-      const client = new Redis(url, { enableAutoPipelining: true });
+      const client = new Redis(url);
       stops.push(() => client.disconnect());
       return { url, port, client };
     },

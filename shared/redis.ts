@@ -32,9 +32,11 @@ const readOnlyPause = 1000;
 /**
  * Opens the connections; they reconnect by themselves for ever. While one is down its commands fail at once instead of
  * queueing up, and a command whose connection breaks is never sent again, because it may have been carried out.
+ * Each command goes out at once. The client could gather them, but keeps a single batch in flight and its objects until
+ * the next major collection; what comes in numbers is gathered by `task-state`.
  */
 export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUrl">, log: Logger): RedisConnections {
-  const shared = { enableAutoPipelining: true, socketTimeout: silenceLimit };
+  const shared = { socketTimeout: silenceLimit };
   const primary = open(config.redisWriteUrl, log, shared);
   const replica = config.redisReadUrl === config.redisWriteUrl ? primary : open(config.redisReadUrl, log, shared);
   const connections = new Set([primary, replica]);

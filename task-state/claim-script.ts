@@ -114,7 +114,6 @@ return reply`,
  */
 export const takeScript = defineScript({
   name: "take",
-  atOnce: true,
   ...claiming,
   args: [...claiming.args, "count"],
   lua: `${claiming.lua}

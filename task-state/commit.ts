@@ -31,7 +31,6 @@ const commitScript = defineScript({
   name: "commit",
   keys: [],
   args: ["ttl"],
-  atOnce: true,
   lua: `${write}
 local function commit(record, sidecar, raw, rev, ...)
   if not is_as_seen(record, sidecar, raw, rev) then return 0 end

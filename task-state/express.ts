@@ -33,7 +33,6 @@ export interface Express {
  */
 const finishScript = defineScript({
   name: "finish",
-  atOnce: true,
   keys: ["work", "deleted"],
   args: ["group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
   lua: `${editFunction}${lookFunction}

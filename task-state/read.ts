@@ -18,7 +18,6 @@ const readScript = defineScript({
   name: "read",
   keys: ["deleted", "deferredCancels"],
   args: [],
-  atOnce: true,
   lua: `
 local records = {}
 for index, id in ipairs(ARGV) do records[index] = '${keys.record("")}' .. id end

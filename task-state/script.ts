@@ -9,8 +9,6 @@ interface Definition<Key extends string, Arg extends string> {
   /** Lua locals that hold the first ARGV, in order; what follows is in `rest`, from `ARGV[first]` on. */
   readonly args: readonly Arg[];
   readonly lua: string;
-  /** Sent at once, instead of with the other commands of this turn of the event loop: for callers that gather themselves. */
-  readonly atOnce?: boolean;
 }
 
 /** Runs the script atomically in one round trip; repeats with its source when Redis has forgotten it. */
@@ -40,25 +38,11 @@ export function defineScript<Key extends string, Arg extends string>(
     for (const key of keys) values.push(keyValues[key]);
     for (const arg of args) values.push(argValues[arg]);
     for (const value of rest) values.push(value);
-    const running = definition.atOnce
-      ? runAtOnce(redis, sha, keys.length, values)
-      : redis.evalsha(sha, keys.length, ...values);
-    return running.catch((error) => {
+    return redis.evalsha(sha, keys.length, ...values).catch((error) => {
       if (!isNoScript(error)) throw error;
       return redis.eval(source, keys.length, ...values);
     });
   };
-}
-
-async function runAtOnce(redis: Redis, sha: string, keyCount: number, values: (string | number)[]): Promise<unknown> {
-  const [result] =
-    (await redis
-      .pipeline()
-      .evalsha(sha, keyCount, ...values)
-      .exec()) ?? [];
-  const [error, reply] = result ?? [];
-  if (error) throw error;
-  return reply;
 }
 
 function isNoScript(error: unknown): boolean {

@@ -123,7 +123,6 @@ end`,
 const submitScript = defineScript({
   name: "submit",
   ...storing,
-  atOnce: true,
   lua: `${storing.lua}\nreturn store_all()`,
 });
 

@@ -6,7 +6,7 @@ export type Replay = () => Promise<unknown>;
 
 /**
  * Makes the one round trip of a verb of the store repeatable without the store: the verb runs against the real Redis, and
- * the replay sends the very same script call with the very same arguments, over one auto-pipelined connection.
+ * the replay sends the very same script call with the very same arguments over one connection.
  * @throws Error when the verb takes more than one script call: then this would not be its ceiling
  */
 export async function recordCommand(url: string, verb: (store: TaskStore) => Promise<unknown>): Promise<Replay> {
@@ -20,7 +20,7 @@ export async function recordCommand(url: string, verb: (store: TaskStore) => Pro
   const [command, ...more] = recorder.commands;
   if (command?.name !== "evalsha" || more.length > 0) throw new Error("the verb is not one call of one script");
   const [sha = "", numberOfKeys, ...words] = command.args.map(String);
-  const redis = new Redis(url, { enableAutoPipelining: true });
+  const redis = new Redis(url);
   return () => redis.evalsha(sha, Number(numberOfKeys), ...words);
 }
 

@@ -20,7 +20,7 @@ export function useRedis(options: RedisServerOptions = {}): TestRedis {
     return server;
   };
   const connect = () => {
-    const connection = new Redis(running().url, { enableAutoPipelining: true });
+    const connection = new Redis(running().url);
     connections.push(connection);
     return connection;
   };

@@ -42,9 +42,8 @@ test("a replica that was taken for the primary is unavailable, and nothing is wr
   const before = await contents(redis.client);
   await redis.client.replicaof("127.0.0.1", await freePort());
   try {
-    for (const action of [store.submit(alice, {}), store.cancel("1"), store.delete("1")]) {
-      expect(isUnavailable(await failureOf(action))).toBe(true);
-    }
+    const actions = [() => store.submit(alice, {}), () => store.cancel("1"), () => store.delete("1")];
+    for (const action of actions) expect(isUnavailable(await failureOf(action()))).toBe(true);
     expect(await store.get("1")).toBeDefined();
   } finally {
     await redis.client.replicaof("NO", "ONE");

@@ -116,7 +116,15 @@ test.each(["cancel", "delete"] as const)("a %s decided before the submission beg
     begun ??= commit(opened.context, view, sending);
     return opened.context.clock();
   };
-  const shown = await createTaskStore({ ...opened.context, clock })[verb](view.id, alice);
+  const primary = redis.connect();
+  const send = primary.sendCommand.bind(primary);
+  primary.sendCommand = (command, stream) => {
+    if (begun) begun.then(() => send(command, stream));
+    else send(command, stream);
+    return command.promise;
+  };
+  const slow = openStore(redis, { primary });
+  const shown = await createTaskStore({ ...slow.context, clock })[verb](view.id, alice);
   expect(await begun).toBeDefined();
   expect(readable(shown).status).toBe(verb === "cancel" ? "cancel_requested" : "dispatching");
   expect(await look(opened.context, view.id)).toMatchObject({
