@@ -5,6 +5,7 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
@@ -18,6 +19,7 @@ export interface LocalServer {
 
 /** Serves every function in this process, with a resident dispatcher (unless its worker count is 0) and janitor. */
 export async function startLocalServer(config: Config, log: Logger): Promise<LocalServer> {
+  allocateYoung();
   checkExposure(config, httpFunctions);
   const services = createServices(config, log);
   const { redis } = services;

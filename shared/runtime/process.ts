@@ -1,5 +1,6 @@
 import { type Config, ConfigError, type Environment, loadConfig } from "../config.ts";
 import { createLogger, type Logger } from "../logger.ts";
+import { allocateYoung } from "./allocation.ts";
 
 /** Something that runs until it is stopped. */
 export interface Service {
@@ -19,6 +20,7 @@ export async function runProcess(
   start: (config: Config, log: Logger) => Promise<Service>,
 ): Promise<void> {
   let log: Logger | undefined;
+  allocateYoung();
   try {
     const config = loadConfig(environment);
     log = createLogger(config);

@@ -1,0 +1,24 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const run = promisify(execFile);
+const module = new URL("../../shared/runtime/allocation.ts", import.meta.url).href;
+
+/** What V8 makes of objects that all live on, once the prelude has run; one line for each place that allocates them. */
+async function decisions(prelude: string): Promise<string[]> {
+  const script = `${prelude}
+    (await import("node:fs")).writeSync(1, "begin\\n");
+    const kept = [];
+    const make = (index) => ({ index, list: [index], inner: { index } });
+    for (let index = 0; index < 300_000; index += 1) kept.push(make(index));`;
+  const flags = ["--trace-pretenuring-statistics", "--input-type=module", "--eval", script];
+  const { stdout } = await run(process.execPath, flags, { maxBuffer: 64 * 1024 * 1024 });
+  const [, told = ""] = stdout.split("begin\n");
+  return told.split("\n").filter((line) => /AllocationSite.*tenure/.test(line));
+}
+
+test("objects that live long are not taken for a reason to allocate in the old generation", async () => {
+  expect((await decisions("")).length).toBeGreaterThan(0);
+  expect(await decisions(`(await import(${JSON.stringify(module)})).allocateYoung();`)).toEqual([]);
+});
