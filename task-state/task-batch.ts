@@ -1,6 +1,6 @@
 import { createBatch } from "./batch.ts";
 
-/** Tasks that are changed together at once; more would keep Redis from answering the first ones. */
+/** Tasks that one call handles; more would keep Redis from answering the first ones. */
 const enough = 8;
 
 /**
