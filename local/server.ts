@@ -5,10 +5,10 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
-import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
+import { allocateYoung } from "./allocation.ts";
 
 export interface LocalServer {
   /** Where it listens, e.g. `http://127.0.0.1:8000`. */

@@ -1,6 +1,5 @@
 import { type Config, ConfigError, type Environment, loadConfig } from "../config.ts";
 import { createLogger, type Logger } from "../logger.ts";
-import { allocateYoung } from "./allocation.ts";
 
 /** Something that runs until it is stopped. */
 export interface Service {
@@ -20,7 +19,6 @@ export async function runProcess(
   start: (config: Config, log: Logger) => Promise<Service>,
 ): Promise<void> {
   let log: Logger | undefined;
-  allocateYoung();
   try {
     const config = loadConfig(environment);
     log = createLogger(config);

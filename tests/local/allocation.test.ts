@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
+import { useBuild } from "../support/build.ts";
 
 const run = promisify(execFile);
-const module = new URL("../../shared/runtime/allocation.ts", import.meta.url).href;
+const module = new URL("../../local/allocation.ts", import.meta.url).href;
 
 /** What V8 makes of objects that all live on, once the prelude has run; one line for each place that allocates them. */
 async function decisions(prelude: string): Promise<string[]> {
@@ -11,9 +14,11 @@ async function decisions(prelude: string): Promise<string[]> {
     (await import("node:fs")).writeSync(1, "begin\\n");
     const kept = [];
     const make = (index) => ({ index, list: [index], inner: { index } });
-    for (let index = 0; index < 300_000; index += 1) kept.push(make(index));`;
+    for (let index = 0; index < 300_000; index += 1) kept.push(make(index));
+    process.exit();`;
   const flags = ["--trace-pretenuring-statistics", "--input-type=module", "--eval", script];
-  const { stdout } = await run(process.execPath, flags, { maxBuffer: 64 * 1024 * 1024 });
+  const env = { PORT: String(await freePort()), DMS_REDIS_WRITE_URL: "redis://127.0.0.1:1" };
+  const { stdout } = await run(process.execPath, flags, { maxBuffer: 64 * 1024 * 1024, env });
   const [, told = ""] = stdout.split("begin\n");
   return told.split("\n").filter((line) => /AllocationSite.*tenure/.test(line));
 }
@@ -21,4 +26,9 @@ async function decisions(prelude: string): Promise<string[]> {
 test("objects that live long are not taken for a reason to allocate in the old generation", async () => {
   expect((await decisions("")).length).toBeGreaterThan(0);
   expect(await decisions(`(await import(${JSON.stringify(module)})).allocateYoung();`)).toEqual([]);
+});
+
+test("nor are they in a server bundle", async () => {
+  const { dist } = await useBuild();
+  expect(await decisions(`await import(${JSON.stringify(join(dist, "server", "help.cjs"))});`)).toEqual([]);
 });
