@@ -2,11 +2,7 @@
 // The code of this bundle stands in the comment below, so that V8 does not parse it twice. It is compiled here, by the
 // code cache beside this file where there is one.
 const { readFileSync } = require("node:fs");
-const { setFlagsFromString } = require("node:v8");
 const { Script } = require("node:vm");
-
-// As local/allocation.ts says; here, because a code cache counts only under the flags that it was made with.
-setFlagsFromString("--no-allocation-site-pretenuring");
 
 const text = readFileSync(__filename, "latin1");
 const start = text.indexOf("\n/*\n") + 4;

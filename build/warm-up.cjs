@@ -2,6 +2,7 @@
 // Arguments: the bundle and the paths to ask for; PORT is in the environment.
 const { writeFileSync } = require("node:fs");
 const { get } = require("node:http");
+const { setFlagsFromString } = require("node:v8");
 
 const [bundle, ...paths] = process.argv.slice(2);
 const { script } = require(bundle);
@@ -19,6 +20,8 @@ async function main() {
   for (;;) {
     try {
       for (const path of paths) await answer(path);
+      // A cache counts only under the flags that it was made with, and a bundle is compiled before it changes this one.
+      setFlagsFromString("--allocation-site-pretenuring");
       writeFileSync(bundle.replace(/cjs$/, "cache"), script.createCachedData());
       process.kill(process.pid, "SIGTERM");
       return;

@@ -5,10 +5,10 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { createServices } from "../shared/services.ts";
-import { allocateYoung } from "./allocation.ts";
 
 export interface LocalServer {
   /** Where it listens, e.g. `http://127.0.0.1:8000`. */
@@ -19,7 +19,6 @@ export interface LocalServer {
 
 /** Serves every function in this process, with a resident dispatcher (unless its worker count is 0) and janitor. */
 export async function startLocalServer(config: Config, log: Logger): Promise<LocalServer> {
-  allocateYoung();
   checkExposure(config, httpFunctions);
   const services = createServices(config, log);
   const { redis } = services;
@@ -34,6 +33,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   });
   try {
     const address = await app.listen({ host: config.host, port: config.port });
+    allocateYoung();
     return { address, stop };
   } catch (error) {
     await stop();

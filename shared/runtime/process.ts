@@ -1,5 +1,6 @@
 import { type Config, ConfigError, type Environment, loadConfig } from "../config.ts";
 import { createLogger, type Logger } from "../logger.ts";
+import { allocateYoung } from "./allocation.ts";
 
 /** Something that runs until it is stopped. */
 export interface Service {
@@ -24,6 +25,7 @@ export async function runProcess(
     log = createLogger(config);
     const stopped = untilSignal();
     const service = await start(config, log);
+    allocateYoung();
     const signal = await stopped;
     log.info({ signal }, "stopping");
     const timer = setTimeout(() => exit(log, 0), config.shutdownGraceSeconds * 1000 + margin);

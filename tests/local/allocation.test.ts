@@ -6,7 +6,7 @@ import { freePort } from "../../local/redis-server.ts";
 import { useBuild } from "../support/build.ts";
 
 const run = promisify(execFile);
-const module = new URL("../../local/allocation.ts", import.meta.url).href;
+const module = new URL("../../shared/runtime/allocation.ts", import.meta.url).href;
 
 /** What V8 makes of objects that all live on, once the prelude has run; one line for each place that allocates them. */
 async function decisions(prelude: string): Promise<string[]> {
@@ -30,5 +30,9 @@ test("objects that live long are not taken for a reason to allocate in the old g
 
 test("nor are they in a server bundle", async () => {
   const { dist } = await useBuild();
-  expect(await decisions(`await import(${JSON.stringify(join(dist, "server", "help.cjs"))});`)).toEqual([]);
+  expect(
+    await decisions(`
+    await import(${JSON.stringify(join(dist, "server", "help.cjs"))});
+    while (!(await fetch("http://127.0.0.1:" + process.env.PORT + "/livez").catch(() => false))) {}`),
+  ).toEqual([]);
 });
