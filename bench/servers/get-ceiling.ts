@@ -3,7 +3,10 @@ import { alice, getPath } from "../requests.ts";
 import { recordCommand } from "./recorded-command.ts";
 import { serve } from "./serve.ts";
 
-/** The look at one task without validation, logging and errors: the same round trip, the same bytes. */
+/**
+ * The look at one task without validation, logging and errors: the same script, one call for each. (The store itself lets
+ * the looks of one turn share a call.)
+ */
 await serve(async ({ redis = "", task = "" }) => {
   const read = await recordCommand(redis, (store) => store.get(task, alice));
   const app = Fastify();
