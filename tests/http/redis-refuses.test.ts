@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { freePort } from "../../local/redis-server.ts";
 import { keys } from "../../task-state/index.ts";
 import { startServiceForTest, useService } from "../support/service.ts";
@@ -9,6 +9,11 @@ import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./suppor
 
 const service = useService();
 const { redis } = service;
+
+// A refusal may have broken the connection on purpose, and the next test shall meet Redis's refusals and no others.
+afterEach(async () => {
+  await until(async () => (await service.post("/admin/dispatch/resume", operator)).status === 200);
+});
 
 /** Turns Redis into one that refuses writes, and gives what turns it back. */
 const refusals: [name: string, begin: () => Promise<unknown>, end: () => Promise<unknown>][] = [
