@@ -56,6 +56,11 @@ export async function retractDispatcher(redis: Redis, name: string): Promise<voi
   await redis.zrem(keys.dispatchers, name);
 }
 
+/** Takes dispatchers that have died off the list, as each report does, too. @param now in ms @returns how many */
+export function forgetDispatchers(redis: Redis, now: number): Promise<number> {
+  return redis.zremrangebyscore(keys.dispatchers, "-inf", now - lately);
+}
+
 async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
   const flat = await redis.zrange(keys.dispatchers, String(now - lately), "+inf", "BYSCORE", "WITHSCORES");
   const signs: { name: string; at: number }[] = [];

@@ -87,6 +87,11 @@ export async function releasePermit(redis: Redis, id: string, user: string): Pro
   await redis.multi().zrem(keys.inFlight, id).zrem(keys.inFlightOf(user), id).exec();
 }
 
+/** Forgets the places that dead dispatchers have left, as each new permit does, too. @param now in ms @returns how many */
+export function releaseExpiredPermits(redis: Redis, now: number): Promise<number> {
+  return redis.zremrangebyscore(keys.inFlight, "-inf", now);
+}
+
 /** How many more submissions of this user may be in flight. */
 export async function roomOf(redis: Redis, user: string, caps: Caps, now: number): Promise<number | undefined> {
   if (caps.maxInFlightPerUser === 0) return undefined;

@@ -1,0 +1,60 @@
+import { commit } from "./commit.ts";
+import type { TaskStateContext } from "./context.ts";
+import { keys } from "./keys.ts";
+import { defineScript } from "./script.ts";
+import { look } from "./view.ts";
+
+/** Keys that one step of the search goes through. */
+const stepSize = 500;
+
+/*
+ * One step of the search for sidecars whose record is gone. Record and sidecar of a task are stored and purged together, and
+ * a hidden one keeps its record until the scheduler has confirmed its end: so somebody else has deleted such a record, or it
+ * has expired. A task that a dispatcher is at work on is left to it, as is a sidecar that cannot be read.
+ * keys   none: SCAN finds them
+ * args   cursor, count, sidecarPrefix, recordPrefix
+ * reply  { the next cursor, ids }
+ */
+const searchScript = defineScript({
+  name: "search-orphans",
+  keys: [],
+  args: ["cursor", "count", "sidecarPrefix", "recordPrefix"],
+  lua: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local step = redis.call('SCAN', cursor, 'MATCH', sidecarPrefix .. '*', 'COUNT', count)
+local ids = {}
+for _, sidecar in ipairs(step[2]) do
+  local id = string.sub(sidecar, #sidecarPrefix + 1)
+  if redis.call('EXISTS', recordPrefix .. id) == 0 then
+    local lease = redis.pcall('HGET', sidecar, 'leaseUntil')
+    if not lease or type(lease) == 'string' and (tonumber(lease) or 0) <= now then ids[#ids + 1] = id end
+  end
+end
+return { step[1], ids }`,
+});
+
+/**
+ * Purges each task of which there is a sidecar but no record, as after a deletion by another program: nothing can be read,
+ * submitted or cancelled of it any more. Decided anew at each task, in bounded steps.
+ * @returns how many were purged
+ */
+export async function purgeOrphans(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
+  let [cursor, purged] = ["0", 0];
+  do {
+    const [next, ids] = (await searchScript(
+      context.primary,
+      {},
+      { cursor, count: stepSize, sidecarPrefix: keys.sidecar(""), recordPrefix: keys.record("") },
+    )) as [string, string[]];
+    purged += (await Promise.all(ids.map((id) => purgeOrphan(context, id)))).filter(Boolean).length;
+    cursor = next;
+  } while (cursor !== "0" && !signal?.aborted);
+  return purged;
+}
+
+async function purgeOrphan(context: TaskStateContext, id: string): Promise<boolean> {
+  const view = await look(context, id);
+  if (view.raw !== null || !view.sidecar) return false;
+  return (await commit(context, view, { remove: "purge" })) !== undefined;
+}
