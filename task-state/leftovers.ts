@@ -82,6 +82,7 @@ const prefixes = { recordPrefix: keys.record(""), sidecarPrefix: keys.sidecar(""
 export async function removeLeftovers(context: TaskStateContext, signal?: AbortSignal): Promise<Leftovers> {
   const { primary } = context;
   const purged = await purgeOrphans(context, signal);
+  if (signal?.aborted) return { purged, cleared: 0 };
   const now = await redisTime(primary);
   let cleared = (await releaseExpiredPermits(primary, now)) + (await forgetDispatchers(primary, now));
   for await (const users of zscan(context, keys.parkedUsers)) {

@@ -40,16 +40,15 @@ return { step[1], ids }`,
  * @returns how many were purged
  */
 export async function purgeOrphans(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
-  let [cursor, purged] = ["0", 0];
-  do {
-    const [next, ids] = (await searchScript(
-      context.primary,
-      {},
-      { cursor, count: stepSize, sidecarPrefix: keys.sidecar(""), recordPrefix: keys.record("") },
-    )) as [string, string[]];
+  const prefixes = { sidecarPrefix: keys.sidecar(""), recordPrefix: keys.record("") };
+  let purged = 0;
+  let cursor: string | undefined = "0";
+  while (cursor !== undefined && !signal?.aborted) {
+    const reply = await searchScript(context.primary, {}, { cursor, count: stepSize, ...prefixes });
+    const [next, ids] = reply as [string, string[]];
     purged += (await Promise.all(ids.map((id) => purgeOrphan(context, id)))).filter(Boolean).length;
-    cursor = next;
-  } while (cursor !== "0" && !signal?.aborted);
+    cursor = next === "0" ? undefined : next;
+  }
   return purged;
 }
 
