@@ -10,7 +10,7 @@ import type { Reply, TestService } from "../support/service.ts";
 import { expectProblem, operator } from "./support.ts";
 
 /** Longest wait of a client for its 503, in ms: 2 s, with room for a busy machine. */
-export const patience = 6000;
+export const patience = 12_000;
 
 const withoutRedis: readonly unknown[] = [endpoints.help, endpoints.health];
 
