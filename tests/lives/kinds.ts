@@ -20,6 +20,8 @@ export interface Kind {
   readonly begin?: (stage: Stage, owner: Owner, count: number) => Promise<string[]>;
   /** While no dispatcher runs. */
   readonly waiting?: Turn;
+  /** While a dispatcher works. */
+  readonly busy?: Turn;
   /** Once nothing is left to do for the dispatcher. */
   readonly settled?: Turn;
   /** Once that is so again. */
@@ -88,6 +90,10 @@ export const kinds: readonly Kind[] = [
   { waiting: cancel },
   { waiting: removeElsewhere },
   { waiting: inTurn(cancel, removeElsewhere) },
+  { busy: remove },
+  { busy: cancel },
+  { busy: removeElsewhere },
+  { busy: inTurn(cancel, remove) },
   { begin: once },
   { begin: once, settled: remove },
   { begin: once, waiting: remove },
@@ -100,8 +106,12 @@ export const kinds: readonly Kind[] = [
   { treatment: "refused" },
   { treatment: "refused", settled: remove },
   { treatment: "doubtful" },
+  { treatment: "doubtful", busy: remove },
+  { treatment: "doubtful", busy: cancel },
+  { treatment: "doubtful", busy: removeElsewhere },
   { treatment: "doubtful", settled: removeElsewhere },
   { treatment: "failing" },
+  { treatment: "failing", busy: cancel },
   { treatment: "failing", settled: remove },
   { treatment: "failing", settled: discard },
   { treatment: "failing", settled: removeElsewhere },

@@ -63,10 +63,11 @@ async function live(stage: Stage, environment: Record<string, string>): Promise<
       return { kind, owner, ids: await (kind.begin?.(stage, owner, livesOfEach) ?? submit()) };
     }),
   );
-  const act = (turn: "waiting" | "settled" | "ended") =>
+  const act = (turn: "waiting" | "busy" | "settled" | "ended") =>
     Promise.all(cast.map(({ kind, ids, owner }) => kind[turn]?.(stage, ids, owner)));
   await act("waiting");
   const dispatcher = await bench.start(environment);
+  await act("busy");
   await untilSettled(stage);
   await act("settled");
   await untilSettled(stage);
@@ -101,7 +102,7 @@ async function expire({ client }: Stage, ids: readonly string[]): Promise<void> 
 /** Makes all deletions older than they are remembered. */
 async function age({ client }: Stage): Promise<void> {
   const ids = await client.zrange(keys.deleted, "-inf", String(Date.now() + deletionMemory), "BYSCORE");
-  for (const id of ids) await client.zadd(keys.deleted, "XX", 1, id);
+  await client.zadd(keys.deleted, "XX", ...ids.flatMap((id) => [1, id]));
 }
 
 function without(counts: Census, ...names: string[]): Census {
