@@ -6,6 +6,6 @@ export default defineConfig({
     globalSetup: ["tests/support/run-directory.ts", "tests/support/install-redis.ts", "tests/cli/support/build.ts"],
     pool: "forks",
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 180_000,
   },
 });
