@@ -4,7 +4,7 @@ import { keys } from "../../task-state/index.ts";
 import { startServiceForTest, useService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 import { contents, saveAsScheduler, tracesOf } from "../task-state/support.ts";
-import { expectUnavailable } from "./faults.ts";
+import { expectAllUnavailable, expectUnavailable } from "./faults.ts";
 import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./support.ts";
 
 const service = useService();
@@ -52,7 +52,7 @@ test.each(refusals)("while Redis is %s, writes are 503 and leave nothing half-wr
         await expectUnavailable(() => service.post(`/admin/tasks/${task}/cancel`, operator));
       }
     }
-    await Promise.all(Array.from({ length: 50 }, () => expectUnavailable(() => service.post(aliceTasks))));
+    await expectAllUnavailable(50, () => service.post(aliceTasks));
     expect(await contents(redis.client)).toEqual(before);
   } finally {
     await end();
