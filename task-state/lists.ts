@@ -2,7 +2,7 @@ import type { TaskStateContext } from "./context.ts";
 import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
 import { keys } from "./keys.ts";
-import { pieceBytes, readRaws } from "./raw-records.ts";
+import { pageBytes, pieceBytes, readRaws } from "./raw-records.ts";
 import { withDeferredCancel } from "./read.ts";
 import { hasEnded, parseRecord, type TaskRecord } from "./record.ts";
 
@@ -38,8 +38,6 @@ export interface Piece extends Page {
 
 /** Ids are read in pieces of this many, so that no single command holds Redis up. */
 const chunkSize = 500;
-/** Bytes of records on a page, a single longer record apart. */
-export const pageBytes = 1024 * 1024;
 
 /** The shared set that holds a scope's ids. */
 export function scopeSet({ service, user }: Scope): string {

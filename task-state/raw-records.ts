@@ -2,6 +2,8 @@ import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 
+/** Bytes of what is stored on a page, a single longer text apart. */
+export const pageBytes = 1024 * 1024;
 /** Bytes of what is stored that one command may bring, a single longer text apart: neither side holds more at once. */
 export const pieceBytes = 128 * 1024;
 

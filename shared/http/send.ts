@@ -1,53 +1,40 @@
-import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { Logger } from "../logger.ts";
-import type { Answer, LongText } from "./answer.ts";
+import { type Answer, askAgain, type LongText, problem } from "./answer.ts";
+import { createLongAnswers } from "./long-answers.ts";
 import { createRequestLog } from "./request-log.ts";
 
 /** Sends an answer as it is, and logs the request. */
 export type Send = (reply: FastifyReply, answer: Answer) => void;
 
-/** A longer text is written in slices of this many bytes, each when the client has taken most of the one before. */
-const sliceBytes = 16 * 1024;
 /** The longest text that is written at once. In characters. */
 const writtenAtOnce = 64 * 1024;
+const tooManyReaders = askAgain(problem(503, "Too many long answers are being read; try again"));
 
-/** Makes the sender of a server's answers. */
-export function createSender(log: Logger): Send {
+/** Makes the sender of a server. @param longAnswers how many answers may be under way that are not written at once */
+export function createSender(log: Logger, longAnswers: number): Send {
   const logRequest = createRequestLog(log);
-  return (reply, { status, body, headers }) => {
-    if (headers) reply.headers(headers);
-    reply.code(status).header("content-type", "application/json; charset=utf-8");
-    if (typeof body !== "string") reply.send(stream(body, reply.request.id, log));
-    else if (body.length <= writtenAtOnce) reply.send(body);
-    else {
-      reply.header("content-length", Buffer.byteLength(body));
-      reply.send(stream({ first: body, next: async () => undefined }, reply.request.id, log));
+  const long = createLongAnswers(longAnswers);
+
+  const send: Send = (reply, { status, body, headers }) => {
+    if (typeof body === "string" && body.length <= writtenAtOnce) {
+      if (headers) reply.headers(headers);
+      reply.code(status).header("content-type", "application/json; charset=utf-8").send(body);
+      logRequest(reply.request, status);
+      return;
     }
+    const stream = long.open(typeof body === "string" ? wholeText(body) : body);
+    if (!stream) return send(reply, tooManyReaders);
+    const request = reply.request.id;
+    stream.once("error", ({ message }: Error) => log.warn({ request, cause: message }, "an answer was cut off"));
+    if (headers) reply.headers(headers);
+    if (typeof body === "string") reply.header("content-length", Buffer.byteLength(body));
+    reply.code(status).header("content-type", "application/json; charset=utf-8").send(stream);
     logRequest(reply.request, status);
   };
+  return send;
 }
 
-/** A text in slices. When a part of it cannot be read, the connection is cut: the status has long been sent. */
-function stream({ first, next }: LongText, request: string, log: Logger): Readable {
-  let part = Buffer.from(first);
-  const slice = async (to: Readable) => {
-    while (part.length === 0) {
-      const text = await next();
-      if (text === undefined) return to.push(null);
-      part = Buffer.from(text);
-    }
-    const taken = part.subarray(0, sliceBytes);
-    part = part.subarray(sliceBytes);
-    return to.push(taken);
-  };
-  return new Readable({
-    // Nothing is read ahead: the next part is asked for when the connection has room.
-    highWaterMark: 0,
-    read() {
-      slice(this).catch((error: Error) => this.destroy(error));
-    },
-  }).once("error", (error: Error) => {
-    log.warn({ request, cause: error.message }, "an answer was cut off");
-  });
+function wholeText(first: string): LongText {
+  return { first, next: async () => undefined };
 }
