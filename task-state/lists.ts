@@ -38,6 +38,8 @@ export interface Piece extends Page {
 
 /** Ids are read in pieces of this many, so that no single command holds Redis up. */
 const chunkSize = 500;
+/** Ids that are read for a piece at least. */
+const fewestIds = 8;
 
 /** The shared set that holds a scope's ids. */
 export function scopeSet({ service, user }: Scope): string {
@@ -79,16 +81,19 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
   let tasksLeft = page?.limit ?? Number.POSITIVE_INFINITY;
   let bytesLeft = page ? pageBytes : Number.POSITIVE_INFINITY;
   let cursor = page?.cursor;
+  let idsAtOnce = chunkSize;
   let place: "start" | "amid" | "end" = "start";
   return async () => {
     if (place === "end") return undefined;
     if (place === "start") await healIfBehind(context, set);
-    const wanted = Math.min(tasksLeft, chunkSize);
+    const wanted = Math.min(tasksLeft, idsAtOnce);
     // Asked anew for each piece, because the index alone tells what was deleted while its reader waited.
     const ids = await nextIds(context, set, order, cursor, wanted + 1);
     const { tasks, reached } = await context.limitReads(() => readRecords(context, set, ids.slice(0, wanted)));
     const more = reached < ids.length;
     cursor = ids[reached - 1] ?? cursor;
+    // Of large records few fit into a piece: their ids would be read again and again.
+    idsAtOnce = Math.min(chunkSize, Math.max(fewestIds, 2 * reached));
     tasksLeft -= tasks.length;
     for (const raw of tasks) bytesLeft -= Buffer.byteLength(raw);
     const last = !more || tasksLeft === 0 || bytesLeft < pieceBytes;

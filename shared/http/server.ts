@@ -43,6 +43,8 @@ export function createServer({ config, log }: Services, limits: Limits = default
       requireHostHeader: false,
       optimizeEmptyRequests: true,
       connectionsCheckingInterval: limits.requestMs / 6,
+      // Node.js takes the larger one of both times for the whole request, and its own for the head is a minute.
+      headersTimeout: limits.requestMs,
     },
     // A gateway routes by method, and knows no HEAD.
     exposeHeadRoutes: false,
