@@ -5,7 +5,7 @@ import { defineScript } from "./script.ts";
 /** Bytes of what is stored on a page, a single longer text apart. */
 export const pageBytes = 1024 * 1024;
 /** Bytes of what is stored that one command may bring, a single longer text apart: neither side holds more at once. */
-export const pieceBytes = 192 * 1024;
+export const pieceBytes = 144 * 1024;
 
 /*
  * Reads records in the order of their ids until their bytes are used up, but at least one.

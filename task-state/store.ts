@@ -76,7 +76,7 @@ export interface TaskStore {
 }
 
 /** Reads of many records that a process has under way at once. */
-const concurrentReads = 4;
+const concurrentReads = 1;
 
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {

@@ -6,7 +6,7 @@ import { alice, commandsDuring, foreignRecord, idsOf, openStore, piecesOf, saveA
 const redis = useRedis();
 const KiB = 1024;
 const pageBytes = 1024 * KiB;
-const pieceBytes = 192 * KiB;
+const pieceBytes = 144 * KiB;
 const filler = "x".repeat(64 * KiB);
 
 async function submitLarge(count: number): Promise<TaskStore> {
@@ -57,7 +57,7 @@ test("a task that is larger than a page stands on a page, whatever is around it"
   expect(idsOf((await piecesOf(store.all({}))).flat())).toEqual(["1", "2", "3"]);
 });
 
-test("a whole list of large tasks comes in pieces of 192 KiB, each asked for when it is taken", async () => {
+test("a whole list of large tasks comes in pieces of 144 KiB, each asked for when it is taken", async () => {
   const store = await submitLarge(40);
   const next = store.pieces({});
   const commands = await commandsDuring(redis, async () => {
