@@ -64,7 +64,7 @@ local function blocks_of(user)
   return user_blocks[user]
 end
 
-local function claim(entry, id)
+local function claim_whole(entry, id)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.pcall('HGETALL', sidecar)
   if flat.err then return flat.err end
@@ -88,7 +88,7 @@ local function claim(entry, id)
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = blocks_of(known.user or '')
   local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks)
-    and edit(raw, from, to, tail, nextTail)
+    and edit(raw, id, from, to, tail, nextTail)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', (known.rev or 0) + 1), 'lease', holder, 'leaseUntil', over,
     unpack(next_raw and at_begin or {}))
   if not next_raw then return { raw, flat, gone and 1 or 0, blocks } end
@@ -96,6 +96,16 @@ local function claim(entry, id)
   redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('EXPIRE', sidecar, sidecarTtl)
   return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false } }
+end
+-- A sidecar whose fields somebody has spoilt keeps no other task from being claimed; what Redis refuses, it refuses to all.
+local function claim(entry, id)
+  local done, reply = pcall(claim_whole, entry, id)
+  if done then return reply end
+  local fault = type(reply) == 'table' and reply.err or tostring(reply)
+  for _, own in ipairs({ 'WRONGTYPE', 'not an integer', 'attempt to ' }) do
+    if string.find(fault, own, 1, true) then return fault end
+  end
+  return claim_whole(entry, id)
 end`,
 } as const;
 

@@ -1,9 +1,9 @@
 import { type Hold, readHold } from "./blocks.ts";
 import { type ClaimReply, claimScript, type FreshValues, type Head, isBegun, takeScript } from "./claim-script.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
-import { recordMalformedEntry } from "./dead-letters.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { marks, type RecordEdit } from "./record-edit.ts";
+import { type SetAside, setAside as setTasksAside } from "./set-aside.ts";
 import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
@@ -95,7 +95,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 /** What both scripts are told, and how to read what they tell of a task. */
 function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const spoilt: [entryId: string, error: string][] = [];
+  const spoilt: SetAside[] = [];
   const { edit, patch = {}, words = "[]", checkAfter = 0 } = begin ?? {};
   const begunAt = begin ? context.clock() : "";
   const args = {
@@ -120,7 +120,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     const { entryId, taskId: id } = entry;
     if (!found || id === undefined) return [];
     if (typeof found === "string") {
-      spoilt.push([entryId, `Task ${id} cannot be read: ${found}`]);
+      spoilt.push({ id, entryId, reason: found });
       return [];
     }
     const now = Number(time);
@@ -139,9 +139,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     return [{ entry, view, hold, begunAt: undefined, askedAt }];
   };
   /** An entry whose task has keys of a wrong type would come back for ever. */
-  const setAside = async () => {
-    for (const [entryId, error] of spoilt) await recordMalformedEntry(context.primary, entryId, error);
-  };
+  const setAside = () => setTasksAside(context, ...spoilt);
   return { args, read, setAside };
 }
 

@@ -43,7 +43,7 @@ export { createExpress, type Express } from "./express.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
-export type { Order, Page, PageRequest, Scope } from "./lists.ts";
+export type { Order, Page, PageRequest, Scope, Tally } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";
 export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";
@@ -52,13 +52,15 @@ export {
   hasJobs,
   type Owner,
   type Parameters,
-  parseRecord,
   type RecordChange,
   type TaskRecord,
 } from "./record.ts";
+export { maxRecordBytes, type RecordReading, readRecord } from "./record-reader.ts";
 export { redisTime } from "./redis-time.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
+export { reviveReadable } from "./revive.ts";
+export { type SetAside, setAside, type Unreadable } from "./set-aside.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission, SubmitOptions } from "./submit.ts";

@@ -3,7 +3,10 @@ import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
 import { keys } from "./keys.ts";
 import { withDeferredCancel } from "./read.ts";
-import { hasEnded, parseRecord, type TaskRecord } from "./record.ts";
+import { hasEnded } from "./record.ts";
+import { notUtf8, type RecordReading, readRecord, unreadable } from "./record-reader.ts";
+import { isGarbled, mayBeGarbled, wrongType } from "./record-text.ts";
+import { reportUnreadable, type Unreadable } from "./set-aside.ts";
 
 /** Whose tasks a list shows: everybody's, a service's, or one user's in a service. */
 export interface Scope {
@@ -22,11 +25,18 @@ export interface PageRequest {
   readonly order: Order;
 }
 
+/** Counts what a list leaves out because it cannot be read. */
+export interface Tally {
+  unreadable: number;
+}
+
 export interface Page {
   /** Records as stored, in the order of their ids. */
   readonly tasks: string[];
   /** Give it as `cursor` for the next page; absent on the last one. */
   readonly nextCursor?: string;
+  /** Tasks that were passed over because they cannot be read; absent where there are none. */
+  readonly unreadable?: number;
 }
 
 /** Ids and records are read in pieces of this many, so that no single command holds Redis up. */
@@ -46,27 +56,36 @@ export async function readPage(context: TaskStateContext, scope: Scope, request:
   const set = scopeSet(scope);
   await healIfBehind(context, set);
   const tasks: string[] = [];
+  const tally: Tally = { unreadable: 0 };
+  const counted = () => (tally.unreadable > 0 ? { unreadable: tally.unreadable } : {});
   let cursor = request.cursor;
   for (;;) {
     const wanted = request.limit - tasks.length;
     const ids = await nextIds(context, set, request.order, cursor, Math.min(wanted, chunkSize) + 1);
     const more = ids.length > Math.min(wanted, chunkSize);
     if (more) ids.pop();
-    tasks.push(...(await readRecords(context, set, ids)));
+    tasks.push(...(await readRecords(context, set, ids, tally)));
     cursor = ids.at(-1) ?? cursor;
-    if (!more) return { tasks };
-    if (tasks.length === request.limit && cursor !== undefined) return { tasks, nextCursor: cursor };
+    if (!more) return { tasks, ...counted() };
+    if (tasks.length === request.limit && cursor !== undefined) return { tasks, nextCursor: cursor, ...counted() };
   }
 }
 
-/** The whole list in pieces of at most 500 records, ascending; what is submitted meanwhile may appear at its end. */
-export async function* readAll(context: TaskStateContext, scope: Scope): AsyncGenerator<string[], void> {
+/**
+ * The whole list in pieces of at most 500 records, ascending; what is submitted meanwhile may appear at its end.
+ * @param tally counts along with the pieces
+ */
+export async function* readAll(
+  context: TaskStateContext,
+  scope: Scope,
+  tally: Tally = { unreadable: 0 },
+): AsyncGenerator<string[], void> {
   const set = scopeSet(scope);
   await healIfBehind(context, set);
   let cursor: string | undefined;
   for (;;) {
     const ids = await nextIds(context, set, "asc", cursor, chunkSize);
-    if (ids.length > 0) yield await readRecords(context, set, ids);
+    if (ids.length > 0) yield await readRecords(context, set, ids, tally);
     if (ids.length < chunkSize) return;
     cursor = ids.at(-1);
   }
@@ -101,7 +120,12 @@ function nextIds(
 }
 
 /** The readable records of these ids, in their order. What has expired leaves the index on the way. */
-async function readRecords(context: TaskStateContext, set: string, ids: readonly string[]): Promise<string[]> {
+async function readRecords(
+  context: TaskStateContext,
+  set: string,
+  ids: readonly string[],
+  tally: Tally,
+): Promise<string[]> {
   if (ids.length === 0) return [];
   const found = new Map<string, string>();
   // In this order: a cancellation that moves into its record between the two would else be seen in neither.
@@ -110,25 +134,40 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
     readBodies(context, ids),
   ]);
   const expired: string[] = [];
+  const passedOver: Unreadable[] = [];
   for (const [index, id] of ids.entries()) {
     const body = bodies[index];
     if (body === undefined) {
       expired.push(id);
-    } else if (body.record === undefined) {
-      context.onUnreadable(id);
-    } else {
+      continue;
+    }
+    const { raw } = body;
+    const reading = mayBeGarbled(raw) && (await isGarbled(context, id)) ? unreadable(notUtf8) : body.reading;
+    if (reading.kind === "unreadable") passedOver.push({ id, reason: reading.reason });
+    else {
       const since = deferred[index] ?? undefined;
-      found.set(id, since === undefined ? body.raw : withDeferredCancel(body.record, body.raw, since));
+      found.set(id, since === undefined ? raw : withDeferredCancel(reading.record, raw, since));
     }
   }
+  const replaced = await existing(context, expired);
+  passedOver.push(...replaced.map((id) => ({ id, reason: wrongType.record })));
+  tally.unreadable += passedOver.length;
+  await reportUnreadable(context, passedOver);
+  const gone = expired.filter((id) => !replaced.includes(id));
   // Ids are never given out twice, so a record that is gone from the primary stays gone.
-  if (expired.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...expired));
+  if (gone.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...gone));
   return [...found.values()];
 }
 
 interface Body {
   readonly raw: string;
-  readonly record: TaskRecord | undefined;
+  readonly reading: RecordReading;
+}
+
+/** Those of the ids whose key exists, though MGET gave nothing for it: it holds another type than a text. */
+async function existing({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map((id) => primary.exists(keys.record(id))));
+  return ids.filter((_, index) => answers[index] === 1);
 }
 
 /**
@@ -136,14 +175,15 @@ interface Body {
  * deleted shows in the index, which comes from the primary. Everything else is asked again at the primary.
  */
 async function readBodies(context: TaskStateContext, ids: readonly string[]): Promise<(Body | undefined)[]> {
-  const bodies = parseBodies(await askReplica(context, ids.map(keys.record)));
+  const bodies = parseBodies(ids, await askReplica(context, ids.map(keys.record)));
   if (context.replica === context.primary) return bodies;
   const doubtful = ids.flatMap((_, index) => {
-    const record = bodies[index]?.record;
-    return record && hasEnded(record) ? [] : [index];
+    const reading = bodies[index]?.reading;
+    return reading?.kind === "record" && hasEnded(reading.record) ? [] : [index];
   });
   if (doubtful.length === 0) return bodies;
-  const answers = parseBodies(await context.primary.mget(doubtful.map((index) => keys.record(ids[index] as string))));
+  const asked = doubtful.map((index) => ids[index] as string);
+  const answers = parseBodies(asked, await context.primary.mget(asked.map(keys.record)));
   for (const [position, index] of doubtful.entries()) bodies[index] = answers[position];
   return bodies;
 }
@@ -158,6 +198,6 @@ async function askReplica({ primary, replica }: TaskStateContext, names: string[
   }
 }
 
-function parseBodies(raws: readonly (string | null)[]): (Body | undefined)[] {
-  return raws.map((raw) => (raw === null ? undefined : { raw, record: parseRecord(raw) }));
+function parseBodies(ids: readonly string[], raws: readonly (string | null)[]): (Body | undefined)[] {
+  return raws.map((raw, index) => (raw === null ? undefined : { raw, reading: readRecord(ids[index] as string, raw) }));
 }

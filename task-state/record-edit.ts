@@ -1,5 +1,6 @@
 import type { Status } from "./lifecycle.ts";
 import { changeRecord, newRecordTail, type RecordChange, type TaskRecord } from "./record.ts";
+import { maxRecordBytes } from "./record-reader.ts";
 
 /*
  * A record that nobody else has touched since its submission is a text that we know but for a few values. A script can
@@ -8,16 +9,44 @@ import { changeRecord, newRecordTail, type RecordChange, type TaskRecord } from 
  */
 
 /**
- * Lua: edit(raw, from, to, tail, nextTail) gives the changed text, or nil. No string before the status may hold a quote or a
- * backslash, and all braces behind `updated_at` are balanced, so that both can be nothing but members of the record itself.
+ * Lua: edit(raw, id, from, to, tail, next_tail) gives the changed text, or nil. It changes nothing but a text that every JSON
+ * reader understands alike and as the record of this task: these members in this order, once each, none but strings in the
+ * parameters, all of it valid JSON in UTF-8.
  */
 export const editFunction = String.raw`
-local function edit(raw, from, to, tail, next_tail)
-  local start = '^({"task_id":"%d+","service":"[^"\\]*","user_id":"[^"\\]*","status":")'
-  local head, rest = string.match(raw, start .. from .. '(",.*)$')
-  if not head or string.sub(rest, -#tail) ~= tail then return nil end
-  local middle = string.match(string.sub(rest, 1, -#tail - 1), '^(.*,"updated_at":")[^"]*$')
-  return middle and head .. to .. middle .. next_tail
+-- Escapes and characters beyond ASCII as '_', so that what is left of either is a fault.
+local function folded(text)
+  for _, valid in ipairs({
+    '\\["\\/bfnrt]', '\\u%x%x%x%x', '[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]', '\237[\128-\159][\128-\191]',
+    '[\225-\236\238\239][\128-\191][\128-\191]', '\240[\144-\191][\128-\191][\128-\191]',
+    '[\241-\243][\128-\191][\128-\191][\128-\191]', '\244[\128-\143][\128-\191][\128-\191]',
+  }) do text = string.gsub(text, valid, '_') end
+  return text
+end
+-- Between status and updated_at: parameters and created_at alone.
+local function is_plain_middle(text)
+  local _, at = string.find(text, '^,"parameters":{')
+  if not at then return false end
+  local _, over = string.find(text, '^"[^"\\%c\128-\255]*":"[^"\\%c\128-\255]*"', at + 1)
+  while over do
+    at = over
+    _, over = string.find(text, '^,"[^"\\%c\128-\255]*":"[^"\\%c\128-\255]*"', at + 1)
+  end
+  return string.find(text, '^},"created_at":"[^"\\%c\128-\255]*","updated_at":"$', at + 1) ~= nil
+end
+local function is_plain_head(text)
+  return string.find(text, '^"service":"[^"\\%c\128-\255]*","user_id":"[^"\\%c\128-\255]*","status":"$') ~= nil
+end
+local function edit(raw, id, from, to, tail, next_tail)
+  local own = '{"task_id":"' .. id .. '",'
+  if string.sub(raw, 1, #own) ~= own or string.sub(raw, -#tail) ~= tail or #raw > ${maxRecordBytes} then return nil end
+  local head, rest = string.match(raw, '^("service":"[^"\\]*","user_id":"[^"\\]*","status":")' .. from .. '"(.*)$', #own + 1)
+  if not head then return nil end
+  local middle, time = string.match(string.sub(rest, 1, -#tail - 1), '^(.*,"updated_at":")([^"\\%c\128-\255]*)$')
+  if not middle then return nil end
+  if not is_plain_head(head) and not is_plain_head(folded(head)) then return nil end
+  if not is_plain_middle(middle) and not is_plain_middle(folded(middle)) then return nil end
+  return own .. head .. to .. '"' .. middle .. next_tail
 end`;
 
 /** What replaces what in a record's text. Both ends hold marks instead of times, see {@link marks}. */

@@ -5,7 +5,7 @@ import { createCommitter } from "./commit.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { ownerFault } from "./keys.ts";
-import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
+import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope, type Tally } from "./lists.ts";
 import { createReader, readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
@@ -26,8 +26,8 @@ export interface TaskStoreOptions {
   readonly idempotencyTtlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
   readonly timeZone?: string;
-  /** Told once about each record that is not valid and is therefore left out. @default nothing */
-  readonly onUnreadable?: (taskId: string) => void;
+  /** Told about each task that cannot be read and is therefore set aside, once a minute. @default nothing */
+  readonly onUnreadable?: (taskId: string, reason: string) => void;
 }
 
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
@@ -45,12 +45,15 @@ export interface TaskStore {
    * @throws TaskStateError `invalid_owner` when the service or user id cannot be used
    */
   register(owner: Owner, parameters: Parameters): Promise<string>;
-  /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
+  /**
+   * The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given).
+   * @throws TaskStateError `unreadable` when it cannot be read; so do `update`, `cancel` and, for an owner, `delete`
+   */
   get(id: string, owner?: Owner): Promise<string | undefined>;
   /** One page of a list, in O(page). */
   page(scope: Scope, request: PageRequest): Promise<Page>;
-  /** A whole list, ascending, in bounded pieces of records' JSON. */
-  all(scope: Scope): AsyncGenerator<string[], void>;
+  /** A whole list, ascending, in bounded pieces of records' JSON; `tally` counts what it leaves out. */
+  all(scope: Scope, tally?: Tally): AsyncGenerator<string[], void>;
   /** The users of a service who have tasks, sorted by code point. */
   users(service: string): Promise<string[]>;
   /** Changes fields of a record, compare-and-set; refuses a move that the lifecycle forbids. */
@@ -79,7 +82,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
-    onUnreadable: once(options.onUnreadable ?? (() => {})),
+    onUnreadable: onceAMinute(options.onUnreadable ?? (() => {})),
   };
 }
 
@@ -91,7 +94,7 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
     register: async (owner, parameters) => submit(context, checked(owner), parameters, "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),
-    all: (scope) => readAll(context, scope),
+    all: (scope, tally) => readAll(context, scope, tally),
     users: (service) => readUsers(context, service),
     update: (id, change) => updateTask(context, id, change),
     cancel: (id, owner) => cancelTask(context, id, owner),
@@ -115,13 +118,15 @@ function lazyClock(timeZone: string): Clock {
   };
 }
 
-/** Calls `tell` for the first sight of each id; remembers a bounded number of them. */
-function once(tell: (id: string) => void): (id: string) => void {
-  const told = new Set<string>();
-  return (id) => {
-    if (told.has(id)) return;
+/** Calls `tell` for the first sight of each id in a minute; remembers a bounded number of them. */
+function onceAMinute(tell: (id: string, reason: string) => void): (id: string, reason: string) => boolean {
+  const told = new Map<string, number>();
+  return (id, reason) => {
+    const now = performance.now();
+    if (now - (told.get(id) ?? Number.NEGATIVE_INFINITY) < 60_000) return false;
     if (told.size >= 10_000) told.clear();
-    told.add(id);
-    tell(id);
+    told.set(id, now);
+    tell(id, reason);
+    return true;
   };
 }

@@ -1,5 +1,5 @@
-import type { Order, Scope, TaskStore } from "../../task-state/index.ts";
-import type { Answer } from "./answer.ts";
+import type { Order, Scope, Tally, TaskStore } from "../../task-state/index.ts";
+import { type Answer, unreadableHeader } from "./answer.ts";
 
 interface ListInput {
   readonly limit?: number | undefined;
@@ -8,6 +8,10 @@ interface ListInput {
 }
 
 const defaultLimit = 1000;
+
+function headersFor(unreadable = 0): Pick<Answer, "headers"> {
+  return unreadable > 0 ? { headers: { [unreadableHeader]: String(unreadable) } } : {};
+}
 
 /**
  * `{"tasks": […]}` with the records as stored; with any paging input also `next_cursor` where more follow.
@@ -22,17 +26,21 @@ export async function answerList(store: TaskStore, scope: Scope, input: ListInpu
     ...(cursor === undefined ? {} : { cursor }),
   });
   const next = page.nextCursor === undefined ? "" : `,"next_cursor":"${page.nextCursor}"`;
-  return { status: 200, body: `{"tasks":[${page.tasks.join(",")}]${next}}` };
+  return { status: 200, body: `{"tasks":[${page.tasks.join(",")}]${next}}`, ...headersFor(page.unreadable) };
 }
 
 async function wholeList(store: TaskStore, scope: Scope): Promise<Answer> {
-  const pieces = store.all(scope);
+  const tally: Tally = { unreadable: 0 };
+  const pieces = store.all(scope, tally);
   // The first two pieces are awaited here, so that a lost Redis is still a 503 and a short list goes out in one piece.
   const first = await pieces.next();
   if (first.done) return { status: 200, body: `{"tasks":[]}` };
   const second = await pieces.next();
-  if (second.done) return { status: 200, body: `{"tasks":[${first.value.join(",")}]}` };
-  return { status: 200, body: listText([first.value, second.value], pieces) };
+  const headers = headersFor(tally.unreadable);
+  if (second.done) return { status: 200, body: `{"tasks":[${first.value.join(",")}]}`, ...headers };
+  // What comes later can only be counted behind the body.
+  const trailers = { [unreadableHeader]: () => String(tally.unreadable) };
+  return { status: 200, body: listText([first.value, second.value], pieces), ...headers, trailers };
 }
 
 async function* listText(read: string[][], rest: AsyncIterable<string[]>): AsyncGenerator<string, void> {

@@ -2,6 +2,7 @@ import {
   buryDeleted,
   promoteDue,
   reportDispatcher,
+  reviveReadable,
   type TaskStateContext,
   takeOverEntries,
   trimAcknowledged,
@@ -58,6 +59,7 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
   const upkeep = async () => {
     await reportDispatcher(primary, holder);
     await buryDeleted(context);
+    await reviveReadable(context);
   };
   const promote = async () => {
     await unpark(primary, policy);
