@@ -111,24 +111,28 @@ const pieces = fc.constantFrom(
 );
 
 test("whatever is put into a record's text, only what the reader calls a record is edited, and as it understands it", async () => {
-  const insertion = fc.record({ at: fc.nat(400), text: fc.array(pieces, { minLength: 1, maxLength: 6 }) });
+  const insertion = fc.record({ at: fc.nat(400), text: fc.array(pieces, { maxLength: 6 }) });
   const byte = fc.record({ at: fc.nat(400), byte: fc.integer({ min: 0, max: 255 }) });
   let changed = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(insertion, fc.option(byte)), { minLength: 50, maxLength: 50 }), async (all) => {
-      const texts = all.map(([{ at, text }, odd], index) => {
-        const raw = submitted(index % 2 === 0 ? { a: "b", c: "é" } : {});
-        const cut = at % raw.length;
-        const bytes = Buffer.from(raw.slice(0, cut) + text.join("") + raw.slice(cut));
-        if (odd) bytes[odd.at % bytes.length] = odd.byte;
-        return bytes;
-      });
-      const results = await edited(texts);
-      for (const [index, text] of texts.entries()) {
-        if (check(text, results[index] ?? Buffer.alloc(0))) changed += 1;
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.tuple(insertion, fc.option(byte, { freq: 1 })), { minLength: 50, maxLength: 50 }),
+      async (all) => {
+        const texts = all.map(([{ at, text }, odd], index) => {
+          const raw = submitted(index % 2 === 0 ? { a: "b", c: "é" } : {});
+          const cut = at % raw.length;
+          const bytes = Buffer.from(raw.slice(0, cut) + text.join("") + raw.slice(cut));
+          if (odd) bytes[odd.at % bytes.length] = odd.byte;
+          return bytes;
+        });
+        const results = await edited(texts);
+        for (const [index, text] of texts.entries()) {
+          if (check(text, results[index] ?? Buffer.alloc(0))) changed += 1;
+        }
+      },
+    ),
     { numRuns: 60 },
   );
+  // Some are left whole, so that the check is made at all.
   expect(changed).toBeGreaterThan(10);
 });
