@@ -3,6 +3,7 @@ import type { Config } from "./config.ts";
 import { createDoorbell, ringing } from "./doorbell.ts";
 import type { Logger } from "./logger.ts";
 import { connectRedis, type RedisConnections } from "./redis.ts";
+import { createUnreadableLog } from "./unreadable-log.ts";
 
 /** What the functions of a process share. */
 export interface Services {
@@ -24,7 +25,7 @@ export function createServices(config: Config, log: Logger): Services {
     ttlSeconds: config.taskTtlSeconds,
     idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,
-    onUnreadable: (task) => log.error({ task }, "A record is not valid and is left out; its writer must mend it"),
+    onUnreadable: createUnreadableLog(log),
   });
   const store = createTaskStore(context);
   const { dispatcherUrl } = config;

@@ -3,10 +3,11 @@ import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";
-import { type Owner, ownerOf, parseRecord } from "./record.ts";
+import { type Owner, ownerOf } from "./record.ts";
 import { redisClock } from "./redis-clock.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
+import { ownerOnFile } from "./set-aside.ts";
 import { isOver, look } from "./view.ts";
 
 const pieceSize = 500;
@@ -96,13 +97,12 @@ async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> 
   if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });
 }
 
-async function deletedOwner({ primary }: TaskStateContext, id: string): Promise<Owner | undefined> {
-  const known = await primary.hget(keys.deletedOwners, id);
+async function deletedOwner(context: TaskStateContext, id: string): Promise<Owner | undefined> {
+  const known = await context.primary.hget(keys.deletedOwners, id);
   if (known !== null) {
     const [service, user] = JSON.parse(known) as [string, string];
     return { service, user };
   }
-  const raw = await primary.get(keys.record(id));
-  const record = raw === null ? undefined : parseRecord(raw);
-  return record && ownerOf(record);
+  const { record } = await look(context, id);
+  return record ? ownerOf(record) : ownerOnFile(context, id);
 }

@@ -2,12 +2,15 @@ import { setTimeout } from "node:timers/promises";
 import type { Change } from "./commands.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
+import { deleteUnreadable } from "./delete-unreadable.ts";
 import { TaskStateError } from "./errors.ts";
 import { canMove, type Status } from "./lifecycle.ts";
 import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
 import { hasEnded, type Owner, type RecordChange, type TaskRecord } from "./record.ts";
-import { isRunByItsService, isUnsent, type Sidecar } from "./sidecar.ts";
+import { refuseUnreadable } from "./set-aside.ts";
+import { isRunByItsService, isUnsent } from "./sidecar.ts";
 import { look, type View } from "./view.ts";
+import { wish } from "./wish.ts";
 
 /** A view whose record can be read. */
 interface Seen extends View {
@@ -26,11 +29,11 @@ export type Update =
 
 /**
  * Changes a record's fields, compare-and-set on its stored text; fields that nobody here knows are kept.
- * @throws TaskStateError `contended` when other writers are always faster.
+ * @throws TaskStateError `contended` when other writers are always faster, `unreadable` when the record is spoilt.
  */
 export async function updateTask(context: TaskStateContext, id: string, change: RecordChange): Promise<Update> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const view = visible(await look(context, id), undefined);
+    const view = await visible(context, await look(context, id), undefined);
     if (!view) return { outcome: "not_found" };
     const from = view.record.status;
     const to = change.status ?? from;
@@ -47,6 +50,7 @@ export async function updateTask(context: TaskStateContext, id: string, change: 
  * registered it runs it, else by way of the dispatcher. Once asked, it is not forgotten; asking again changes nothing,
  * unless it was given up: then it is tried anew.
  * @returns the JSON of the task as it is now, or `undefined` when there is none for this owner
+ * @throws TaskStateError `unreadable` when the task cannot be read
  */
 export function cancelTask(
   context: TaskStateContext,
@@ -93,33 +97,24 @@ export function cancelTask(
 
 /**
  * Deletes a task: no reader sees it any more. What the scheduler may still have is cancelled there first, and only then
- * is the record removed from Redis; else it is removed at once, and whoever runs it finds it gone.
+ * is the record removed from Redis; else it is removed at once, and whoever runs it finds it gone. A task that cannot be read
+ * is deleted for an operator alone, who gives no owner.
  * @returns the JSON of the task as it was, or `undefined` when there is none for this owner
+ * @throws TaskStateError `unreadable` when the owner's task cannot be read
  */
 export function deleteTask(
   context: TaskStateContext,
   id: string,
   owner: Owner | undefined,
 ): Promise<string | undefined> {
-  return decideAndCommit(context, id, owner, (view) => {
+  const decide = (view: Seen): Decision => {
     const shown = () => view.raw;
     const { record, sidecar } = view;
     const nowhereElse = isUnsent(record, sidecar) || isRunByItsService(record, sidecar);
     if (hasEnded(record) || nowhereElse) return { shown, change: { remove: "purge" } };
     return { shown, change: { remove: "hide", ...wish("delete", sidecar) } };
-  });
-}
-
-/** A new wish starts afresh: it waits for nothing that an earlier one has waited for, and nothing is given up yet. */
-function wish(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
-  if (!sidecar) return { sidecar: { phase: "foreign", want }, enqueue: true };
-  const waiting = sidecar.phase === "sending" ? {} : { dueAt: null };
-  if (sidecar.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };
-  return {
-    sidecar: { want, ...waiting, dead: null, cancelAttempts: 0, cancelTries: null },
-    deadLetter: null,
-    enqueue: true,
   };
+  return decideAndCommit(context, id, owner, decide, owner ? undefined : deleteUnreadable);
 }
 
 interface Decision {
@@ -133,9 +128,19 @@ async function decideAndCommit(
   id: string,
   owner: Owner | undefined,
   decide: (view: Seen) => Decision,
+  /** Handles a task that cannot be read, and gives nothing when somebody else was faster. */
+  handleUnreadable?: (context: TaskStateContext, view: View) => Promise<string | undefined>,
 ): Promise<string | undefined> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const view = visible(await look(context, id), owner);
+    const seen = await look(context, id);
+    // One that is deleted already but cannot go, because it has been spoilt since, is deleted anew.
+    if (handleUnreadable && seen.unreadable !== undefined && (!seen.deleted || seen.sidecar)) {
+      const handled = await handleUnreadable(context, seen);
+      if (handled !== undefined) return handled;
+      await stepAside(tries);
+      continue;
+    }
+    const view = await visible(context, seen, owner);
     if (!view) return undefined;
     const { change, shown } = decide(view);
     if (!change) return (shown ?? (() => view.raw))();
@@ -146,8 +151,9 @@ async function decideAndCommit(
   throw contended(id);
 }
 
-function visible(view: View, owner: Owner | undefined): Seen | undefined {
-  const { raw, record, deleted } = view;
+async function visible(context: TaskStateContext, view: View, owner: Owner | undefined): Promise<Seen | undefined> {
+  const { id, raw, record, deleted, unreadable } = view;
+  if (unreadable !== undefined && !deleted) await refuseUnreadable(context, { id, reason: unreadable }, owner);
   if (deleted || raw === null || record === undefined) return undefined;
   if (owner && !belongsTo(record, owner)) return undefined;
   return { ...view, raw, record };

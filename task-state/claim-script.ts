@@ -1,5 +1,6 @@
 import { leaseFunction } from "./leases.ts";
 import { editFunction } from "./record-edit.ts";
+import { maxRecordBytes, tooLarge } from "./record-reader.ts";
 import { clockFunction } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
@@ -13,7 +14,7 @@ import { defineScript } from "./script.ts";
  * A submission that another dispatcher has left under way may be judged a grace from now on, and not before.
  * keys   work, deleted, paused, blocksAll, clock, leases
  * args   witness, group, holder, leaseMs, grace (ms), recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl,
- *        sidecarTtl (seconds), maxBytes (of records in one call), maxRecord (bytes of one); of the change that begins a fresh
+ *        sidecarTtl (seconds), maxBytes (of records in one call); of the change that begins a fresh
  *        task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch (sidecar fields and values as a JSON list);
  *        then entry id and task id of each
  * reply  { now, watched, wall (ms), pause or false, blocks of all or false,
@@ -37,7 +38,6 @@ const claiming = {
     "metadataTtl",
     "sidecarTtl",
     "maxBytes",
-    "maxRecord",
     "from",
     "to",
     "tail",
@@ -75,7 +75,7 @@ local function blocks_of(user)
 end
 
 local bytes = 0
-local function claim(entry, id, idle)
+local function claim_whole(entry, id, idle)
   if bytes >= tonumber(maxBytes) then return 2 end
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.pcall('HGETALL', sidecar)
@@ -85,6 +85,7 @@ local function claim(entry, id, idle)
     known[flat[field]] = flat[field + 1]
     fresh = fresh and at_first[flat[field]]
   end
+  if known.leaseUntil and not tonumber(known.leaseUntil) then return "the sidecar's leaseUntil is no number" end
   local other = known.lease and known.lease ~= holder
   if known.lease and not (known.lease == holder and idle) and holds(leases, known.lease, known.leaseUntil, watched, wall) then
     redis.call('HINCRBY', sidecar, 'rev', 1)
@@ -99,12 +100,12 @@ local function claim(entry, id, idle)
   end
   local raw = redis.pcall('GET', record)
   if type(raw) == 'table' then return raw.err end
-  if raw and #raw > tonumber(maxRecord) then return 'the record is larger than ' .. maxRecord .. ' bytes' end
+  if raw and #raw > ${maxRecordBytes} then return '${tooLarge}' end
   bytes = bytes + (raw and #raw or 0)
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = blocks_of(known.user or '')
   local next_raw = fresh and known.phase == 'queued' and raw and not gone and not blocks_somebody(blocks)
-    and edit(raw, from, to, tail, nextTail)
+    and edit(raw, id, from, to, tail, nextTail)
   local judged = other and known.phase == 'sending' and whole(math.max(known.checkAt or 0, watched + grace))
   local more = next_raw and at_begin or judged and { 'checkAt', judged } or {}
   redis.call('HSET', sidecar, 'rev', whole((known.rev or 0) + 1), 'lease', holder, 'leaseUntil', over, unpack(more))
@@ -113,6 +114,16 @@ local function claim(entry, id, idle)
   redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('EXPIRE', sidecar, sidecarTtl)
   return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false } }
+end
+-- A sidecar whose fields somebody has spoilt keeps no other task from being claimed; what Redis refuses, it refuses to all.
+local function claim(entry, id, idle)
+  local done, reply = pcall(claim_whole, entry, id, idle)
+  if done then return reply end
+  local fault = type(reply) == 'table' and reply.err or tostring(reply)
+  for _, own in ipairs({ 'WRONGTYPE', 'not an integer', 'attempt to ' }) do
+    if string.find(fault, own, 1, true) then return fault end
+  end
+  return claim_whole(entry, id, idle)
 end`,
 } as const;
 

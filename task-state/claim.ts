@@ -13,7 +13,8 @@ import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { marks, type RecordEdit } from "./record-edit.ts";
 import { witness } from "./redis-clock.ts";
-import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch } from "./sidecar.ts";
+import type { SetAside } from "./set-aside.ts";
+import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch, sidecarFault } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
 
@@ -60,13 +61,11 @@ export interface Claims {
   /** Not looked at, because the records before them are large: to be claimed by a further call. */
   readonly later: readonly WorkEntry[];
   /** Their tasks cannot be read, because: to be set aside. */
-  readonly spoilt: readonly { readonly entry: WorkEntry; readonly reason: string }[];
+  readonly spoilt: readonly SetAside[];
 }
 
 /** Bytes of records after which a call claims no further task. */
 const maxBytes = 1024 * 1024;
-/** The largest record that is read, in bytes. */
-const maxRecord = 8 * 1024 * 1024;
 
 /**
  * Takes leases.
@@ -124,7 +123,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 /** What both scripts are told, and how to read what they tell of a task. */
 function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const spoilt: { entry: WorkEntry; reason: string }[] = [];
+  const spoilt: SetAside[] = [];
   const claimed: Claim[] = [];
   const own: WorkEntry[] = [];
   const later: WorkEntry[] = [];
@@ -144,7 +143,6 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     metadataTtl: metadataTtl(context),
     sidecarTtl: sidecarTtl(context),
     maxBytes,
-    maxRecord,
     from: edit?.from ?? "",
     to: edit?.to ?? "",
     tail: edit?.tail ?? "",
@@ -153,12 +151,16 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     patch: words,
   };
   const read = (head: Head, entry: WorkEntry, found: ClaimReply | undefined): void => {
-    const { taskId: id } = entry;
+    const { entryId, taskId: id } = entry;
     if (!found || id === undefined) return;
     if (found === isOwn) own.push(entry);
     else if (found === isLater) later.push(entry);
-    else if (typeof found === "string") spoilt.push({ entry, reason: found });
-    else claimed.push(claimOf(head, entry, id, found));
+    else if (typeof found === "string") spoilt.push({ id, entryId, reason: found });
+    else {
+      const reason = isBegun(found) ? undefined : faultOf(found[1]);
+      if (reason === undefined) claimed.push(claimOf(head, entry, id, found));
+      else spoilt.push({ id, entryId, reason, holder });
+    }
   };
   const claimOf = (
     head: Head,
@@ -183,6 +185,11 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     return { entry, view, hold, begunAt: undefined, askedAt };
   };
   return { args, read, claims: { claimed, own, later, spoilt } satisfies Claims };
+}
+
+function faultOf(flat: readonly string[]): string | undefined {
+  const sidecar = parseSidecar(flat);
+  return sidecar && sidecarFault(sidecar);
 }
 
 /** The sidecar that a fresh task has. */

@@ -9,7 +9,8 @@ import { createTaskBatch, forEachTask, type TaskWords } from "./task-batch.ts";
 import type { View } from "./view.ts";
 
 /*
- * A task is changed if it is still exactly as the caller has seen it: raw is the record as seen and rev the sidecar's
+ * A task is changed if it is still exactly as the caller has seen it: raw is the record as seen ('*' for one that cannot be
+ * read, whose sidecar alone counts) and rev the sidecar's
  * revision ('' for none), nextRecord the record as changed ('' to leave it) and commands the other commands as a JSON list of lists.
  * Replies: 1 done · 0 somebody was faster, nothing was written.
  */
@@ -19,7 +20,7 @@ local function write(record, nextRecord, commands)
   for _, command in ipairs(cjson.decode(commands)) do redis.call(unpack(command)) end
 end
 local function is_as_seen(record, sidecar, raw, rev)
-  return (redis.call('GET', record) or '') == raw and (redis.call('HGET', sidecar, 'rev') or '') == rev
+  return (raw == '*' or (redis.call('GET', record) or '') == raw) and (redis.call('HGET', sidecar, 'rev') or '') == rev
 end`;
 
 /*
@@ -90,7 +91,7 @@ export async function commit(context: TaskStateContext, view: View, change: Chan
   const raw = record !== view.record ? JSON.stringify(record) : view.raw;
   const sidecar = nextSidecar(view, owner, change);
 
-  const seen = { raw: view.raw ?? "", rev: view.sidecar?.rev ?? "" };
+  const seen = { raw: view.unreadable === undefined ? (view.raw ?? "") : "*", rev: view.sidecar?.rev ?? "" };
   const nextRecord = raw === null || raw === view.raw || !owner ? "" : raw;
   const commands = packed(commandsFor(context, view, change, owner, { saved: nextRecord !== "", sidecar }));
   const own = { record: keys.record(view.id), sidecar: keys.sidecar(view.id) };

@@ -30,8 +30,8 @@ export interface TaskStateContext {
   readonly isRefreshDue: (set: string) => boolean;
   /** How long an idempotency key is remembered, in seconds. */
   readonly idempotencyTtlSeconds: number;
-  /** Told once about each record that cannot be read. */
-  readonly onUnreadable: (taskId: string) => void;
+  /** Told of each task that cannot be read. True: it was not told of this one lately. */
+  readonly onUnreadable: (taskId: string, reason: string) => boolean;
 }
 
 /** What the lifetimes of a task's keys follow from. */

@@ -5,7 +5,7 @@ import { pageBytes } from "./raw-records.ts";
 import type { Owner } from "./record.ts";
 import { defineScript } from "./script.ts";
 
-/** What was attempted in vain. `read`: a stream entry that leads to no task. */
+/** What was attempted in vain. `read`: a task that cannot be read, or a stream entry that names none. */
 export type DeadRequest = "submit" | "cancel" | "read";
 
 export interface NewDeadLetter {
@@ -17,12 +17,14 @@ export interface NewDeadLetter {
 
 /** Something that was given up and waits for an operator. */
 export interface DeadLetter extends NewDeadLetter {
-  /** The task; for `read` the id of the stream entry. */
+  /** The task; the id of the stream entry where it names none. */
   readonly task_id: string;
   readonly service?: string;
   readonly user_id?: string;
   /** When it was given up: ISO 8601, UTC. */
   readonly at: string;
+  /** Of a task that cannot be read: its letter from before, which comes back once it can. */
+  readonly replaces?: DeadLetter;
 }
 
 export interface DeadLetterPage {
@@ -37,7 +39,7 @@ export function deadLetterCommands(id: string, owner: Owner, letter: NewDeadLett
   return addition(id, { task_id: id, service: owner.service, user_id: owner.user, ...letter, at: timeText(now) }, now);
 }
 
-/** Keeps a stream entry that leads to no task, and acknowledges it. It replaces nothing and may be called again. */
+/** Keeps a stream entry that names no task, and acknowledges it. It replaces nothing and may be called again. */
 export async function recordMalformedEntry(
   redis: Redis,
   entryId: string,

@@ -3,6 +3,8 @@ export type TaskStateErrorCode =
   | "contended"
   /** What was written is not yet on as many replicas as asked for. */
   | "not_replicated"
+  /** The task's record or sidecar is spoilt; the message says how. */
+  | "unreadable"
   /** The service or user id cannot be used, see `identityFault`. */
   | "invalid_owner";
 

@@ -4,6 +4,7 @@ import { readGroup } from "./dispatch-state.ts";
 import { keys } from "./keys.ts";
 import { belongsTo } from "./read.ts";
 import { hasEnded, type Owner, type TaskRecord } from "./record.ts";
+import { refuseUnreadable } from "./set-aside.ts";
 import type { Sidecar } from "./sidecar.ts";
 import { look, type View } from "./view.ts";
 
@@ -13,14 +14,18 @@ export interface Explanation {
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Explains a task to its owner (to anybody where none is given), in O(1); `undefined` when there is none. */
+/**
+ * Explains a task to its owner (to anybody where none is given), in O(1); `undefined` when there is none.
+ * @throws TaskStateError `unreadable` when the task cannot be read
+ */
 export async function explainTask(
   context: TaskStateContext,
   id: string,
   owner: Owner | undefined,
 ): Promise<Explanation | undefined> {
   const view = await look(context, id);
-  const { record, deleted } = view;
+  const { record, deleted, unreadable } = view;
+  if (unreadable !== undefined && !deleted) await refuseUnreadable(context, { id, reason: unreadable }, owner);
   if (!record || deleted || (owner && !belongsTo(record, owner))) return undefined;
   const facts = factsOf(view, record);
   return { explanation: await sentence(context, view, record, facts), facts };

@@ -40,8 +40,8 @@ const finishScript = defineScript({
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
-  local raw = redis.call('HGET', sidecar, 'rev') == rev and redis.call('GET', record)
-  local nextRecord = raw and edit(raw, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
+  local raw = redis.pcall('HGET', sidecar, 'rev') == rev and redis.pcall('GET', record)
+  local nextRecord = type(raw) == 'string' and edit(raw, id, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
   if not nextRecord then return look(clock, witness, record, sidecar, deleted, id) end
   redis.call('SET', record, nextRecord, 'EX', ttl)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', rev + 1), unpack(fields))

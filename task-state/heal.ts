@@ -1,9 +1,10 @@
 import type { TaskStateContext } from "./context.ts";
 import { ifWritable } from "./errors.ts";
 import { isTaskId, keys, orderedIdSets, ownerFault } from "./keys.ts";
-import { readRaws } from "./raw-records.ts";
-import { ownerOf, parseRecord } from "./record.ts";
+import { type RawRecord, readRaw, readRaws } from "./raw-records.ts";
+import { ownerOf } from "./record.ts";
 import { defineScript } from "./script.ts";
+import { ownerOnFile, reportUnreadable } from "./set-aside.ts";
 
 /** What a repair has mended. */
 export interface Repair {
@@ -115,13 +116,14 @@ async function repairIds(context: TaskStateContext, set: string, ids: string[], 
   }
 }
 
-async function adopt(context: TaskStateContext, id: string, raw: string): Promise<boolean> {
-  const record = parseRecord(raw);
-  const owner = record && ownerOf(record);
-  if (!owner || ownerFault(owner) !== undefined) {
-    context.onUnreadable(id);
-    return false;
-  }
+async function adopt(context: TaskStateContext, id: string, raw: NonNullable<RawRecord>): Promise<boolean> {
+  const reading = readRaw(id, raw);
+  // One that cannot be read is in the lists of the owner on file: there it is counted, and shown as soon as it can be.
+  const owner = reading.kind === "record" ? ownerOf(reading.record) : await ownerOnFile(context, id);
+  if (reading.kind === "unreadable") await reportUnreadable(context, [{ id, reason: reading.reason }]);
+  const fault = owner && ownerFault(owner);
+  if (fault !== undefined) context.onUnreadable(id, fault);
+  if (!owner || fault !== undefined) return false;
   const reply = await adoptScript(
     context.primary,
     {

@@ -53,13 +53,15 @@ export {
   hasJobs,
   type Owner,
   type Parameters,
-  parseRecord,
   type RecordChange,
   type TaskRecord,
 } from "./record.ts";
+export { maxRecordBytes, type RecordReading, readRecord } from "./record-reader.ts";
 export { type RedisClock, redisClock } from "./redis-clock.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
+export { reviveReadable } from "./revive.ts";
+export { type SetAside, setAside, type Unreadable } from "./set-aside.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission, SubmitOptions } from "./submit.ts";

@@ -64,6 +64,8 @@ export const keys = {
   dead: "dms:dead",
   /** hash; the same names → JSON. */
   deadLetters: "dms:dead:letters",
+  /** sorted set; ids of tasks that cannot be read, by the time in ms at which to look again. */
+  unreadable: "dms:unreadable",
   /** hash; task id → time at which a cancellation was asked for that waits for its submission's end. */
   deferredCancels: "dms:cancels:deferred",
   /** sorted set; ids that no reader may see, by the time in ms at which to forget them (`+inf`: still needed). */

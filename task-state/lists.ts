@@ -2,9 +2,12 @@ import type { TaskStateContext } from "./context.ts";
 import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
 import { keys } from "./keys.ts";
-import { pageBytes, pieceBytes, readRaws } from "./raw-records.ts";
+import { pageBytes, pieceBytes, type RawRecord, readRaw, readRaws } from "./raw-records.ts";
 import { withDeferredCancel } from "./read.ts";
-import { hasEnded, parseRecord, type TaskRecord } from "./record.ts";
+import { hasEnded } from "./record.ts";
+import { notUtf8, type RecordReading, unreadable } from "./record-reader.ts";
+import { isGarbled, mayBeGarbled, wrongType } from "./record-text.ts";
+import { reportUnreadable, type Unreadable } from "./set-aside.ts";
 
 /** Whose tasks a list shows: everybody's, a service's, or one user's in a service. */
 export interface Scope {
@@ -28,6 +31,8 @@ export interface Page {
   readonly tasks: string[];
   /** Give it as `cursor` for the next page; absent on the last one. */
   readonly nextCursor?: string;
+  /** Tasks that were passed over because they cannot be read; absent where there are none. */
+  readonly unreadable?: number;
 }
 
 /** A part of a page or of a whole list. */
@@ -57,11 +62,17 @@ export type PieceReader = () => Promise<Piece | undefined>;
 export async function readPage(context: TaskStateContext, scope: Scope, request: PageRequest): Promise<Page> {
   const next = pieceReader(context, scope, request);
   const tasks: string[] = [];
+  let unreadable = 0;
   for (;;) {
     const piece = await next();
     tasks.push(...(piece?.tasks ?? []));
+    unreadable += piece?.unreadable ?? 0;
     if (piece && !piece.last) continue;
-    return piece?.nextCursor === undefined ? { tasks } : { tasks, nextCursor: piece.nextCursor };
+    return {
+      tasks,
+      ...(piece?.nextCursor === undefined ? {} : { nextCursor: piece.nextCursor }),
+      ...(unreadable > 0 ? { unreadable } : {}),
+    };
   }
 }
 
@@ -89,7 +100,9 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
     const wanted = Math.min(tasksLeft, idsAtOnce);
     // Asked anew for each piece, because the index alone tells what was deleted while its reader waited.
     const ids = await nextIds(context, set, order, cursor, wanted + 1);
-    const { tasks, reached } = await context.limitReads(() => readRecords(context, set, ids.slice(0, wanted)));
+    const { tasks, reached, passedOver } = await context.limitReads(() =>
+      readRecords(context, set, ids.slice(0, wanted)),
+    );
     const more = reached < ids.length;
     cursor = ids[reached - 1] ?? cursor;
     // Of large records few fit into a piece: their ids would be read again and again.
@@ -98,7 +111,12 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
     for (const raw of tasks) bytesLeft -= Buffer.byteLength(raw);
     const last = !more || tasksLeft === 0 || bytesLeft < pieceBytes;
     place = last ? "end" : "amid";
-    return more && cursor !== undefined ? { tasks, nextCursor: cursor, last } : { tasks, last };
+    return {
+      tasks,
+      last,
+      ...(more && cursor !== undefined ? { nextCursor: cursor } : {}),
+      ...(passedOver > 0 ? { unreadable: passedOver } : {}),
+    };
   };
 }
 
@@ -135,11 +153,13 @@ interface Records {
   readonly tasks: string[];
   /** How many of the ids were looked at. */
   readonly reached: number;
+  /** How many of these cannot be read. */
+  readonly passedOver: number;
 }
 
 /** The records of the first of these ids, as many as a piece holds. What has expired leaves the index on the way. */
 async function readRecords(context: TaskStateContext, set: string, ids: readonly string[]): Promise<Records> {
-  if (ids.length === 0) return { tasks: [], reached: 0 };
+  if (ids.length === 0) return { tasks: [], reached: 0, passedOver: 0 };
   // In this order: a cancellation that moves into its record between the two would else be seen in neither.
   const [deferred, bodies] = await Promise.all([
     context.primary.hmget(keys.deferredCancels, ...ids),
@@ -147,25 +167,39 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
   ]);
   const tasks: string[] = [];
   const expired: string[] = [];
+  const passedOver: Unreadable[] = [];
   for (const [index, body] of bodies.entries()) {
     const id = ids[index] as string;
     if (body === undefined) {
       expired.push(id);
-    } else if (body.record === undefined) {
-      context.onUnreadable(id);
-    } else {
+      continue;
+    }
+    const { raw } = body;
+    const reading = mayBeGarbled(raw) && (await isGarbled(context, id)) ? unreadable(notUtf8) : body.reading;
+    if (reading.kind === "unreadable") passedOver.push({ id, reason: reading.reason });
+    else {
       const since = deferred[index] ?? undefined;
-      tasks.push(since === undefined ? body.raw : withDeferredCancel(body.record, body.raw, since));
+      tasks.push(since === undefined ? raw : withDeferredCancel(reading.record, raw, since));
     }
   }
+  const replaced = await existing(context, expired);
+  passedOver.push(...replaced.map((id) => ({ id, reason: wrongType.record })));
+  await reportUnreadable(context, passedOver);
+  const gone = expired.filter((id) => !replaced.includes(id));
   // Ids are never given out twice, so a record that is gone from the primary stays gone.
-  if (expired.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...expired));
-  return { tasks, reached: bodies.length };
+  if (gone.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...gone));
+  return { tasks, reached: bodies.length, passedOver: passedOver.length };
 }
 
 interface Body {
   readonly raw: string;
-  readonly record: TaskRecord | undefined;
+  readonly reading: RecordReading;
+}
+
+/** Those of the ids whose key exists, though MGET gave nothing for it: it holds another type than a text. */
+async function existing({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map((id) => primary.exists(keys.record(id))));
+  return ids.filter((_, index) => answers[index] === 1);
 }
 
 /**
@@ -173,24 +207,22 @@ interface Body {
  * deleted shows in the index, which comes from the primary. Everything else is asked again at the primary.
  */
 async function readBodies(context: TaskStateContext, ids: readonly string[]): Promise<(Body | undefined)[]> {
-  const bodies = parseBodies(await askReplica(context, ids));
+  const bodies = parseBodies(ids, await askReplica(context, ids));
   if (context.replica === context.primary) return bodies;
   const doubtful = [...bodies.keys()].filter((index) => {
-    const record = bodies[index]?.record;
-    return !(record && hasEnded(record));
+    const reading = bodies[index]?.reading;
+    return !(reading?.kind === "record" && hasEnded(reading.record));
   });
   if (doubtful.length === 0) return bodies;
-  const answers = await readRaws(
-    context.primary,
-    doubtful.map((index) => ids[index] as string),
-  );
-  for (const [position, body] of parseBodies(answers).entries()) bodies[doubtful[position] as number] = body;
+  const asked = doubtful.map((index) => ids[index] as string);
+  const answers = await readRaws(context.primary, asked);
+  for (const [position, body] of parseBodies(asked, answers).entries()) bodies[doubtful[position] as number] = body;
   // What the primary had no room for any more begins the next piece.
   return bodies.slice(0, doubtful[answers.length] ?? bodies.length);
 }
 
 /** A replica that cannot be asked has nothing: then all of it is asked at the primary. */
-async function askReplica({ primary, replica }: TaskStateContext, ids: readonly string[]): Promise<(string | null)[]> {
+async function askReplica({ primary, replica }: TaskStateContext, ids: readonly string[]): Promise<RawRecord[]> {
   try {
     return await readRaws(replica, ids);
   } catch (error) {
@@ -199,6 +231,9 @@ async function askReplica({ primary, replica }: TaskStateContext, ids: readonly 
   }
 }
 
-function parseBodies(raws: readonly (string | null)[]): (Body | undefined)[] {
-  return raws.map((raw) => (raw === null ? undefined : { raw, record: parseRecord(raw) }));
+function parseBodies(ids: readonly string[], raws: readonly RawRecord[]): (Body | undefined)[] {
+  return raws.map((raw, index) => {
+    if (raw === null) return undefined;
+    return { raw: typeof raw === "string" ? raw : "", reading: readRaw(ids[index] as string, raw) };
+  });
 }

@@ -1,9 +1,11 @@
 import type { Redis } from "ioredis";
 import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
-import { isStatus } from "./lifecycle.ts";
-import { changeRecord, hasEnded, type Owner, parseRecord, rewritable, type TaskRecord } from "./record.ts";
+import { changeRecord, hasEnded, type Owner, rewritable, type TaskRecord } from "./record.ts";
+import { maxRecordBytes, notUtf8, readRecord, unreadable } from "./record-reader.ts";
+import { isGarbled, mayBeGarbled, recordTextFunction } from "./record-text.ts";
 import { defineScript } from "./script.ts";
+import { refuseUnreadable } from "./set-aside.ts";
 import { createTaskBatch } from "./task-batch.ts";
 
 /** The log entry of a cancellation as its owner asked for it. */
@@ -13,12 +15,13 @@ export const cancellationRequested = "Cancellation requested";
  * Reads any number of tasks.
  * args   their ids
  * reply  per task: false where there is none to be seen · { the record } · { the record, time of a deferred cancellation }
+ *        · { false, why it cannot be read }
  */
 const readScript = defineScript({
   name: "read",
   keys: ["deleted", "deferredCancels"],
   args: [],
-  lua: `
+  lua: `${recordTextFunction}
 local records = {}
 for index, id in ipairs(ARGV) do records[index] = '${keys.record("")}' .. id end
 local raws = redis.call('MGET', unpack(records))
@@ -26,12 +29,15 @@ local gone = redis.call('ZMSCORE', deleted, unpack(ARGV))
 local since = redis.call('HMGET', deferredCancels, unpack(ARGV))
 local replies = {}
 for index, raw in ipairs(raws) do
-  replies[index] = raw and not gone[index] and { raw, since[index] or nil }
+  local fault
+  -- MGET gives nothing where there is something else than a text.
+  if not raw or #raw > ${maxRecordBytes} then raw, fault = record_text(records[index]) end
+  replies[index] = not gone[index] and (raw and { raw, since[index] or nil } or fault and { false, fault }) or false
 end
 return replies`,
 });
 
-type Reading = readonly [raw: string, since?: string] | null;
+type Reading = readonly [raw: string, since?: string] | readonly [raw: null, fault: string] | null;
 
 /** Reads what the script tells of a task. */
 export type Reader = (id: string) => Promise<Reading>;
@@ -46,6 +52,7 @@ export function createReader(primary: Redis): Reader {
 /**
  * The JSON of a task that its readers may see, as stored; `undefined` when there is none, or none for this owner.
  * Always asks the primary: a replica that lags would show a deleted task, or a cancelled one as running.
+ * @throws TaskStateError `unreadable` when the record cannot be read and the owner is the one on file
  */
 export async function readTask(
   context: TaskStateContext,
@@ -53,25 +60,15 @@ export async function readTask(
   owner: Owner | undefined,
 ): Promise<string | undefined> {
   const reading = await context.read(id);
+  const refuse = (reason: string) => refuseUnreadable(context, { id, reason }, owner).then(() => undefined);
   if (reading === null) return undefined;
-  const [raw, since] = reading;
-  if (since === undefined && owner && isPlainlyOf(raw, id, owner)) return raw;
-  const record = parseRecord(raw);
-  if (!record) {
-    context.onUnreadable(id);
-    return undefined;
-  }
+  const [raw, second] = reading;
+  if (raw === null) return refuse(second);
+  const parsed = mayBeGarbled(raw) && (await isGarbled(context, id)) ? unreadable(notUtf8) : readRecord(id, raw);
+  if (parsed.kind === "unreadable") return refuse(parsed.reason);
+  const { record } = parsed;
   if (owner && !belongsTo(record, owner)) return undefined;
-  return since === undefined ? raw : withDeferredCancel(record, raw, since);
-}
-
-/**
- * True for a text that begins as records are written, with this id and owner. It need not be parsed then, which costs more
- * than the rest of the look; any other text may be right all the same.
- */
-function isPlainlyOf(raw: string, id: string, { service, user }: Owner): boolean {
-  const head = `{"task_id":"${id}","service":${JSON.stringify(service)},"user_id":${JSON.stringify(user)},"status":"`;
-  return raw.startsWith(head) && isStatus(raw.slice(head.length, raw.indexOf('"', head.length))) && raw.endsWith("}");
+  return second === undefined ? raw : withDeferredCancel(record, raw, second);
 }
 
 /** True when the record names this owner. */

@@ -1,5 +1,5 @@
 import { holdsNumber, parseLossless } from "./json.ts";
-import { isStatus, isTerminal, type Status } from "./lifecycle.ts";
+import { isTerminal, type Status } from "./lifecycle.ts";
 
 /** What a task was asked to do: query parameters as plain strings, in the order they were given. */
 export type Parameters = Readonly<Record<string, string>>;
@@ -27,28 +27,6 @@ export interface TaskRecord {
 export interface Owner {
   readonly service: string;
   readonly user: string;
-}
-
-/** Parses a stored record; `undefined` when it is not JSON or not a task record. Unknown fields are kept. */
-export function parseRecord(raw: string): TaskRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(raw);
-  } catch {
-    return undefined;
-  }
-  return isRecord(value) ? value : undefined;
-}
-
-function isRecord(value: unknown): value is TaskRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const record = value as Partial<Record<keyof TaskRecord, unknown>>;
-  return (
-    typeof record.task_id === "string" &&
-    typeof record.service === "string" &&
-    typeof record.user_id === "string" &&
-    isStatus(record.status)
-  );
 }
 
 /** The record to base a new text on: numbers come out as they stand in `raw`, however long or fractional. */

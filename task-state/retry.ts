@@ -3,6 +3,7 @@ import type { TaskStateContext } from "./context.ts";
 import { findDeadLetter } from "./dead-letters.ts";
 import { TaskStateError } from "./errors.ts";
 import { hasEnded, untouched } from "./record.ts";
+import { revive } from "./revive.ts";
 import { look } from "./view.ts";
 
 /** What became of sending a dead letter again. */
@@ -11,22 +12,33 @@ export type Retry =
   /** No such letter, or its task is gone. */
   | { readonly outcome: "not_found" }
   /** The task has found another ending meanwhile, or the letter is of no task: there is nothing to send. */
-  | { readonly outcome: "not_retryable" };
+  | { readonly outcome: "not_retryable" }
+  /** The task cannot be read, for this reason. */
+  | { readonly outcome: "unreadable"; readonly reason: string };
+
+function isEntryId(name: string): boolean {
+  return /^\d+-\d+$/.test(name);
+}
 
 /** How often the retry is decided anew because another writer was faster. */
 const maxTries = 16;
 
 /**
  * Sends a dead letter again: a failed submission goes back to `pending`, the one way out of a terminal status, and only an
- * operator takes it; a cancellation is asked for anew. The letter leaves the list in the same step.
+ * operator takes it; a cancellation is asked for anew; a task that can be read again goes on. The letter leaves the list in the
+ * same step.
  */
 export async function retryDeadLetter(context: TaskStateContext, id: string): Promise<Retry> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const letter = await findDeadLetter(context.primary, id);
     if (!letter) return { outcome: "not_found" };
-    if (letter.request === "read") return { outcome: "not_retryable" };
+    // A letter of an entry, not of a task.
+    if (letter.request === "read" && isEntryId(id)) return { outcome: "not_retryable" };
     const view = await look(context, id);
-    if (!view.record) return { outcome: "not_found" };
+    if (view.unreadable !== undefined) return { outcome: "unreadable", reason: view.unreadable };
+    if (letter.request === "read") await revive(context, view);
+    if (!view.record || view.raw === null) return { outcome: "not_found" };
+    if (letter.request === "read") return { outcome: "queued", raw: view.raw };
     const submission = letter.request === "submit";
     const retryable = submission ? view.record.status === "failed" : !hasEnded(view.record);
     if (!retryable) return { outcome: "not_retryable" };

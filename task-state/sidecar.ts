@@ -94,6 +94,18 @@ export function parseSidecar(flat: readonly string[]): Sidecar | undefined {
   return fields as unknown as Sidecar;
 }
 
+const phases = new Set<string>(["queued", "sending", "sent", "external", "foreign"] satisfies Phase[]);
+
+/** Why a sidecar that somebody has tampered with is of no use; `undefined` for all that we write. */
+export function sidecarFault(sidecar: Sidecar): string | undefined {
+  if (!phases.has(sidecar.phase)) return "the sidecar's phase is unknown";
+  for (const field of numeric) {
+    const value: unknown = sidecar[field as keyof Sidecar];
+    if (Number.isNaN(value)) return `the sidecar's ${field} is no number`;
+  }
+  return undefined;
+}
+
 /** The sidecar after a patch, with the next revision. */
 export function patchSidecar(sidecar: Sidecar, patch: SidecarPatch): Sidecar {
   const next: Record<string, unknown> = { ...sidecar, rev: sidecar.rev + 1 };

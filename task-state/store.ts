@@ -36,8 +36,8 @@ export interface TaskStoreOptions {
   readonly idempotencyTtlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
   readonly timeZone?: string;
-  /** Told once about each record that is not valid and is therefore left out. @default nothing */
-  readonly onUnreadable?: (taskId: string) => void;
+  /** Told about each task that cannot be read and is therefore set aside, once a minute. @default nothing */
+  readonly onUnreadable?: (taskId: string, reason: string) => void;
 }
 
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
@@ -55,7 +55,10 @@ export interface TaskStore {
    * @throws TaskStateError `invalid_owner` when the service or user id cannot be used
    */
   register(owner: Owner, parameters: Parameters): Promise<string>;
-  /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
+  /**
+   * The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given).
+   * @throws TaskStateError `unreadable` when it cannot be read; so do `update`, `cancel` and, for an owner, `delete`
+   */
   get(id: string, owner?: Owner): Promise<string | undefined>;
   /** One page of a list, in O(page); it ends with its limit, or with about 1 MiB of records. */
   page(scope: Scope, request: PageRequest): Promise<Page>;
@@ -95,7 +98,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
-    onUnreadable: once(options.onUnreadable ?? (() => {})),
+    onUnreadable: onceAMinute(options.onUnreadable ?? (() => {})),
   };
 }
 
@@ -132,13 +135,15 @@ function lazyClock(timeZone: string): Clock {
   };
 }
 
-/** Calls `tell` for the first sight of each id; remembers a bounded number of them. */
-function once(tell: (id: string) => void): (id: string) => void {
-  const told = new Set<string>();
-  return (id) => {
-    if (told.has(id)) return;
+/** Calls `tell` for the first sight of each id in a minute; remembers a bounded number of them. */
+function onceAMinute(tell: (id: string, reason: string) => void): (id: string, reason: string) => boolean {
+  const told = new Map<string, number>();
+  return (id, reason) => {
+    const now = performance.now();
+    if (now - (told.get(id) ?? Number.NEGATIVE_INFINITY) < 60_000) return false;
     if (told.size >= 10_000) told.clear();
-    told.add(id);
-    tell(id);
+    told.set(id, now);
+    tell(id, reason);
+    return true;
   };
 }

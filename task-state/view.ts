@@ -1,18 +1,22 @@
 import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
-import { hasEnded, parseRecord, type TaskRecord } from "./record.ts";
+import { hasEnded, type TaskRecord } from "./record.ts";
+import { notUtf8, readRecord, unreadable } from "./record-reader.ts";
+import { isGarbled, mayBeGarbled, recordTextFunction, wrongType } from "./record-text.ts";
 import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
-import { parseSidecar, type Sidecar } from "./sidecar.ts";
+import { parseSidecar, type Sidecar, sidecarFault } from "./sidecar.ts";
 
 /** One consistent sight of a task on the primary: everything that a decision about it may use. */
 export interface View {
   readonly id: string;
-  /** The record as stored; `null` when there is none. */
+  /** The record as stored; `null` when there is none, or none that is a text of a bearable size. */
   readonly raw: string | null;
   /** `undefined` when there is no record, or none that can be read. */
   readonly record: TaskRecord | undefined;
   readonly sidecar: Sidecar | undefined;
+  /** Why record or sidecar cannot be read: then there is no `record`, and nobody may act on the task. */
+  readonly unreadable?: string | undefined;
   /** True when a delete was asked for: no reader may see the task. */
   readonly deleted: boolean;
   /** Redis time in ms, by which due times are told. */
@@ -23,22 +27,36 @@ export interface View {
 
 /**
  * Lua: look(clock, witness, record, sidecar, deleted, id) gives { now, watched (ms), record or false, sidecar as a flat list,
- * deleted 0|1 }. Needs `clockFunction` before it.
+ * deleted 0|1, why one of the two cannot be read or false }. Needs `clockFunction` before it.
  */
-export const lookFunction = `
+export const lookFunction = `${recordTextFunction}
 local function look(clock, witness, record, sidecar, deleted, id)
   local now, watched = read_clock(clock, witness)
+  local raw, fault = record_text(record)
+  local flat = redis.pcall('HGETALL', sidecar)
+  if flat.err then
+    if not string.find(flat.err, 'WRONGTYPE', 1, true) then redis.call('HGETALL', sidecar) end
+    flat, fault = {}, fault or "${wrongType.sidecar}"
+  end
   return {
     string.format('%.0f', now),
     string.format('%.0f', watched),
-    redis.call('GET', record),
-    redis.call('HGETALL', sidecar),
+    raw,
+    flat,
     redis.call('ZSCORE', deleted, id) and 1 or 0,
+    fault or false,
   }
 end`;
 
 /** What it gives. */
-export type Sight = readonly [now: string, watched: string, raw: string | null, sidecar: string[], deleted: number];
+export type Sight = readonly [
+  now: string,
+  watched: string,
+  raw: string | null,
+  sidecar: string[],
+  deleted: number,
+  fault: string | null,
+];
 
 const lookScript = defineScript({
   name: "look",
@@ -55,13 +73,18 @@ export async function look(context: TaskStateContext, id: string): Promise<View>
     { clock: keys.clock, record: keys.record(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { witness: witness(), id },
   );
-  return viewOf(context, id, reply as Sight);
+  const [now, watched, raw, sidecar, deleted, fault] = reply as Sight;
+  const garbled = raw !== null && fault === null && mayBeGarbled(raw) && (await isGarbled(context, id));
+  return viewOf(context, id, [now, watched, raw, sidecar, deleted, garbled ? notUtf8 : fault]);
 }
 
 /** The view that a script's look gives. */
-export function viewOf(context: TaskStateContext, id: string, [now, watched, raw, sidecar, deleted]: Sight): View {
+export function viewOf(context: TaskStateContext, id: string, [now, watched, raw, flat, deleted, fault]: Sight): View {
+  const parsed = parseSidecar(flat);
+  const spoilt = parsed && sidecarFault(parsed);
+  const sidecar = spoilt === undefined ? parsed : undefined;
   const times = { now: Number(now), watched: Number(watched) };
-  return makeView(context, { id, ...times, raw, sidecar: parseSidecar(sidecar), deleted: deleted === 1 });
+  return makeView(context, { id, ...times, raw, sidecar, deleted: deleted === 1, fault: fault ?? spoilt });
 }
 
 interface ViewParts {
@@ -71,13 +94,21 @@ interface ViewParts {
   raw: string | null;
   sidecar: Sidecar | undefined;
   deleted: boolean;
+  /** Why it cannot be read, where that is known beforehand. */
+  fault?: string | null | undefined;
 }
 
 /** Builds a view from what a script read; tells of a record that cannot be read. */
-export function makeView(context: TaskStateContext, { id, now, watched, raw, sidecar, deleted }: ViewParts): View {
-  const record = raw === null ? undefined : parseRecord(raw);
-  if (raw !== null && record === undefined) context.onUnreadable(id);
-  return { id, raw, record, sidecar, deleted, now, watched };
+export function makeView(
+  context: TaskStateContext,
+  { id, now, watched, raw, sidecar, deleted, fault }: ViewParts,
+): View {
+  const view = { id, raw, sidecar, deleted, now, watched, record: undefined };
+  const reading = fault ? unreadable(fault) : raw === null ? undefined : readRecord(id, raw);
+  if (reading === undefined) return view;
+  if (reading.kind === "record") return { ...view, record: reading.record };
+  context.onUnreadable(id, reading.reason);
+  return { ...view, unreadable: reading.reason };
 }
 
 /** True when a task has ended as far as its record tells. */

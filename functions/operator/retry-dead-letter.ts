@@ -10,6 +10,8 @@ export default httpFunction(endpoints.adminRetryDeadLetter, async ({ input }, { 
       return taskAnswer(retry.raw);
     case "not_found":
       return problem(404, "Dead letter not found");
+    case "unreadable":
+      return problem(409, `Task ${input.task_id} cannot be read: ${retry.reason}`);
     case "not_retryable":
       return problem(409, "There is nothing to try again: the task has ended otherwise, or the entry names no task");
   }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Redis } from "ioredis";
 import type { z } from "zod";
-import { keys, parseRecord, type TaskRecord, type TaskStore } from "../../task-state/index.ts";
+import { keys, readRecord as parse, type TaskRecord, type TaskStore } from "../../task-state/index.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Jobs } from "./jobs.ts";
 import { cancelBody, hasIdentityOf, mismatch, submitBody } from "./requests.ts";
@@ -63,7 +63,8 @@ async function cancel({ redis, jobs }: Parts, body: z.infer<typeof cancelBody>, 
 /** Read past the store: the scheduler knows nothing of deletions that wait for its own confirmation. */
 async function readRecord(redis: Redis, id: string): Promise<TaskRecord | undefined> {
   const raw = await redis.get(keys.record(id));
-  return raw === null ? undefined : parseRecord(raw);
+  const reading = raw === null ? undefined : parse(id, raw);
+  return reading?.kind === "record" ? reading.record : undefined;
 }
 
 function notFound(reply: FastifyReply, id: string): FastifyReply {

@@ -13,7 +13,12 @@ export interface Answer {
   readonly body: string | LongText;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Fields that are known only behind a body in pieces, lower-case names; sent to clients that ask with `TE: trailers`. */
+  readonly trailers?: Readonly<Record<string, () => string>>;
 }
+
+/** Tells how many tasks a list has left out because they cannot be read; absent where there are none. */
+export const unreadableHeader = "dms-unreadable-tasks";
 
 /** A value as JSON. */
 export function json(status: number, value: unknown): Answer {

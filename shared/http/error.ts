@@ -12,6 +12,7 @@ export function answerError(error: unknown, log: Logger): Answer {
     log.warn({ cause: error.message }, "Redis cannot be used");
     return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");
   }
+  if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
   if (error instanceof TaskStateError && error.code !== "invalid_owner") return unavailable(error.message);
   const status = (error as Partial<FastifyError>).statusCode ?? 500;
   if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);

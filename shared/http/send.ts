@@ -16,7 +16,7 @@ export function createSender(log: Logger, longAnswers: number): Send {
   const logRequest = createRequestLog(log);
   const long = createLongAnswers(longAnswers);
 
-  const send: Send = (reply, { status, body, headers }) => {
+  const send: Send = (reply, { status, body, headers, trailers = {} }) => {
     if (typeof body === "string" && body.length <= writtenAtOnce) {
       if (headers) reply.headers(headers);
       reply.code(status).header("content-type", "application/json; charset=utf-8").send(body);
@@ -29,6 +29,9 @@ export function createSender(log: Logger, longAnswers: number): Send {
     stream.once("error", ({ message }: Error) => log.warn({ request, cause: message }, "an answer was cut off"));
     if (headers) reply.headers(headers);
     if (typeof body === "string") reply.header("content-length", Buffer.byteLength(body));
+    else if (wantsTrailers(reply.request.headers.te)) {
+      for (const [name, value] of Object.entries(trailers)) reply.trailer(name, async () => value());
+    }
     reply.code(status).header("content-type", "application/json; charset=utf-8").send(stream);
     logRequest(reply.request, status);
   };
@@ -37,4 +40,9 @@ export function createSender(log: Logger, longAnswers: number): Send {
 
 function wholeText(first: string): LongText {
   return { first, next: async () => undefined };
+}
+
+/** Others may be behind a proxy, or speak an HTTP, that knows no trailers. */
+function wantsTrailers(te: string | string[] | undefined): boolean {
+  return /(^|,)\s*trailers\s*(,|$)/i.test(String(te ?? ""));
 }

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Services } from "../services.ts";
-import { problem } from "./answer.ts";
+import { problem, unreadableHeader } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
 import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
 import { createTurnstile } from "./pipelining.ts";
@@ -90,7 +90,7 @@ function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
     origin: origins.includes("*") ? "*" : [...origins],
     methods: ["GET", "POST", "DELETE"],
     allowedHeaders: ["content-type", "x-operator-token", "idempotency-key", requestIdHeader, "traceparent"],
-    exposedHeaders: [requestIdHeader, "retry-after"],
+    exposedHeaders: [requestIdHeader, "retry-after", unreadableHeader],
     maxAge: 600,
   });
 }

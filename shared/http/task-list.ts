@@ -1,5 +1,5 @@
 import type { Order, PieceReader, Scope, TaskStore } from "../../task-state/index.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, unreadableHeader } from "./answer.ts";
 
 interface ListInput {
   readonly limit?: number | undefined;
@@ -9,16 +9,23 @@ interface ListInput {
 
 const defaultLimit = 1000;
 
+function headersFor(unreadable = 0): Pick<Answer, "headers"> {
+  return unreadable > 0 ? { headers: { [unreadableHeader]: String(unreadable) } } : {};
+}
+
 /**
  * `{"tasks": […]}` with the records as stored; with any paging input also `next_cursor` where more follow. Without one
  * the whole list, as clients of old expect. What does not fit into one piece is sent as it is read.
  */
 export async function answerList(store: TaskStore, scope: Scope, input: ListInput): Promise<Answer> {
-  const { next, isOver } = listText(store.pieces(scope, pageOf(input)));
+  const { next, isOver, unreadable } = listText(store.pieces(scope, pageOf(input)));
   // The first piece is awaited here, so that a lost Redis is still a 503 and a short list goes out as one text.
   const first = (await next()) ?? "";
-  if (isOver()) return { status: 200, body: first };
-  return { status: 200, body: { first, next } };
+  const headers = headersFor(unreadable());
+  if (isOver()) return { status: 200, body: first, ...headers };
+  // What comes later can only be counted behind the body.
+  const trailers = { [unreadableHeader]: () => String(unreadable()) };
+  return { status: 200, body: { first, next }, ...headers, trailers };
 }
 
 function pageOf({ limit, cursor, order }: ListInput) {
@@ -31,12 +38,16 @@ function listText(read: PieceReader) {
   let opening = `{"tasks":[`;
   let separator = "";
   let over = false;
+  let unreadable = 0;
   return {
     isOver: () => over,
+    /** How many tasks the pieces so far have passed over. */
+    unreadable: () => unreadable,
     async next(): Promise<string | undefined> {
       const piece = await read();
       if (!piece) return undefined;
       const { tasks, nextCursor, last } = piece;
+      unreadable += piece.unreadable ?? 0;
       const cursorText = nextCursor === undefined ? "" : `,"next_cursor":"${nextCursor}"`;
       const text = opening + (tasks.length > 0 ? separator : "") + tasks.join(",") + (last ? `]${cursorText}}` : "");
       opening = "";

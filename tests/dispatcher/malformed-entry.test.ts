@@ -33,38 +33,6 @@ test("an entry of a task that does not exist is done with, without a request", a
   expect(await bench.redis.client.exists(keys.sidecar("99"), keys.sidecar("0"), keys.sidecar("007"))).toBe(0);
 });
 
-test("a record that cannot be read stops nobody, and is looked at again later", async () => {
-  const broken = await bench.submit();
-  await bench.redis.client.set(keys.record(broken), "{");
-  const id = await bench.submit();
-  const { logs } = await bench.start({ DMS_EVENT_WORKER_COUNT: "1" });
-  await bench.untilStatus("running", id);
-  await bench.untilIdle();
-  expect(bench.scheduler.ids("submit")).toEqual([id]);
-  expect(Number(await bench.redis.client.zscore(keys.due, broken))).toBeGreaterThan(Date.now());
-  expect(logs.filter(({ task, level }) => task === broken && level === "error")).toHaveLength(1);
-});
-
-test.each([
-  ["record", keys.record],
-  ["sidecar", keys.sidecar],
-])(
-  "a task whose %s another program has spoilt goes to the dead letters, and its neighbours go on",
-  async (_, keyOf) => {
-    const before = await bench.submit();
-    const spoilt = await bench.submit();
-    const after = await bench.submit();
-    await bench.redis.client.del(keyOf(spoilt));
-    await bench.redis.client.sadd(keyOf(spoilt), "x");
-    await bench.start();
-    await bench.untilStatus("running", before, after);
-    await bench.untilIdle();
-    expect((await readDeadLetters(bench.redis.client, 10)).letters).toMatchObject([
-      { request: "read", error: expect.stringContaining(`Task ${spoilt} cannot be read: WRONGTYPE`) },
-    ]);
-  },
-);
-
 test("blocks that another program keeps in another form block nobody", async () => {
   await bench.redis.client.sadd(keys.blocksAll, "x");
   await bench.redis.client.hset(keys.blocksUser("alice"), "blocked", "true");

@@ -91,9 +91,11 @@ test.each([
   },
 );
 
-test("a record that cannot be read is looked at again in a minute", () => {
-  const view = viewOf({}, {}, { raw: "{", record: undefined });
-  expect(nextStep(view, policy)).toEqual({ kind: "rest", until: now + 60_000 });
+test("a task that cannot be read is set aside with the reason, whatever is wanted of it", () => {
+  for (const sidecar of [{}, { want: "delete" }, { phase: "sending", checkAt: now - 1 }, null] as const) {
+    const view = viewOf({}, sidecar, { raw: "{", record: undefined, unreadable: "the record is not JSON" });
+    expect(nextStep(view, policy)).toEqual({ kind: "set_aside", reason: "the record is not JSON" });
+  }
 });
 
 test.each([

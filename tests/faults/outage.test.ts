@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { keys, parseRecord } from "../../task-state/index.ts";
+import { keys } from "../../task-state/index.ts";
+import { parseRecord } from "../support/record.ts";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { startLoad } from "./support/load.ts";
 import { judgement } from "./support/play.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createContext, createTaskStore, keys, parseRecord, type TaskRecord } from "../../task-state/index.ts";
+import { createContext, createTaskStore, keys, type TaskRecord } from "../../task-state/index.ts";
+import { parseRecord } from "../support/record.ts";
 import { useRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import type { Harm } from "./scheduler/settings.ts";

@@ -3,7 +3,8 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "vitest";
 import { z } from "zod";
-import { parseRecord, type TaskRecord } from "../../task-state/index.ts";
+import type { TaskRecord } from "../../task-state/index.ts";
+import { parseRecord } from "../support/record.ts";
 import type { Reply, TestService } from "../support/service.ts";
 
 export const aliceTasks = "/services/sync/users/alice/tasks";

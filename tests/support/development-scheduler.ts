@@ -4,7 +4,8 @@ import {
   type DevelopmentSchedulerOptions,
   startDevelopmentScheduler,
 } from "../../local/development-scheduler/server.ts";
-import { createContext, createTaskStore, keys, parseRecord } from "../../task-state/index.ts";
+import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
+import { parseRecord } from "./record.ts";
 import type { TestRedis } from "./redis.ts";
 import { until } from "./until.ts";
 

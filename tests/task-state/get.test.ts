@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
-import { alice, change, foreignRecord, openStore, piecesOf, readable, saveAsScheduler } from "./support.ts";
+import { alice, bob, change, foreignRecord, openStore, piecesOf, readable, saveAsScheduler } from "./support.ts";
 
 const redis = useRedis();
 
@@ -59,12 +59,16 @@ test.each(["not json", "[]", foreignRecord("1", { service: "x" }).replace("pendi
     const { store, unreadable } = openStore(redis);
     await store.submit(alice, {});
     await redis.client.set(keys.record("1"), raw);
-    expect(await store.get("1")).toBeUndefined();
-    expect(await store.get("1", alice)).toBeUndefined();
-    expect(await store.cancel("1")).toBeUndefined();
-    expect(await store.delete("1")).toBeUndefined();
-    expect(await store.update("1", { status: "failed" })).toEqual({ outcome: "not_found" });
-    expect((await store.page({}, { limit: 10, order: "asc" })).tasks).toEqual([]);
+    const verbs = [
+      () => store.get("1"),
+      () => store.get("1", alice),
+      () => store.cancel("1"),
+      () => store.delete("1", alice),
+      () => store.update("1", { status: "failed" }),
+    ];
+    for (const verb of verbs) await expect(verb()).rejects.toMatchObject({ code: "unreadable" });
+    expect(await store.get("1", bob)).toBeUndefined();
+    expect(await store.page({}, { limit: 10, order: "asc" })).toEqual({ tasks: [], unreadable: 1 });
     expect(unreadable).toEqual(["1"]);
     expect(await redis.client.get(keys.record("1"))).toBe(raw);
   },

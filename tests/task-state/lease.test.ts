@@ -9,6 +9,7 @@ import {
   look,
   readEntries,
   reclaimEntries,
+  setAside,
   type TaskStateContext,
   trimAcknowledged,
   type View,
@@ -211,4 +212,19 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   const holders = claims.flat().map(({ view }) => view.sidecar?.lease);
   expect(holders).toHaveLength(1);
   expect((await look(context, id)).sidecar?.lease).toBe(holders[0]);
+});
+
+test("a task whose sidecar is spoilt is set aside alone, and what Redis refuses it refuses to all", async () => {
+  const { store, context } = openStore(redis);
+  const [spoilt, whole] = [await store.submit(alice, {}), await store.submit(alice, {})];
+  await redis.client.hset(keys.sidecar(spoilt), "leaseUntil", "never");
+  const entries = await read("a");
+  await redis.client.config("SET", "min-replicas-to-write", "1");
+  await expect(claim(context, entries, { holder: "a", leaseMs })).rejects.toThrow(/^NOREPLICAS/);
+  await redis.client.config("SET", "min-replicas-to-write", "0");
+  const { claimed: claims, spoilt: aside } = await claimAll(context, entries, { holder: "a", leaseMs });
+  expect(claims.map(({ view }) => view.id)).toEqual([whole]);
+  await setAside(context, ...aside);
+  expect(await pending()).toEqual([claims[0]?.entry.entryId]);
+  expect(await redis.client.zscore(keys.dead, spoilt)).not.toBeNull();
 });

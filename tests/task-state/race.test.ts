@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { buryDeleted, commit, createTaskStore, keys, look, parseRecord } from "../../task-state/index.ts";
+import { buryDeleted, commit, createTaskStore, keys, look } from "../../task-state/index.ts";
+import { parseRecord } from "../support/record.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, openStore, piecesOf, readable, stages, taskIn, tracesOf, workIds } from "./support.ts";
 

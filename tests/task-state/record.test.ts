@@ -1,28 +1,9 @@
 import { expect, test } from "vitest";
-import { hasEnded, parseRecord, statuses } from "../../task-state/index.ts";
+import { hasEnded, statuses } from "../../task-state/index.ts";
 import { changeRecord, rewritable } from "../../task-state/record.ts";
 import { foreignRecord, readable } from "./support.ts";
 
 const time = "2026-11-24T05:00:00.000001+09:00";
-
-test.each([
-  ["nothing", ""],
-  ["half a record", foreignRecord("1").slice(0, -1)],
-  ["null", "null"],
-  ["a number", "17"],
-  ["a list", "[]"],
-  ["a number as task_id", foreignRecord("1").replace('"1"', "1")],
-  ["no user_id", foreignRecord("1").replace("user_id", "user")],
-  ["a service that is null", foreignRecord("1").replace('"sync"', "null")],
-  ["an unknown status", foreignRecord("1").replace('"pending"', '"queued"')],
-  ["the status `constructor`", foreignRecord("1").replace('"pending"', '"constructor"')],
-])("%s is no record", (_, raw) => {
-  expect(parseRecord(raw)).toBeUndefined();
-});
-
-test("a record without result, logs, active_jobs and priority is a record", () => {
-  expect(parseRecord(foreignRecord("1"))).toMatchObject({ task_id: "1", status: "pending" });
-});
 
 test("completed, failed and cancelled records have ended, the others have not", () => {
   const ended = statuses.filter((status) => hasEnded(readable(foreignRecord("1", { status }))));

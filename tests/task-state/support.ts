@@ -7,13 +7,13 @@ import {
   keys,
   look,
   type Owner,
-  parseRecord,
   type TaskRecord,
   type TaskStateContext,
   type TaskStore,
   type TaskStoreOptions,
   type View,
 } from "../../task-state/index.ts";
+import { parseRecord } from "../support/record.ts";
 import type { TestRedis } from "../support/redis.ts";
 
 export const alice: Owner = { service: "sync", user: "alice" };

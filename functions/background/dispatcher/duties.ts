@@ -6,6 +6,7 @@ import {
   pendingEntries,
   promoteDue,
   reclaimEntries,
+  reviveReadable,
   type TaskStateContext,
   trimAcknowledged,
 } from "../../../task-state/index.ts";
@@ -98,6 +99,7 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
     { name: "take over", interval: takeOverInterval, work: takeOver },
     { name: "orphans", interval: () => (orphans ? watchInterval : upkeepInterval), work: takeOrphans },
     { name: "bury", interval: () => upkeepInterval, work: () => buryDeleted(context) },
+    { name: "revive", interval: () => upkeepInterval, work: () => reviveReadable(context) },
     { name: "trim", interval: () => trimInterval, work: () => trimAcknowledged(primary) },
     { name: "promote", interval: () => Math.min(wait, busyInterval), work: promote },
   ];

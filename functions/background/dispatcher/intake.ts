@@ -7,6 +7,7 @@ import {
   claim,
   isUnavailable,
   recordMalformedEntry,
+  setAside,
   take,
   type WorkEntry,
 } from "../../../task-state/index.ts";
@@ -78,9 +79,7 @@ export function createIntake(attendance: Attendance, slots: Slots, { onHandled, 
   /** Begins with what was claimed, and claims what was put off. */
   const begin = async (call: Call, { claimed, own, later, spoilt }: Claims): Promise<void> => {
     for (const one of claimed) void attendTo(call, one);
-    for (const { entry, reason } of spoilt) {
-      await recordMalformedEntry(context.primary, entry.entryId, `Task ${entry.taskId} cannot be read: ${reason}`);
-    }
+    await setAside(context, ...spoilt);
     if (own.length > 0) await beginIdle(call, own);
     if (later.length > 0) await begin(call, await inHand.track(claim(context, later, options())));
   };

@@ -22,6 +22,8 @@ export type Step =
   | { readonly kind: "rest"; readonly until?: number; readonly hold?: string }
   /** Change it, then look again. */
   | { readonly kind: "write"; readonly change: Change }
+  /** It cannot be read: leave it alone until it can. */
+  | { readonly kind: "set_aside"; readonly reason: string }
   /** Remove all of it. */
   | { readonly kind: "purge" }
   | { readonly kind: "submit"; readonly record: TaskRecord; readonly sidecar: Sidecar }
@@ -29,15 +31,13 @@ export type Step =
 
 const rest: Step = { kind: "rest" };
 
-/** Wait before a record that cannot be read is looked at again, in ms. */
-const unreadablePause = 60_000;
-
 /** Decides what a task needs. Looks at nothing but its arguments, and is right however often it is asked. */
 export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
-  const { record, sidecar, raw, now } = view;
+  const { record, sidecar, raw, now, unreadable } = view;
+  if (unreadable !== undefined) return { kind: "set_aside", reason: unreadable };
   if (!sidecar) return rest;
   if (raw === null) return { kind: "purge" };
-  if (!record) return { kind: "rest", until: now + unreadablePause };
+  if (!record) return rest;
   if (sidecar.want === "delete" && (isOver(view) || isUnsent(record, sidecar))) return { kind: "purge" };
   if (isOver(view)) return seeOff(sidecar, now, policy);
   if (sidecar.phase === "sending") return judgeFate(record, sidecar, view);

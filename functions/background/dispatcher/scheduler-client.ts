@@ -2,7 +2,7 @@ import { buildConnector, Pool } from "undici";
 import type { Config } from "../../../shared/config.ts";
 import type { Logger } from "../../../shared/logger.ts";
 import type { TaskRecord } from "../../../task-state/index.ts";
-import { createExchange } from "./exchange.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
 import type { Outcome } from "./outcome.ts";
 import { skipContinue } from "./skip-continue.ts";
 
@@ -31,8 +31,8 @@ type SchedulerSettings = Pick<
 const keepAliveMs = 2000;
 
 /**
- * A client with kept-alive connections, one request on each at a time: up to `concurrency` for requests, and as many for
- * bodies that are still on their way when their requests are settled.
+ * A client with up to `concurrency` kept-alive connections, one request on each at a time. The body of an answer that has
+ * said all may come in at its leisure, until another request needs its connection.
  */
 export function createSchedulerClient(
   settings: SchedulerSettings,
@@ -43,7 +43,7 @@ export function createSchedulerClient(
   const limit = settings.requestTimeoutSeconds * 1000;
   const connector = buildConnector({ timeout: limit });
   const pool = new Pool(base.origin, {
-    connections: 2 * concurrency,
+    connections: concurrency,
     pipelining: 1,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
@@ -54,7 +54,9 @@ export function createSchedulerClient(
       connector(options, (error, socket) => (error ? done(error, null) : done(null, skipContinue(socket)))),
   });
   const root = base.pathname.replace(/\/+$/, "");
-  let draining = 0;
+  /** Exchanges whose requests are settled, oldest first. */
+  const draining = new Set<Exchange>();
+  let unsettled = 0;
 
   async function post(
     endpoint: string,
@@ -62,13 +64,16 @@ export function createSchedulerClient(
     headersOfTask: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    let [isDraining, over] = [false, false];
+    unsettled += 1;
+    const [oldest] = draining;
+    if (unsettled + draining.size > concurrency) oldest?.abort(new Ended("AbortError"));
+    let over = false;
     const stop = () => exchange.abort(new Ended("AbortError"));
     const timer = setTimeout(() => exchange.abort(new Ended("REQUEST_TIMEOUT")), limit);
     const exchange = createExchange((cut) => {
       clearTimeout(timer);
       over = true;
-      if (isDraining) draining -= 1;
+      draining.delete(exchange);
       if (cut) log?.info({ cause: cut.message }, "The scheduler's answer was cut off behind its status line");
     });
     signal.addEventListener("abort", stop, { once: true });
@@ -77,11 +82,8 @@ export function createSchedulerClient(
     pool.dispatch({ method: "POST", path: root + endpoint, headers, body: JSON.stringify(body) }, exchange.handler);
     const outcome = await exchange.outcome;
     signal.removeEventListener("abort", stop);
-    if (!over) {
-      isDraining = true;
-      draining += 1;
-      if (draining > concurrency) exchange.abort(new Ended("AbortError"));
-    }
+    unsettled -= 1;
+    if (!over) draining.add(exchange);
     return outcome;
   }
 

@@ -31,8 +31,16 @@ export function beginSubmission({ record, sidecar, watched }: View, policy: Poli
 
 const sendingIsOver: SidecarPatch = { checkAt: null };
 
-/** What the outcome of a submission changes. The record may have been moved on by the scheduler meanwhile. */
+/**
+ * What the outcome of a submission changes. The record may have been moved on by the scheduler meanwhile, or spoilt: then
+ * the outcome is kept all the same, and there is more to do.
+ */
 export function settleSubmission(view: View, outcome: Outcome, policy: Policy): Settlement {
+  const { change, done } = submissionSettled(view, outcome, policy);
+  return { change, done: done && view.unreadable === undefined };
+}
+
+function submissionSettled(view: View, outcome: Outcome, policy: Policy): Settlement {
   const wanted = view.sidecar?.want !== undefined;
   switch (outcome.kind) {
     case "accepted":
@@ -143,6 +151,11 @@ export function lastLook(now: number, { grace }: Policy): SidecarPatch {
 
 /** What the outcome of a cancellation changes. An ending that the task has found meanwhile stays. */
 export function settleCancellation(view: View, outcome: Outcome, policy: Policy): Settlement {
+  const { change, done } = cancellationSettled(view, outcome, policy);
+  return { change, done: done && (view.unreadable === undefined || change.remove === "purge") };
+}
+
+function cancellationSettled(view: View, outcome: Outcome, policy: Policy): Settlement {
   const { record, sidecar, now } = view;
   const ended = !record || hasEnded(record);
   switch (outcome.kind) {

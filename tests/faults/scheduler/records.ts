@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
 import { redisOptions } from "../../../shared/redis-url.ts";
-import { createClock, keys, parseRecord, type TaskRecord } from "../../../task-state/index.ts";
+import { createClock, keys, type TaskRecord } from "../../../task-state/index.ts";
+import { parseRecord } from "../../support/record.ts";
 import type { Random } from "../support/random.ts";
 import type { Settings } from "./settings.ts";
 

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { expect } from "vitest";
-import { isTerminal, keys, parseRecord, type Status } from "../../../task-state/index.ts";
+import { isTerminal, keys, type Status } from "../../../task-state/index.ts";
+import { parseRecord } from "../../support/record.ts";
 import { until } from "../../support/until.ts";
 import type { Report } from "../scheduler/settings.ts";
 import type { Submitted } from "./client.ts";
