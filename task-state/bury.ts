@@ -8,6 +8,7 @@ import { redisTime } from "./redis-time.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
 import { isOver, look } from "./view.ts";
+import { writeCheck } from "./write-check.ts";
 
 const pieceSize = 500;
 
@@ -22,8 +23,13 @@ const buryScript = defineScript({
   name: "bury",
   keys: ["record", "metadata", "sidecar", "deleted"],
   args: ["id", "orderedPrefix", "forgetAt"],
-  lua: `
+  lua: `${writeCheck}
 if redis.call('EXISTS', sidecar) == 1 then return 0 end
+check_writes({ { 'ZADD', deleted }, { 'DEL', record, metadata } })
+for index = first, #ARGV do
+  check_write('SREM', ARGV[index])
+  check_write('ZREM', orderedPrefix .. ARGV[index])
+end
 if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
 local found = redis.call('DEL', record, metadata)
 for index = first, #ARGV do

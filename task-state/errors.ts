@@ -4,7 +4,11 @@ export type TaskStateErrorCode =
   /** What was written is not yet on as many replicas as asked for. */
   | "not_replicated"
   /** The service or user id cannot be used, see `identityFault`. */
-  | "invalid_owner";
+  | "invalid_owner"
+  /** The id sequence is no integer, or at its end: nothing can be submitted until an operator has set it right. */
+  | "sequence_damaged"
+  /** More numbers in a row than one call tries are in use; the next call goes on behind them. */
+  | "ids_taken";
 
 /** What goes wrong without being an expected outcome. Redis's own errors pass through, see {@link isUnavailable}. */
 export class TaskStateError extends Error {

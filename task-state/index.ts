@@ -40,6 +40,7 @@ export {
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
 export { type Explanation, explainTask } from "./explain.ts";
 export { createExpress, type Express } from "./express.ts";
+export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./id-sequence.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";

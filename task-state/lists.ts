@@ -1,6 +1,7 @@
 import type { TaskStateContext } from "./context.ts";
 import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
+import { idsBehind } from "./ids-behind.ts";
 import { keys } from "./keys.ts";
 import { withDeferredCancel } from "./read.ts";
 import { hasEnded, parseRecord, type TaskRecord } from "./record.ts";
@@ -93,11 +94,7 @@ function nextIds(
   cursor: string | undefined,
   count: number,
 ): Promise<string[]> {
-  const ordered = keys.ordered(set);
-  const from = cursor === undefined ? undefined : `(${cursor}`;
-  return order === "asc"
-    ? context.primary.zrange(ordered, from ?? "-inf", "+inf", "BYSCORE", "LIMIT", 0, count)
-    : context.primary.zrange(ordered, from ?? "+inf", "-inf", "BYSCORE", "REV", "LIMIT", 0, count);
+  return idsBehind(context.primary, keys.ordered(set), order, cursor, count);
 }
 
 /** The readable records of these ids, in their order. What has expired leaves the index on the way. */

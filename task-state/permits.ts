@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** Limits that hold across all dispatchers; 0: none. */
 export interface Caps {
@@ -29,7 +30,11 @@ const acquireScript = defineScript({
   name: "acquire",
   keys: ["inFlight", "inFlightUser", "rate", "parked"],
   args: ["id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs", "parkedBefore"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({
+  { 'ZREMRANGEBYSCORE', inFlight }, { 'ZREMRANGEBYSCORE', inFlightUser }, { 'SET', rate },
+  { 'ZADD', inFlight }, { 'ZADD', inFlightUser }, { 'PEXPIRE', inFlightUser },
+})
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 redis.call('ZREMRANGEBYSCORE', inFlight, '-inf', now)

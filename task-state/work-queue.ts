@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** An entry of the work stream: "look at this task". It carries nothing else, and looking twice is harmless. */
 export interface WorkEntry {
@@ -19,10 +20,11 @@ const promoteScript = defineScript({
   name: "promote",
   keys: ["due", "work", "added"],
   args: ["limit"],
-  lua: `
+  lua: `${writeCheck}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)
+if #ids > 0 then check_writes({ { 'ZREM', due }, { 'XADD', work }, { 'INCR', added } }) end
 for _, id in ipairs(ids) do
   redis.call('ZREM', due, id)
   redis.call('XADD', work, '*', 'id', id)
