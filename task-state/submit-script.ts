@@ -4,13 +4,14 @@ import { named, nextIds } from "./id-sequence.ts";
 import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 import { createTaskBatch, type TaskWords } from "./task-batch.ts";
-import { writeCheck } from "./write-check.ts";
+import { rightCheck } from "./write-check.ts";
 
 /*
  * Stores new tasks whole. What several of them share is written once for all.
  * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream, the deleted ids
  * args   ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
- *        trace ('' for none), and the sets of its service, of that service's users, of its owner and of its user
+ *        trace ('' for none), 1 where the expiry of its sets is to be set (else 0), and the sets of its service, of that
+ *        service's users, of its owner and of its user
  * reply  per task: { its id } · the message of a key of its own that has the wrong type, and nothing is stored
  */
 const storing = {
@@ -19,22 +20,25 @@ const storing = {
   lua: `
 local function ordered(set) return '${keys.ordered("")}' .. set end
 local ordered_tasks = ordered(tasks)
-${writeCheck}
+${rightCheck}
 ${nextIds}
 
-redis.call('SCARD', tasks)
+-- The sets whose expiry is to be set: those that a task asks for, and new ones.
+local refreshed = { [tasks] = redis.call('SCARD', tasks) == 0 }
 redis.call('ZCARD', ordered_tasks)
-check_type('XADD', work)
-check_type('INCRBY', added)
+redis.call('XLEN', work)
+local place = redis.call('GET', added) or '0'
+if not string.match(place, '^%d+$') then return redis.error_reply('ERR value is not an integer: ' .. added) end
 local seen = {}
 local function fault_in(command, key)
   if seen[key] == nil then
     local reply = redis.pcall(command, key)
     seen[key] = type(reply) == 'table' and reply.err
+    if reply == 0 and command == 'SCARD' then refreshed[key] = true end
   end
   return seen[key]
 end
-local function fault_of(_, _, _, _, _, service, users, owner, user)
+local function fault_of(_, _, _, _, _, _, service, users, owner, user)
   for _, set in ipairs({ service, users, owner }) do
     local fault = fault_in('SCARD', set) or fault_in('ZCARD', ordered(set))
     if fault then return fault end
@@ -51,13 +55,13 @@ end
 local function check_sets(sets, with_twin)
   for set in pairs(sets) do
     check_right('SADD', set)
-    check_right('EXPIRE', set)
+    if refreshed[set] then check_right('EXPIRE', set) end
     if with_twin then check_right('ZADD', ordered(set)) end
   end
 end
 local function add_all(set, members)
   redis.call('SADD', set, unpack(members))
-  redis.call('EXPIRE', set, ttl)
+  if refreshed[set] then redis.call('EXPIRE', set, ttl) end
 end
 -- What ZADD is told of members: each after its score, which is their own number where none is given.
 local function scored(members, score)
@@ -69,7 +73,7 @@ local function scored(members, score)
   return unpack(flat)
 end
 
-local function prepare(id, _, _, user_id, _, _, service, users, owner, user)
+local function prepare(id, _, _, user_id, _, _, refresh, service, users, owner, user)
   local metadata, sidecar = ${named(keys.metadata)}, ${named(keys.sidecar)}
   check_right('SET', ${named(keys.record)})
   check_right('HSET', metadata)
@@ -81,9 +85,11 @@ local function prepare(id, _, _, user_id, _, _, service, users, owner, user)
   add(ids, owner, id)
   add(users_of, users, user_id)
   add(plain, user, id)
+  if refresh == '1' then
+    for _, set in ipairs({ tasks, service, users, owner, user }) do refreshed[set] = true end
+  end
 end
 
-local place
 local function store(id, tail, service_id, user_id, phase, trace)
   local metadata, sidecar = ${named(keys.metadata)}, ${named(keys.sidecar)}
   redis.call('SET', ${named(keys.record)}, '{"task_id":"' .. id .. '",' .. tail, 'EX', ttl)
@@ -103,7 +109,7 @@ local function store(id, tail, service_id, user_id, phase, trace)
   redis.call('EXPIRE', sidecar, sidecarTtl)
 end
 
-local width = 9
+local width = 10
 local function words(task)
   local index = first + (task - 1) * width
   return unpack(ARGV, index, index + width - 1)
@@ -140,7 +146,7 @@ local function store_all()
   check_sets(plain, false)
 
   redis.call('SET', sequence, last)
-  if queued > 0 then place = redis.call('INCRBY', added, queued) - queued end
+  if queued > 0 then redis.call('INCRBY', added, queued) end
   for task, reply in ipairs(replies) do
     if type(reply) == 'table' then store(reply[1], words(task)) end
   end

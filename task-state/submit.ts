@@ -77,9 +77,9 @@ async function untilReplicated({ replicated }: TaskStateContext, id: string): Pr
   throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
 }
 
-/** What the scripts are told of a task. */
+/** What the scripts are told of a task. The sets of a busy owner have their expiry set with one look, and not every time. */
 function wordsOf(
-  { clock }: TaskStateContext,
+  { clock, isRefreshDue }: TaskStateContext,
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
@@ -87,5 +87,13 @@ function wordsOf(
 ): TaskWords {
   const { service, user } = owner;
   const sets = [keys.service(service), keys.users(service), keys.owner(owner), keys.user(user)];
-  return [newRecordTail(owner, parameters, clock()), service, user, phase, trace, ...sets];
+  return [
+    newRecordTail(owner, parameters, clock()),
+    service,
+    user,
+    phase,
+    trace,
+    isRefreshDue(keys.owner(owner)) ? 1 : 0,
+    ...sets,
+  ];
 }
