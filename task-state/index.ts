@@ -60,6 +60,7 @@ export {
 export { redisTime } from "./redis-time.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
+export { type Duty, missingRights } from "./rights.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Submission, SubmitOptions } from "./submit.ts";

@@ -1,0 +1,136 @@
+import type { Redis } from "ioredis";
+import { keys } from "./keys.ts";
+
+/** What a process does with Redis; each needs rights of its own. */
+export type Duty = "read" | "change" | "dispatch" | "repair" | "replicate";
+
+/** Commands, separated by blanks, and the keys that each of them is used on. */
+type Need = readonly [commands: string, ...keys: string[]];
+
+// An asterisk in a name stands for any text: the patterns of usual rules, such as ~task:*, match it.
+const any = "*";
+const owner = { service: any, user: any };
+const own = [keys.record(any), keys.metadata(any), keys.sidecar(any)];
+const idSets = [keys.tasks, keys.service(any), keys.owner(owner)];
+const sets = [...idSets, keys.users(any)];
+const twins = sets.map(keys.ordered);
+const blocks = [keys.blocksAll, keys.blocksUser(any)];
+
+/** What removes late writers' traces of deleted tasks. */
+const tombstones: readonly Need[] = [
+  ["ZSCAN ZREM", keys.deleted],
+  ["HGET HDEL", keys.deletedOwners],
+  ["SISMEMBER", keys.tasks],
+];
+
+const needs: Readonly<Record<Duty, readonly Need[]>> = {
+  read: [
+    ["GET MGET EXISTS", keys.record(any)],
+    ["HGETALL", keys.sidecar(any)],
+    ["ZSCORE ZMSCORE", keys.deleted],
+    ["HMGET", keys.deferredCancels, keys.deadLetters],
+    ["SCARD SSCAN SREM", ...sets, keys.user(any)],
+    ["ZCARD ZSCAN ZRANGE ZADD ZREM", ...twins],
+    ["ZMSCORE", ...idSets.map(keys.ordered)],
+    ["SET", keys.healing(keys.tasks)],
+    ["MGET", keys.paused, ...blocks],
+    ["ZSCORE", keys.parked(any)],
+    ["ZCARD ZCOUNT ZRANGE", keys.dead],
+    ["ZCARD", keys.due],
+    ["ZRANGE", keys.dispatchers],
+    ["EXISTS", keys.paused],
+    ["SCARD", keys.held],
+    ["XLEN XRANGE XINFO|GROUPS XINFO|CONSUMERS", keys.work],
+  ],
+  change: [
+    ["GET SET", keys.sequence, keys.record(any), keys.idempotency(any)],
+    ["DEL EXISTS", ...own],
+    ["HSET EXPIRE", keys.metadata(any), keys.sidecar(any)],
+    ["HGET HGETALL HDEL", keys.sidecar(any)],
+    ["SADD SREM SCARD EXPIRE", ...sets, keys.user(any)],
+    ["ZADD ZREM ZCARD", ...twins],
+    ["ZSCORE ZMSCORE ZADD ZCARD", keys.deleted],
+    ["XADD XLEN XACK", keys.work],
+    ["GET INCR INCRBY", keys.added],
+    ["ZADD ZREM ZCARD", keys.due, keys.parked(any), keys.parkedUsers, keys.dead],
+    ["ZREM ZCARD", keys.inFlight, keys.inFlightOf(any)],
+    ["SADD SREM SCARD", keys.held],
+    ["HGET HSET HDEL", keys.deferredCancels, keys.deadLetters],
+    ["HGET HSET", keys.parkedPace, keys.deletedOwners],
+    ["SET DEL", keys.paused],
+  ],
+  dispatch: [
+    ["XREADGROUP XAUTOCLAIM XPENDING XTRIM XACK XGROUP|CREATE XINFO|GROUPS", keys.work],
+    ["HINCRBY", keys.sidecar(any)],
+    ["GET", keys.paused, ...blocks],
+    ["ZRANGE ZRANGEBYSCORE", keys.due],
+    ["ZRANGE", keys.parkedUsers],
+    ["ZPOPMIN EXISTS", keys.parked(any)],
+    ["HDEL", keys.parkedPace],
+    ["ZADD ZSCORE ZCOUNT ZREMRANGEBYSCORE", keys.inFlight, keys.inFlightOf(any)],
+    ["PEXPIRE", keys.inFlightOf(any)],
+    ["GET SET", keys.rate],
+    ["ZADD ZREM ZREMRANGEBYSCORE", keys.dispatchers],
+    ["EVALSHA", keys.blocksAll],
+    ...tombstones,
+  ],
+  repair: [...tombstones, ["XGROUP|DELCONSUMER XINFO|CONSUMERS", keys.work]],
+  replicate: [],
+};
+
+/** Commands that name no key. */
+const keyless: Readonly<Record<Duty, string>> = {
+  read: "EVAL EVALSHA PING TIME",
+  change: "EVAL EVALSHA PING TIME MULTI EXEC",
+  dispatch: "CLIENT|ID CLIENT|UNBLOCK",
+  repair: "SCAN",
+  replicate: "WAIT",
+};
+
+/*
+ * args   a JSON list of commands as lists of words
+ * reply  the places of those in the list that this user may not run
+ */
+const script = `
+local missing = {}
+for place, words in ipairs(cjson.decode(ARGV[1])) do
+  local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
+  if known and not allowed then missing[#missing + 1] = place end
+end
+return missing`;
+
+/**
+ * The rights that this connection's user lacks for these duties, such as `HSET task:*:metadata`; empty where none are missing.
+ * Changes nothing, takes one round trip, and needs no right but EVAL; without that, EVAL is all it can name.
+ * A Redis before 7 cannot be asked: there it is empty.
+ */
+export async function missingRights(redis: Redis, duties: readonly Duty[]): Promise<string[]> {
+  const asked = new Map(duties.flatMap(commandsOf).map((words) => [nameOf(words), words]));
+  try {
+    // Not by its digest: EVALSHA is one of the rights that may be missing.
+    const places = (await redis.eval(script, 0, JSON.stringify([...asked.values()]))) as number[];
+    return places.map((place) => [...asked.keys()][place - 1] ?? "");
+  } catch (error) {
+    if (error instanceof Error && /^NOPERM/.test(error.message)) return ["EVAL"];
+    throw error;
+  }
+}
+
+function commandsOf(duty: Duty): string[][] {
+  const plain = keyless[duty].split(" ").map((command) => command.split("|"));
+  const keyed = needs[duty].flatMap(([commands, ...names]) =>
+    commands.split(" ").flatMap((command) => names.map((key) => wordsOf(command, key))),
+  );
+  return [...plain, ...keyed];
+}
+
+/** The command with its key where Redis looks for it. */
+function wordsOf(command: string, key: string): string[] {
+  if (command === "EVALSHA") return [command, "", "1", key];
+  if (command === "XREADGROUP") return [command, "GROUP", "", "", "STREAMS", key, ">"];
+  return [...command.split("|"), key];
+}
+
+function nameOf(words: readonly string[]): string {
+  return words.filter((word) => !["", "1", ">", "GROUP", "STREAMS"].includes(word)).join(" ");
+}
