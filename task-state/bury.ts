@@ -8,6 +8,7 @@ import { redisTime } from "./redis-time.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
 import { isOver, look } from "./view.ts";
+import { writeAll } from "./write-all.ts";
 import { writeCheck } from "./write-check.ts";
 
 const pieceSize = 500;
@@ -49,11 +50,10 @@ export async function buryDeleted(context: TaskStateContext, signal?: AbortSigna
     for (const id of await returned(context, ids)) buried += await bury(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
-      await primary
-        .multi()
-        .zrem(keys.deleted, ...old)
-        .hdel(keys.deletedOwners, ...old)
-        .exec();
+      await writeAll(primary, [
+        ["ZREM", keys.deleted, ...old],
+        ["HDEL", keys.deletedOwners, ...old],
+      ]);
   }
   return buried;
 }

@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import type { Command } from "./commands.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import type { Owner } from "./record.ts";
+import { writeAll } from "./write-all.ts";
 
 /** What was attempted in vain. `read`: a stream entry that leads to no task. */
 export type DeadRequest = "submit" | "cancel" | "read";
@@ -43,9 +44,7 @@ export async function recordMalformedEntry(
 ): Promise<void> {
   const now = Date.now();
   const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
-  const transaction = redis.multi();
-  for (const [name, ...words] of addition(entryId, letter, now)) transaction.call(String(name), ...words);
-  await transaction.xack(keys.work, dispatchGroup, entryId).exec();
+  await writeAll(redis, [...addition(entryId, letter, now), ["XACK", keys.work, dispatchGroup, entryId]]);
 }
 
 /** One page, oldest first, in O(page). @param cursor the `nextCursor` of the page before */
@@ -75,9 +74,7 @@ export async function findDeadLetter(redis: Redis, id: string): Promise<DeadLett
 /** Takes a letter off the list and gives it; its task is left as it is. */
 export async function discardDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
   const letter = await findDeadLetter(redis, id);
-  const transaction = redis.multi();
-  for (const [name, ...words] of removal(id)) transaction.call(String(name), ...words);
-  await transaction.exec();
+  await writeAll(redis, removal(id));
   return letter;
 }
 

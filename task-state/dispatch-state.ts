@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
 import { redisTime } from "./redis-time.ts";
 import { defineScript } from "./script.ts";
+import { writeAll } from "./write-all.ts";
 
 /** A dispatcher that has given a sign of life lately. */
 export interface DispatcherState {
@@ -44,11 +45,10 @@ export async function resumeDispatch(redis: Redis): Promise<void> {
 /** Gives a sign of life of a dispatcher; expected every few seconds. */
 export async function reportDispatcher(redis: Redis, name: string): Promise<void> {
   const now = await redisTime(redis);
-  await redis
-    .multi()
-    .zadd(keys.dispatchers, now, name)
-    .zremrangebyscore(keys.dispatchers, "-inf", now - lately)
-    .exec();
+  await writeAll(redis, [
+    ["ZADD", keys.dispatchers, now, name],
+    ["ZREMRANGEBYSCORE", keys.dispatchers, "-inf", now - lately],
+  ]);
 }
 
 /** Takes a dispatcher that has ended off the list. */

@@ -33,7 +33,7 @@ const releaseScript = defineScript({
   lua: `${writeCheck}
 check_writes({
   { 'ZPOPMIN', parked }, { 'XADD', work }, { 'SREM', held }, { 'INCRBY', added },
-  { 'ZREM', parkedUsers }, { 'HDEL', parkedPace }, { 'HSET', parkedPace },
+  { 'ZREM', parkedUsers }, { 'HDEL', parkedPace }, { 'HSET', parkedPace }, { 'EXISTS', parked },
 })
 local pace = tonumber(redis.call('HGET', parkedPace, user) or firstRelease)
 local count = pace

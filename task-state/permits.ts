@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
+import { writeAll } from "./write-all.ts";
 import { writeCheck } from "./write-check.ts";
 
 /** Limits that hold across all dispatchers; 0: none. */
@@ -89,7 +90,10 @@ export async function acquirePermit(
 
 /** Gives back a place that was not used. */
 export async function releasePermit(redis: Redis, id: string, user: string): Promise<void> {
-  await redis.multi().zrem(keys.inFlight, id).zrem(keys.inFlightOf(user), id).exec();
+  await writeAll(redis, [
+    ["ZREM", keys.inFlight, id],
+    ["ZREM", keys.inFlightOf(user), id],
+  ]);
 }
 
 /** How many more submissions of this user may be in flight. */

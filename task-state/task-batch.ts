@@ -16,6 +16,7 @@ for index = first, #ARGV, ${width} do
   if not done then
     reply = type(reply) == 'table' and reply.err or tostring(reply)
     local own = string.find(reply, 'WRONGTYPE', 1, true) or string.find(reply, 'NOPERM', 1, true)
+      or string.find(reply, 'The user executing the script', 1, true)
     if not own then return redis.error_reply(reply) end
   end
   replies[#replies + 1] = reply

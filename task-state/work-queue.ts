@@ -24,7 +24,7 @@ const promoteScript = defineScript({
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)
-if #ids > 0 then check_writes({ { 'ZREM', due }, { 'XADD', work }, { 'INCR', added } }) end
+if #ids > 0 then check_writes({ { 'ZREM', due }, { 'XADD', work }, { 'INCR', added }, { 'ZRANGE', due } }) end
 for _, id in ipairs(ids) do
   redis.call('ZREM', due, id)
   redis.call('XADD', work, '*', 'id', id)

@@ -21,7 +21,7 @@ end
  * Lua for scripts that write more than once. Redis undoes nothing when a script fails, so a script asks for each of its
  * writes before it does the first one:
  * - `check_write(command, key)` raises NOPERM as above, WRONGTYPE, or an error for a counter that is no integer;
- * - `check_writes(commands)` does so for a list of commands as lists of words.
+ * - `check_writes(commands)` does so for a list of commands as lists of words; reads that follow a write belong among them.
  */
 export const writeCheck = `${rightCheck}
 -- By what command each kind of key is read that another command writes.
