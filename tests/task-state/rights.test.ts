@@ -209,6 +209,8 @@ function lesserAccess(used: ReadonlySet<string>): [name: string, access: Access]
 
 /** The contents without what differs between two runs: times, and what follows from them. */
 async function shape(): Promise<string> {
+  // A lock that expires: an index is not healed twice within seconds.
+  await redis.client.del(keys.healing(keys.tasks));
   return JSON.stringify(await contents(redis.client))
     .replace(/\d+/g, "#")
     .replace(/(#-?)+/g, "#");
@@ -258,8 +260,8 @@ for (const [kind, list] of [
 }
 
 test("nothing is missing under the least access, for any duty", async () => {
-  await limitUser(redis, { ...leastAccess, commands: [...leastAccess.commands, "wait"] });
   const limited = await connectLimited(redis);
+  await limitUser(redis, { ...leastAccess, commands: [...leastAccess.commands, "wait"] });
   expect(await missingRights(limited, ["read", "change", "dispatch", "repair", "replicate"])).toEqual([]);
   expect(await missingRights(redis.client, ["read", "change", "dispatch", "repair", "replicate"])).toEqual([]);
   expect(await redis.client.dbsize()).toBe(0);
