@@ -117,20 +117,21 @@ export async function missingRights(redis: Redis, duties: readonly Duty[]): Prom
 }
 
 function commandsOf(duty: Duty): string[][] {
-  const plain = keyless[duty].split(" ").map((command) => command.split("|"));
+  const plain = keyless[duty].split(" ").map((command) => wordsOf(command));
   const keyed = needs[duty].flatMap(([commands, ...names]) =>
     commands.split(" ").flatMap((command) => names.map((key) => wordsOf(command, key))),
   );
   return [...plain, ...keyed];
 }
 
-/** The command with its key where Redis looks for it. */
-function wordsOf(command: string, key: string): string[] {
-  if (command === "EVALSHA") return [command, "", "1", key];
-  if (command === "XREADGROUP") return [command, "GROUP", "", "", "STREAMS", key, ">"];
-  return [...command.split("|"), key];
+/** The command with its key where Redis looks for it. It must not be cut short: Redis 7.0 crashes where the number of keys is missing. */
+function wordsOf(command: string, key?: string): string[] {
+  const names = key === undefined ? [] : [key];
+  if (/^EVAL/.test(command)) return [command, "", String(names.length), ...names];
+  if (command === "XREADGROUP") return [command, "GROUP", "", "", "STREAMS", ...names, ">"];
+  return [...command.split("|"), ...names];
 }
 
 function nameOf(words: readonly string[]): string {
-  return words.filter((word) => !["", "1", ">", "GROUP", "STREAMS"].includes(word)).join(" ");
+  return words.filter((word) => !["", "0", "1", ">", "GROUP", "STREAMS"].includes(word)).join(" ");
 }
