@@ -49,7 +49,7 @@ test("under the least access a task lives its whole life, and nothing is refused
 
   expect((await service.post(aliceTask("2", "/cancel"))).status).toBe(200);
   await until(() => scheduler.ids("cancel").includes("2"));
-  expect((await service.get(aliceTask("2", "/explanation"))).status).toBe(200);
+  expect((await service.get(aliceTask("2", "/explain"))).status).toBe(200);
   for (const id of [first, "2"]) expect((await service.delete(aliceTask(id))).status).toBe(200);
 
   scheduler.answer(() => ({ status: 422, detail: "no" }));
