@@ -1,4 +1,4 @@
-import { isTaskId } from "../task-state/keys.ts";
+import { compareTaskIds, isTaskId } from "../task-state/keys.ts";
 import { usageFailure } from "./exit-code.ts";
 
 const mostIds = 100_000;
@@ -26,8 +26,8 @@ function idsOf(part: string): string[] {
   if (!isTaskId(from) || !isTaskId(to)) {
     throw usageFailure(`${JSON.stringify(part)} is not a task id`, "Ids look like 17, or 1,2,5-9 for several.");
   }
-  const [first, last] = [Number(from), Number(to)];
-  if (last < first) throw usageFailure(`the range ${part} runs backwards`);
+  if (compareTaskIds(to, from) < 0) throw usageFailure(`the range ${part} runs backwards`);
+  const [first, last] = [BigInt(from), BigInt(to)];
   if (last - first >= mostIds) throw usageFailure(`the range ${part} has more than ${mostIds} tasks`);
-  return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+  return Array.from({ length: Number(last - first) + 1 }, (_, index) => String(first + BigInt(index)));
 }

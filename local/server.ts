@@ -5,6 +5,7 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
+import { dutiesOf, reportMissingRights } from "../shared/rights.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
@@ -22,11 +23,13 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   checkExposure(config, httpFunctions);
   const services = createServices(config, log);
   const { redis } = services;
+  const resident = config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor];
+  reportMissingRights(services, [...dutiesOf(httpFunctions), ...resident.flatMap(({ duties = [] }) => duties)]);
   const app = buildApp(httpFunctions, services);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady();
-  const background = (config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor]).map(async (fn) => {
+  const background = resident.map(async (fn) => {
     const duty = fn.open(services);
     await duty.reside(stopping.signal);
     await duty.close();

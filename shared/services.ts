@@ -1,4 +1,10 @@
-import { createContext, createTaskStore, type TaskStateContext, type TaskStore } from "../task-state/index.ts";
+import {
+  createContext,
+  createTaskStore,
+  sequenceAdvice,
+  type TaskStateContext,
+  type TaskStore,
+} from "../task-state/index.ts";
 import type { Config } from "./config.ts";
 import { createDoorbell, ringing } from "./doorbell.ts";
 import type { Logger } from "./logger.ts";
@@ -26,6 +32,7 @@ export function createServices(config: Config, log: Logger): Services {
     idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,
     onUnreadable: createUnreadableLog(log),
+    onSequenceFault: (fault) => log.error({ fault }, sequenceAdvice(fault)),
   });
   const store = createTaskStore(context);
   const { dispatcherUrl } = config;

@@ -9,6 +9,8 @@ import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
 import { ownerOnFile } from "./set-aside.ts";
 import { isOver, look } from "./view.ts";
+import { writeAll } from "./write-all.ts";
+import { writeCheck } from "./write-check.ts";
 
 const pieceSize = 500;
 
@@ -23,8 +25,13 @@ const buryScript = defineScript({
   name: "bury",
   keys: ["record", "metadata", "sidecar", "deleted"],
   args: ["id", "orderedPrefix", "forgetAt"],
-  lua: `
+  lua: `${writeCheck}
 if redis.call('EXISTS', sidecar) == 1 then return 0 end
+check_writes({ { 'ZADD', deleted }, { 'DEL', record, metadata } })
+for index = first, #ARGV do
+  check_write('SREM', ARGV[index])
+  check_write('ZREM', orderedPrefix .. ARGV[index])
+end
 if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
 local found = redis.call('DEL', record, metadata)
 for index = first, #ARGV do
@@ -44,11 +51,10 @@ export async function buryDeleted(context: TaskStateContext, signal?: AbortSigna
     for (const id of await returned(context, ids)) buried += await bury(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
-      await primary
-        .multi()
-        .zrem(keys.deleted, ...old)
-        .hdel(keys.deletedOwners, ...old)
-        .exec();
+      await writeAll(primary, [
+        ["ZREM", keys.deleted, ...old],
+        ["HDEL", keys.deletedOwners, ...old],
+      ]);
   }
   return buried;
 }

@@ -3,6 +3,7 @@ import { editFunction } from "./record-edit.ts";
 import { maxRecordBytes, tooLarge } from "./record-reader.ts";
 import { clockFunction } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /*
  * Takes the lease of each task that nobody is at work on, reads it, and begins it where it is fresh.
@@ -45,7 +46,7 @@ const claiming = {
     "checkAfter",
     "patch",
   ],
-  lua: `${editFunction}${clockFunction}${leaseFunction}
+  lua: `${writeCheck}${editFunction}${clockFunction}${leaseFunction}
 local now, watched, wall = tick_clock(clock, witness)
 local function whole(number) return string.format('%.0f', number) end
 -- What is no text blocks nothing: the scheduler itself still refuses.
@@ -64,6 +65,7 @@ end
 local may_begin = to ~= '' and not reply[4] and not blocks_somebody(reply[5])
 local over = whole(wall + leaseMs)
 local at_begin = may_begin and { 'checkAt', whole(watched + checkAfter), unpack(cjson.decode(patch)) }
+check_write('ZADD', leases)
 redis.call('ZADD', leases, whole(watched + leaseMs), holder)
 
 -- Whoever has done anything with a task since its submission has left a field that is not among these.
@@ -79,13 +81,19 @@ local function claim_whole(entry, id, idle)
   if bytes >= tonumber(maxBytes) then return 2 end
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.pcall('HGETALL', sidecar)
-  if flat.err then return flat.err end
+  if flat.err then
+    if not string.find(flat.err, 'WRONGTYPE', 1, true) then redis.call('HGETALL', sidecar) end
+    return flat.err
+  end
   local known, fresh = {}, may_begin
   for field = 1, #flat, 2 do
     known[flat[field]] = flat[field + 1]
     fresh = fresh and at_first[flat[field]]
   end
   if known.leaseUntil and not tonumber(known.leaseUntil) then return "the sidecar's leaseUntil is no number" end
+  check_right('HINCRBY', sidecar)
+  check_right('HSET', sidecar)
+  check_right('XACK', work)
   local other = known.lease and known.lease ~= holder
   if known.lease and not (known.lease == holder and idle) and holds(leases, known.lease, known.leaseUntil, watched, wall) then
     redis.call('HINCRBY', sidecar, 'rev', 1)
@@ -99,13 +107,21 @@ local function claim_whole(entry, id, idle)
     return false
   end
   local raw = redis.pcall('GET', record)
-  if type(raw) == 'table' then return raw.err end
+  if type(raw) == 'table' then
+    if not string.find(raw.err, 'WRONGTYPE', 1, true) then redis.call('GET', record) end
+    return raw.err
+  end
   if raw and #raw > ${maxRecordBytes} then return '${tooLarge}' end
   bytes = bytes + (raw and #raw or 0)
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = blocks_of(known.user or '')
   local next_raw = fresh and known.phase == 'queued' and raw and not gone and not blocks_somebody(blocks)
     and edit(raw, id, from, to, tail, nextTail)
+  if next_raw then
+    check_right('SET', record)
+    check_right('EXPIRE', record .. metadataSuffix)
+    check_right('EXPIRE', sidecar)
+  end
   local judged = other and known.phase == 'sending' and whole(math.max(known.checkAt or 0, watched + grace))
   local more = next_raw and at_begin or judged and { 'checkAt', judged } or {}
   redis.call('HSET', sidecar, 'rev', whole((known.rev or 0) + 1), 'lease', holder, 'leaseUntil', over, unpack(more))
@@ -150,6 +166,11 @@ export const takeScript = defineScript({
   ...claiming,
   args: [...claiming.args, "count"],
   lua: `${claiming.lua}
+-- What is read is the reader's: whatever it needs for that has to be allowed before.
+for _, command in ipairs({ 'HSET', 'HINCRBY', 'EXPIRE' }) do check_right(command, sidecarPrefix .. '1') end
+check_right('SET', recordPrefix .. '1')
+check_right('EXPIRE', recordPrefix .. '1' .. metadataSuffix)
+check_right('XACK', work)
 local read = redis.call('XREADGROUP', 'GROUP', group, holder, 'COUNT', count, 'STREAMS', work, '>')
 for _, entry in ipairs(read and read[1][2] or {}) do
   local id = entry[2] and entry[2][1] == 'id' and string.match(entry[2][2], '^%d+$')

@@ -7,6 +7,7 @@ import { defineScript } from "./script.ts";
 import { patchSidecar, type Sidecar } from "./sidecar.ts";
 import { createTaskBatch, forEachTask, type TaskWords } from "./task-batch.ts";
 import type { View } from "./view.ts";
+import { writeCheck } from "./write-check.ts";
 
 /*
  * A task is changed if it is still exactly as the caller has seen it: raw is the record as seen ('*' for one that cannot be
@@ -14,10 +15,16 @@ import type { View } from "./view.ts";
  * revision ('' for none), nextRecord the record as changed ('' to leave it) and commands the other commands as a JSON list of lists.
  * Replies: 1 done · 0 somebody was faster, nothing was written.
  */
-const write = `
+const write = `${writeCheck}
+local function checked(record, nextRecord, commands)
+  if nextRecord ~= '' then check_right('SET', record) end
+  local decoded = cjson.decode(commands)
+  check_writes(decoded)
+  return decoded
+end
 local function write(record, nextRecord, commands)
   if nextRecord ~= '' then redis.call('SET', record, nextRecord, 'EX', ttl) end
-  for _, command in ipairs(cjson.decode(commands)) do redis.call(unpack(command)) end
+  for _, command in ipairs(commands) do redis.call(unpack(command)) end
 end
 local function is_as_seen(record, sidecar, raw, rev)
   return (raw == '*' or (redis.call('GET', record) or '') == raw) and (redis.call('HGET', sidecar, 'rev') or '') == rev
@@ -33,9 +40,9 @@ const commitScript = defineScript({
   keys: [],
   args: ["ttl"],
   lua: `${write}
-local function commit(record, sidecar, raw, rev, ...)
+local function commit(record, sidecar, raw, rev, nextRecord, commands)
   if not is_as_seen(record, sidecar, raw, rev) then return 0 end
-  write(record, ...)
+  write(record, nextRecord, checked(record, nextRecord, commands))
   return 1
 end
 ${forEachTask("commit", 6)}`,
@@ -53,13 +60,20 @@ const commitRemovalScript = defineScript({
   args: ["ttl", "raw", "rev", "nextRecord", "commands", "id", "user"],
   lua: `${write}
 if not is_as_seen(record, sidecar, raw, rev) then return 0 end
+local decoded = checked(record, nextRecord, commands)
+for set = first, #ARGV do
+  check_write('SREM', ARGV[set])
+  check_write('ZREM', '${keys.ordered("")}' .. ARGV[set])
+end
+check_write('SREM', users)
+check_write('ZREM', orderedUsers)
 for set = first, #ARGV do
   redis.call('SREM', ARGV[set], id)
   redis.call('ZREM', '${keys.ordered("")}' .. ARGV[set], id)
 end
 if redis.call('SCARD', ownerSet) == 0 then redis.call('SREM', users, user) end
 if redis.call('ZCARD', orderedOwnerSet) == 0 then redis.call('ZREM', orderedUsers, user) end
-write(record, nextRecord, commands)
+write(record, nextRecord, decoded)
 return 1`,
 });
 

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./commit.ts";
+import type { SequenceFault } from "./id-sequence.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Reader } from "./read.ts";
 import type { Submitter } from "./submit-script.ts";
@@ -32,6 +33,8 @@ export interface TaskStateContext {
   readonly idempotencyTtlSeconds: number;
   /** Told of each task that cannot be read. True: it was not told of this one lately. */
   readonly onUnreadable: (taskId: string, reason: string) => boolean;
+  /** Told why no id can be given out, once a minute at most. */
+  readonly onSequenceFault: (fault: SequenceFault) => void;
 }
 
 /** What the lifetimes of a task's keys follow from. */

@@ -4,6 +4,7 @@ import { dispatchGroup, keys } from "./keys.ts";
 import { pageBytes } from "./raw-records.ts";
 import type { Owner } from "./record.ts";
 import { defineScript } from "./script.ts";
+import { writeAll } from "./write-all.ts";
 
 /** What was attempted in vain. `read`: a task that cannot be read, or a stream entry that names none. */
 export type DeadRequest = "submit" | "cancel" | "read";
@@ -47,9 +48,7 @@ export async function recordMalformedEntry(
 ): Promise<void> {
   const now = Date.now();
   const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
-  const transaction = redis.multi();
-  for (const [name, ...words] of addition(entryId, letter, now)) transaction.call(String(name), ...words);
-  await transaction.xack(keys.work, dispatchGroup, entryId).exec();
+  await writeAll(redis, [...addition(entryId, letter, now), ["XACK", keys.work, dispatchGroup, entryId]]);
 }
 
 /*
@@ -108,9 +107,7 @@ export async function findDeadLetter(redis: Redis, id: string): Promise<DeadLett
 /** Takes a letter off the list and gives it; its task is left as it is. */
 export async function discardDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
   const letter = await findDeadLetter(redis, id);
-  const transaction = redis.multi();
-  for (const [name, ...words] of removal(id)) transaction.call(String(name), ...words);
-  await transaction.exec();
+  await writeAll(redis, removal(id));
   return letter;
 }
 

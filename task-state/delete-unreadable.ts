@@ -1,3 +1,4 @@
+import type { Command } from "./commands.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
@@ -8,6 +9,7 @@ import { ownerOnFile } from "./set-aside.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
 import { wish } from "./wish.ts";
+import { writeAll } from "./write-all.ts";
 
 /**
  * Deletes a task that cannot be read, as an operator asks for it. What the scheduler may have of it is cancelled there first:
@@ -27,10 +29,16 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
       : ({ ...wish("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
   const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
   if (!(await commit(context, known, change))) return undefined;
-  const last = context.primary.multi().zrem(keys.unreadable, id);
-  // Which other sets hold it only the janitor finds out.
-  if (!owner) last.srem(keys.tasks, id).zrem(keys.ordered(keys.tasks), id);
-  await last.exec();
+  await writeAll(context.primary, [
+    ["ZREM", keys.unreadable, id],
+    // Which other sets hold it only the janitor finds out.
+    ...(owner
+      ? []
+      : ([
+          ["SREM", keys.tasks, id],
+          ["ZREM", keys.ordered(keys.tasks), id],
+        ] satisfies Command[])),
+  ]);
   return JSON.stringify(record);
 }
 

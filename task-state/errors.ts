@@ -6,7 +6,11 @@ export type TaskStateErrorCode =
   /** The task's record or sidecar is spoilt; the message says how. */
   | "unreadable"
   /** The service or user id cannot be used, see `identityFault`. */
-  | "invalid_owner";
+  | "invalid_owner"
+  /** The id sequence is no integer, or at its end: nothing can be submitted until an operator has set it right. */
+  | "sequence_damaged"
+  /** More numbers in a row than one call tries are in use; the next call goes on behind them. */
+  | "ids_taken";
 
 /** What goes wrong without being an expected outcome. Redis's own errors pass through, see {@link isUnavailable}. */
 export class TaskStateError extends Error {
@@ -21,7 +25,7 @@ export class TaskStateError extends Error {
 
 /** Replies of a Redis that is there but cannot serve now. https://redis.io/docs/latest/develop/reference/protocol-spec */
 const refusals =
-  /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients)/;
+  /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR The user executing the script can't)/;
 const connectionFaults =
   /Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|max retries per request|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|sentinels are unreachable/i;
 

@@ -8,6 +8,7 @@ import { defineScript } from "./script.ts";
 import { wordsOf } from "./sidecar.ts";
 import { createTaskBatch, forEachTask } from "./task-batch.ts";
 import { lookFunction, type Sight, type View, viewOf } from "./view.ts";
+import { writeCheck } from "./write-check.ts";
 
 /**
  * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without sending its
@@ -36,18 +37,24 @@ const finishScript = defineScript({
   name: "finish",
   keys: ["work", "deleted", "clock"],
   args: ["witness", "group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${editFunction}${clockFunction}${lookFunction}
+  lua: `${writeCheck}${editFunction}${clockFunction}${lookFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local raw = redis.pcall('HGET', sidecar, 'rev') == rev and redis.pcall('GET', record)
   local nextRecord = type(raw) == 'string' and edit(raw, id, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
   if not nextRecord then return look(clock, witness, record, sidecar, deleted, id) end
+  local more = cjson.decode(commands)
+  check_right('SET', record)
+  check_right('HSET', sidecar)
+  check_right('HDEL', sidecar)
+  check_write('XACK', work)
+  check_writes(more)
   redis.call('SET', record, nextRecord, 'EX', ttl)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', rev + 1), unpack(fields))
   redis.call('HDEL', sidecar, unpack(dropped))
   redis.call('XACK', work, group, entry)
-  for _, command in ipairs(cjson.decode(commands)) do redis.call(unpack(command)) end
+  for _, command in ipairs(more) do redis.call(unpack(command)) end
   return 1
 end
 ${forEachTask("finish", 5)}`,

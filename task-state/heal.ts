@@ -5,6 +5,7 @@ import { type RawRecord, readRaw, readRaws } from "./raw-records.ts";
 import { ownerOf } from "./record.ts";
 import { defineScript } from "./script.ts";
 import { ownerOnFile, reportUnreadable } from "./set-aside.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** What a repair has mended. */
 export interface Repair {
@@ -28,8 +29,10 @@ const adoptScript = defineScript({
   name: "adopt",
   keys: ["record", "deleted", "orderedUsers"],
   args: ["id", "user"],
-  lua: `
+  lua: `${writeCheck}
 if redis.call('EXISTS', record) == 0 or redis.call('ZSCORE', deleted, id) then return 0 end
+check_write('ZADD', orderedUsers)
+for index = first, #ARGV do check_write('ZADD', ARGV[index]) end
 local added = redis.call('ZADD', orderedUsers, 0, user)
 for index = first, #ARGV do added = added + redis.call('ZADD', ARGV[index], id, id) end
 return math.min(added, 1)`,
@@ -45,7 +48,8 @@ const dropScript = defineScript({
   name: "drop",
   keys: ["set", "ordered"],
   args: ["prefix"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({ { 'SREM', set }, { 'ZREM', ordered } })
 local dropped = 0
 for index = first, #ARGV do
   local id = ARGV[index]

@@ -38,6 +38,7 @@ export {
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
 export { type Explanation, explainTask } from "./explain.ts";
 export { createExpress, type Express } from "./express.ts";
+export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./id-sequence.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { giveSign, retractDispatcher } from "./leases.ts";
@@ -61,6 +62,7 @@ export { type RedisClock, redisClock } from "./redis-clock.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
 export { reviveReadable } from "./revive.ts";
+export { type Duty, missingRights } from "./rights.ts";
 export { type SetAside, setAside, type Unreadable } from "./set-aside.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";

@@ -118,7 +118,17 @@ export function ownerFault({ service, user }: Owner): string | undefined {
   return identityFault("service", service) ?? identityFault("user", user);
 }
 
-/** True for the decimal ids that `keys.sequence` can have given out, below 2^53. */
+/** The largest number that Redis counts to, 2^63 - 1. */
+export const largestTaskId = "9223372036854775807";
+
+/** True for the decimal ids that `keys.sequence` can have given out; a number in JavaScript is exact only below 2^53. */
 export function isTaskId(text: string): boolean {
-  return /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text));
+  if (!/^[1-9]\d{0,18}$/.test(text)) return false;
+  return text.length < largestTaskId.length || text <= largestTaskId;
+}
+
+/** Orders task ids by their numbers, however large. */
+export function compareTaskIds(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : Number(a > b);
 }

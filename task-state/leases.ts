@@ -2,6 +2,8 @@ import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 import { clockFunction, type RedisClock, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeAll } from "./write-all.ts";
+import { writeCheck } from "./write-check.ts";
 
 /*
  * A task's lease names its dispatcher. It holds as long as that dispatcher gives signs of life, which renew all its leases
@@ -32,7 +34,10 @@ const signScript = defineScript({
   name: "sign-of-life",
   keys: ["clock", "leases", "dispatchers"],
   args: ["witness", "holder", "leaseMs", "recent", "memory"],
-  lua: `${clockFunction}
+  lua: `${writeCheck}${clockFunction}
+check_writes({
+  { 'ZADD', leases }, { 'ZREMRANGEBYSCORE', leases }, { 'ZADD', dispatchers }, { 'ZREMRANGEBYSCORE', dispatchers },
+})
 local now, watched = tick_clock(clock, witness)
 redis.call('ZADD', leases, string.format('%.0f', watched + leaseMs), holder)
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', string.format('%.0f', watched - memory))
@@ -51,7 +56,10 @@ export async function giveSign(redis: Redis, holder: string, leaseMs: number): P
 
 /** Ends a dispatcher: what leases it still has are over. */
 export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
-  await redis.multi().zrem(keys.leases, holder).zrem(keys.dispatchers, holder).exec();
+  await writeAll(redis, [
+    ["ZREM", keys.leases, holder],
+    ["ZREM", keys.dispatchers, holder],
+  ]);
 }
 
 /** Forgets dispatchers that have died, as each sign of life does, too. @returns how many */

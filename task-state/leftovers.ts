@@ -7,6 +7,7 @@ import { purgeOrphans } from "./orphans.ts";
 import { releaseExpiredPermits } from "./permits.ts";
 import { redisClock } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** What a search for leftovers has removed. */
 export interface Leftovers {
@@ -29,7 +30,11 @@ const forgetScript = defineScript({
   name: "forget",
   keys: ["due", "inFlight", "held", "dead", "deadLetters", "deferredCancels", "deleted"],
   args: ["recordPrefix", "sidecarPrefix", "forgetAt"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({
+  { 'HDEL', deadLetters }, { 'ZREM', due }, { 'ZREM', inFlight }, { 'SREM', held }, { 'ZREM', dead },
+  { 'HDEL', deferredCancels }, { 'ZADD', deleted }, { 'ZSCORE', deleted },
+})
 local removed = 0
 for index = first, #ARGV do
   local id = ARGV[index]
@@ -57,7 +62,10 @@ const unparkScript = defineScript({
   name: "forget-parked",
   keys: ["parked", "held", "parkedUsers", "parkedPace"],
   args: ["user", "recordPrefix", "sidecarPrefix"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({
+  { 'SREM', held }, { 'ZREM', parked }, { 'EXISTS', parked }, { 'HDEL', parkedPace }, { 'ZREM', parkedUsers },
+})
 local removed = 0
 for index = first, #ARGV do
   local id = ARGV[index]

@@ -1,6 +1,7 @@
 import type { TaskStateContext } from "./context.ts";
 import { ifWritable, isUnavailable } from "./errors.ts";
 import { healIfBehind } from "./heal.ts";
+import { idsBehind } from "./ids-behind.ts";
 import { keys } from "./keys.ts";
 import { pageBytes, pieceBytes, type RawRecord, readRaw, readRaws } from "./raw-records.ts";
 import { withDeferredCancel } from "./read.ts";
@@ -141,11 +142,7 @@ function nextIds(
   cursor: string | undefined,
   count: number,
 ): Promise<string[]> {
-  const ordered = keys.ordered(set);
-  const from = cursor === undefined ? undefined : `(${cursor}`;
-  return order === "asc"
-    ? context.primary.zrange(ordered, from ?? "-inf", "+inf", "BYSCORE", "LIMIT", 0, count)
-    : context.primary.zrange(ordered, from ?? "+inf", "-inf", "BYSCORE", "REV", "LIMIT", 0, count);
+  return idsBehind(context.primary, keys.ordered(set), order, cursor, count);
 }
 
 interface Records {

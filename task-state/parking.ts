@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import type { Command } from "./commands.ts";
 import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** How long a user's parked tasks wait before it is asked again whether they may go on, in ms. */
 export const parkingPause = 500;
@@ -29,7 +30,11 @@ const releaseScript = defineScript({
   name: "release",
   keys: ["parked", "held", "parkedUsers", "parkedPace", "work", "added"],
   args: ["user", "room", "firstRelease"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({
+  { 'ZPOPMIN', parked }, { 'XADD', work }, { 'SREM', held }, { 'INCRBY', added },
+  { 'ZREM', parkedUsers }, { 'HDEL', parkedPace }, { 'HSET', parkedPace }, { 'EXISTS', parked },
+})
 local pace = tonumber(redis.call('HGET', parkedPace, user) or firstRelease)
 local count = pace
 if tonumber(room) >= 0 then count = math.min(pace, tonumber(room)) end

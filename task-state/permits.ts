@@ -2,6 +2,8 @@ import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeAll } from "./write-all.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** Limits that hold across all dispatchers; 0: none. */
 export interface Caps {
@@ -30,7 +32,11 @@ const acquireScript = defineScript({
   name: "acquire",
   keys: ["inFlight", "inFlightUser", "rate", "parked", "clock"],
   args: ["witness", "id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs", "parkedBefore"],
-  lua: `${clockFunction}
+  lua: `${writeCheck}${clockFunction}
+check_writes({
+  { 'ZREMRANGEBYSCORE', inFlight }, { 'ZREMRANGEBYSCORE', inFlightUser }, { 'SET', rate },
+  { 'ZADD', inFlight }, { 'ZADD', inFlightUser }, { 'PEXPIRE', inFlightUser },
+})
 local now = tick_clock(clock, witness)
 redis.call('ZREMRANGEBYSCORE', inFlight, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', inFlightUser, '-inf', now)
@@ -91,7 +97,10 @@ export async function acquirePermit(
 
 /** Gives back a place that was not used. */
 export async function releasePermit(redis: Redis, id: string, user: string): Promise<void> {
-  await redis.multi().zrem(keys.inFlight, id).zrem(keys.inFlightOf(user), id).exec();
+  await writeAll(redis, [
+    ["ZREM", keys.inFlight, id],
+    ["ZREM", keys.inFlightOf(user), id],
+  ]);
 }
 
 /** Forgets the places that dead dispatchers have left, as each new permit does, too. @param now in ms @returns how many */

@@ -2,6 +2,7 @@ import type { TaskStateContext } from "./context.ts";
 import { keys } from "./keys.ts";
 import type { Owner } from "./record.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /*
  * keys   users, orderedUsers, ownerSet, orderedOwnerSet
@@ -12,8 +13,9 @@ const retireScript = defineScript({
   name: "retire",
   keys: ["users", "orderedUsers", "ownerSet", "orderedOwnerSet"],
   args: ["user"],
-  lua: `
+  lua: `${writeCheck}
 if redis.call('SCARD', ownerSet) > 0 or redis.call('ZCARD', orderedOwnerSet) > 0 then return 0 end
+check_writes({ { 'SREM', users }, { 'ZREM', orderedUsers } })
 return math.max(redis.call('SREM', users, user), redis.call('ZREM', orderedUsers, user))`,
 });
 

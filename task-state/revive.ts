@@ -5,6 +5,7 @@ import { redisClock } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 import { unreadablePause } from "./set-aside.ts";
 import { look, type View } from "./view.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** Tasks that are looked at together: each may bring a record of the largest size. */
 const atOnce = 4;
@@ -23,7 +24,11 @@ const reviveScript = defineScript({
   name: "revive",
   keys: ["unreadable", "dead", "deadLetters", "sidecar", "work", "added"],
   args: ["id"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({
+  { 'ZREM', unreadable }, { 'ZREM', dead }, { 'HSET', deadLetters }, { 'HDEL', deadLetters }, { 'XADD', work }, { 'INCR', added },
+})
+check_right('EXISTS', sidecar)
 if redis.call('ZREM', unreadable, id) == 0 then return 0 end
 local letter = redis.call('HGET', deadLetters, id)
 if letter and string.find(letter, '"request":"read"', 1, true) then

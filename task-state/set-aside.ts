@@ -4,6 +4,7 @@ import { dispatchGroup, keys } from "./keys.ts";
 import type { Owner } from "./record.ts";
 import { redisClock } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** A task whose record or sidecar cannot be read. */
 export interface Unreadable {
@@ -31,7 +32,8 @@ const setAsideScript = defineScript({
   name: "set-aside",
   keys: ["work", "dead", "deadLetters", "unreadable"],
   args: ["group", "now", "again"],
-  lua: `
+  lua: `${writeCheck}
+check_writes({ { 'ZADD', dead }, { 'HSET', deadLetters }, { 'ZADD', unreadable }, { 'XACK', work } })
 local function set_aside(id, sidecar, entry, holder, letter)
   -- Once listed it is not listed again: an operator may have discarded the letter.
   if not redis.call('ZSCORE', unreadable, id) then
@@ -48,6 +50,10 @@ local function set_aside(id, sidecar, entry, holder, letter)
     redis.pcall('HINCRBY', sidecar, 'rev', 1)
   end
   if entry ~= '' then redis.call('XACK', work, group, entry) end
+end
+for index = first, #ARGV, 5 do
+  check_right('HDEL', ARGV[index + 1])
+  check_right('HINCRBY', ARGV[index + 1])
 end
 for index = first, #ARGV, 5 do set_aside(unpack(ARGV, index, index + 4)) end
 return 1`,

@@ -4,6 +4,7 @@ import { type Clock, createClock } from "./clock.ts";
 import { createCommitter } from "./commit.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
+import type { SequenceFault } from "./id-sequence.ts";
 import { ownerFault } from "./keys.ts";
 import { createLimiter } from "./limiter.ts";
 import {
@@ -38,6 +39,8 @@ export interface TaskStoreOptions {
   readonly timeZone?: string;
   /** Told about each task that cannot be read and is therefore set aside, once a minute. @default nothing */
   readonly onUnreadable?: (taskId: string, reason: string) => void;
+  /** Told why no id can be given out, once a minute at most for each reason. @default nothing */
+  readonly onSequenceFault?: (fault: SequenceFault) => void;
 }
 
 /** The tasks, as functions and other services may see and change them. Ids are decimal strings. */
@@ -45,7 +48,8 @@ export interface TaskStore {
   /**
    * Records a new `pending` task and its place in the queue in one atomic step, and gives its id. The caller has checked
    * the owner with `identityFault`.
-   * @throws TaskStateError `not_replicated` when too few replicas have it in time; the task may exist all the same
+   * @throws TaskStateError `sequence_damaged` or `ids_taken` when there is no id for it, and nothing is stored;
+   * `not_replicated` when too few replicas have it in time; the task may exist all the same
    */
   submit(owner: Owner, parameters: Parameters, options?: SubmitOptions): Promise<string>;
   /** As `submit`, but once for all repetitions with the same key of the owner's, see {@link submitOnce}. */
@@ -99,6 +103,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     isRefreshDue: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: onceAMinute(options.onUnreadable ?? (() => {})),
+    onSequenceFault: atIntervals(60_000, options.onSequenceFault ?? (() => {})),
   };
 }
 
@@ -132,6 +137,17 @@ function lazyClock(timeZone: string): Clock {
   return () => {
     clock ??= createClock(timeZone);
     return clock();
+  };
+}
+
+/** Calls `tell` for each word at most once in so many ms. */
+function atIntervals<Word extends string>(ms: number, tell: (word: Word) => void): (word: Word) => void {
+  const toldAt = new Map<Word, number>();
+  return (word) => {
+    const now = performance.now();
+    if (now - (toldAt.get(word) ?? Number.NEGATIVE_INFINITY) < ms) return;
+    toldAt.set(word, now);
+    tell(word);
   };
 }
 

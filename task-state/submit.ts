@@ -1,5 +1,6 @@
 import type { TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
+import { sequenceError, sequenceFaultOf } from "./id-sequence.ts";
 import { idempotencyKey, parametersDigest } from "./idempotency.ts";
 import { keys } from "./keys.ts";
 import { newRecordTail, type Owner, type Parameters } from "./record.ts";
@@ -24,6 +25,7 @@ export interface SubmitOptions {
  * Records a new `pending` task: id, record, metadata, indexes, sidecar and, for `queued`, its place on the work stream,
  * in one atomic step and one round trip. The caller has checked the owner with `identityFault`.
  * @returns the task id
+ * @throws TaskStateError `sequence_damaged` or `ids_taken` where no id can be given out; nothing is stored then
  */
 export async function submit(
   context: TaskStateContext,
@@ -32,7 +34,8 @@ export async function submit(
   phase: Extract<Phase, "queued" | "external">,
   options: SubmitOptions = {},
 ): Promise<string> {
-  const id = await context.submit(wordsOf(context, owner, parameters, phase, options));
+  const stored = context.submit(wordsOf(context, owner, parameters, phase, options));
+  const id = await stored.catch((error) => report(context, error));
   if (context.replicated) await untilReplicated(context, id);
   return id;
 }
@@ -55,11 +58,18 @@ export async function submitOnce(
     { ...inputs.keys, memory: idempotencyKey(owner, key) },
     { ...inputs.args, digest, memoryTtl: context.idempotencyTtlSeconds },
     wordsOf(context, owner, parameters, "queued", options),
-  );
+  ).catch((error) => report(context, error));
   const [stored, id, known] = reply as [number, string, string];
   await untilReplicated(context, id);
   if (stored === 1) return { outcome: "submitted", id };
   return { outcome: known === digest ? "replayed" : "conflict", id };
+}
+
+function report(context: TaskStateContext, error: unknown): never {
+  const fault = sequenceFaultOf(error);
+  if (fault === undefined) throw error;
+  context.onSequenceFault(fault);
+  throw sequenceError(fault);
 }
 
 async function untilReplicated({ replicated }: TaskStateContext, id: string): Promise<void> {
@@ -67,9 +77,9 @@ async function untilReplicated({ replicated }: TaskStateContext, id: string): Pr
   throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
 }
 
-/** What the scripts are told of a task. */
+/** What the scripts are told of a task. The sets of a busy owner have their expiry set with one look, and not every time. */
 function wordsOf(
-  { clock }: TaskStateContext,
+  { clock, isRefreshDue }: TaskStateContext,
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
@@ -77,5 +87,13 @@ function wordsOf(
 ): TaskWords {
   const { service, user } = owner;
   const sets = [keys.service(service), keys.users(service), keys.owner(owner), keys.user(user)];
-  return [newRecordTail(owner, parameters, clock()), service, user, phase, trace, ...sets];
+  return [
+    newRecordTail(owner, parameters, clock()),
+    service,
+    user,
+    phase,
+    trace,
+    isRefreshDue(keys.owner(owner)) ? 1 : 0,
+    ...sets,
+  ];
 }

@@ -5,7 +5,8 @@ const enough = 8;
 
 /**
  * Lua: calls a function for each task, with so many arguments from ARGV[first] on; the reply is a list of what it gives.
- * A Redis that takes no writes fails them all; a key of the wrong type fails its own task alone, whose reply is the message.
+ * A Redis that takes no writes fails them all; a key of the wrong type, or one that this user may not write, fails its own
+ * task alone, whose reply is the message.
  */
 export function forEachTask(call: string, width: number): string {
   return `
@@ -14,7 +15,9 @@ for index = first, #ARGV, ${width} do
   local done, reply = pcall(${call}, unpack(ARGV, index, index + ${width - 1}))
   if not done then
     reply = type(reply) == 'table' and reply.err or tostring(reply)
-    if not string.find(reply, 'WRONGTYPE', 1, true) then return redis.error_reply(reply) end
+    local own = string.find(reply, 'WRONGTYPE', 1, true) or string.find(reply, 'NOPERM', 1, true)
+      or string.find(reply, 'The user executing the script', 1, true)
+    if not own then return redis.error_reply(reply) end
   end
   replies[#replies + 1] = reply
 end

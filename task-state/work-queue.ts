@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
 import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
+import { writeCheck } from "./write-check.ts";
 
 /** An entry of the work stream: "look at this task". It carries nothing else, and looking twice is harmless. */
 export interface WorkEntry {
@@ -20,9 +21,10 @@ const promoteScript = defineScript({
   name: "promote",
   keys: ["due", "work", "added", "clock"],
   args: ["witness", "limit"],
-  lua: `${clockFunction}
+  lua: `${writeCheck}${clockFunction}
 local now = tick_clock(clock, witness)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)
+if #ids > 0 then check_writes({ { 'ZREM', due }, { 'XADD', work }, { 'INCR', added }, { 'ZRANGE', due } }) end
 for _, id in ipairs(ids) do
   redis.call('ZREM', due, id)
   redis.call('XADD', work, '*', 'id', id)

@@ -50,8 +50,8 @@ export function adminTaskCommand(host: Host): Command {
     const [id, second] = idsOf(args, options);
     if (id === undefined || second !== undefined) throw usageFailure("one task can be shown, not several");
     // The list is ordered by id: the first task behind the id before is the one, or there is none.
-    const before = Number(id) - 1;
-    const values = { limit: "1", order: "asc", cursor: before === 0 ? undefined : String(before) };
+    const before = BigInt(id) - 1n;
+    const values = { limit: "1", order: "asc", cursor: before === 0n ? undefined : String(before) };
     const [task] = parseTaskPage(await session.client.text({ route: endpoints.adminListTasks, values })).tasks;
     if (task?.task_id !== id) throw new Failure(exitCodes.notFound, "Task not found");
     const showTime = timeFormat(options, session.now);

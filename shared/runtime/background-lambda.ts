@@ -1,4 +1,5 @@
 import { type Environment, loadConfig } from "../config.ts";
+import { reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
@@ -24,6 +25,7 @@ const answerTime = 1000;
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
   const services = createServices(config, createLambdaLogger(config));
+  reportMissingRights(services, fn.duties ?? []);
   const background = fn.open(services);
   const longest = longestRound(fn, config);
   const { request } = createRounds((budget) => background.round(budget));

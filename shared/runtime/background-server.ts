@@ -5,6 +5,7 @@ import { mountFunctions } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import { createServer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
+import { reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { closeApp } from "./close-app.ts";
@@ -39,6 +40,7 @@ export async function startBackgroundServer(
   resident: boolean,
 ): Promise<Service & FunctionServer> {
   const services = createServices(config, log);
+  reportMissingRights(services, fn.duties ?? []);
   const background = fn.open(services);
   const stopping = new AbortController();
   const app = createServer(services);

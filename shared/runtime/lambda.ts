@@ -2,6 +2,7 @@ import awsLambdaFastify from "@fastify/aws-lambda";
 import { type Environment, loadConfig } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
+import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
@@ -12,6 +13,7 @@ export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
   checkExposure(config, [fn]);
   const services = createServices(config, createLambdaLogger(config));
+  reportMissingRights(services, dutiesOf([fn]));
   const app = buildApp([fn], services);
   // The path carries the query as it was sent: API Gateway's own parsing joins duplicates with commas.
   const proxy = awsLambdaFastify(app, { decorateRequest: false, parseCommaSeparatedQueryParams: false });

@@ -3,6 +3,7 @@ import type { Config, Environment } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Logger } from "../logger.ts";
+import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
@@ -27,6 +28,7 @@ export async function startServer(
 ): Promise<FunctionServer> {
   checkExposure(config, functions);
   const services = createServices(config, log);
+  reportMissingRights(services, dutiesOf(functions));
   const app = buildApp(functions, services);
   addLiveness(app);
   await Promise.all([app.ready(), services.redis.untilReady()]);

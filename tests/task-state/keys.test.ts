@@ -130,13 +130,13 @@ test.each(["\ud83d", "\ude00", "a\ud83db", "\ude00\ud83d"])("the lone surrogate 
   expect(identityFault("user", id)).toBe("user must be valid Unicode");
 });
 
-test.each(["1", "17", "1000000000000000", "9007199254740991"])("%s is a task id", (id) => {
+test.each(["1", "17", "1000000000000000", "9007199254740993", "9223372036854775807"])("%s is a task id", (id) => {
   expect(isTaskId(id)).toBe(true);
 });
 
 test.each([
   ...["", "0", "01", "-1", "+1", "1.0", "1e3", " 1", "1 ", "1\n", "0x1", "a", "1a", "١", "１", "id:sequence"],
-  ...["1:metadata", "9007199254740992", "99999999999999999999"],
+  ...["1:metadata", "9223372036854775808", "9999999999999999999", "99999999999999999999"],
 ])("%j is no task id", (id) => {
   expect(isTaskId(id)).toBe(false);
 });

@@ -68,21 +68,22 @@ test("an owner's key of another type fails the owner's submissions alone, and ta
   expect(await redis.client.smembers(keys.users("sync"))).toEqual(["alice"]);
 });
 
-test("what stands under the number of a new task does not mix with it, and fails none", async () => {
+test("what stands under a number of another program's stays as it is, and the new tasks have the next ones", async () => {
   const { store } = openStore(redis);
   await redis.client.rpush(keys.metadata("1"), "of another type");
   await redis.client.hset(keys.sidecar("2"), { phase: "sent", lease: "somebody" });
   await redis.client.rpush(keys.record("2"), "of another type");
-  expect(await Promise.all([store.submit(alice, {}), store.submit(bob, {})])).toEqual(["1", "2"]);
-  expect(await redis.client.hgetall(keys.metadata("1"))).toEqual({ service: "sync", user_id: "alice" });
-  expect(await redis.client.hgetall(keys.sidecar("2"))).toEqual({
+  expect(await Promise.all([store.submit(alice, {}), store.submit(bob, {})])).toEqual(["3", "4"]);
+  expect(await redis.client.lrange(keys.metadata("1"), 0, -1)).toEqual(["of another type"]);
+  expect(await redis.client.hgetall(keys.sidecar("2"))).toEqual({ phase: "sent", lease: "somebody" });
+  expect(await redis.client.hgetall(keys.sidecar("4"))).toEqual({
     service: "sync",
     user: "bob",
     phase: "queued",
     rev: "1",
     place: "2",
   });
-  expect(readable(await store.get("2"))).toMatchObject({ user_id: "bob" });
+  expect(readable(await store.get("4"))).toMatchObject({ user_id: "bob" });
 });
 
 test("a Redis that takes no writes refuses all that are stored together, and can be used again", async () => {

@@ -125,7 +125,8 @@ test("a submission refreshes the lifetime of the sets that it adds to", async ()
   const sets = (await redis.client.keys("index:*")).sort();
   expect(sets).toHaveLength(5);
   for (const set of sets) await redis.client.expire(set, 60);
-  await store.submit(alice, {});
+  // The same process sets it anew once in a thousandth of the lifetime.
+  await openStore(redis).store.submit(alice, {});
   for (const set of sets) expect(await redis.client.ttl(set)).toBeGreaterThan(7_000_000);
 });
 

@@ -7,6 +7,7 @@ import { createSchedulerClient } from "./scheduler-client.ts";
 export default backgroundFunction({
   name: "dispatcher",
   summary: "Brings accepted tasks to the scheduler, and cancellations too",
+  duties: ["read", "change", "dispatch"],
   open({ config, context, log, redis }) {
     const client = createSchedulerClient(config, config.eventWorkerCount, log);
     const blocking = redis.openBlocking();

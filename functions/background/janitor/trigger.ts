@@ -6,6 +6,7 @@ export default backgroundFunction({
   summary: "Brings the indexes in line with the records",
   // A round cut short begins anew; this is what a Knative Service gives by default (300 s), with room for its answer.
   roundSeconds: 270,
+  duties: ["read", "change", "repair"],
   open(services) {
     return {
       async round({ signal }) {

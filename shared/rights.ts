@@ -1,0 +1,31 @@
+import { type Duty, missingRights } from "../task-state/index.ts";
+import type { HttpFunction } from "./http/function.ts";
+import type { Services } from "./services.ts";
+
+/** What HTTP functions do with Redis. */
+export function dutiesOf(functions: readonly HttpFunction[]): Duty[] {
+  const changes = functions.some(({ endpoint }) => endpoint.method !== "GET");
+  return changes ? ["read", "change"] : ["read"];
+}
+
+/**
+ * Logs in one line which rights the Redis user of this process lacks, now and whenever it is connected again. Nothing waits
+ * for it: a function without all rights still starts, and what Redis refuses it is answered with 503.
+ */
+export function reportMissingRights({ redis, config, log }: Services, duties: readonly Duty[]): void {
+  const { primary } = redis;
+  const asked: Duty[] = config.redisWaitReplicas > 0 ? [...duties, "replicate"] : [...duties];
+  const report = async () => {
+    try {
+      const missing = await missingRights(primary, asked);
+      if (missing.length > 0) log.error({ missing }, message);
+    } catch {
+      // Its connection is asked again when it is back.
+    }
+  };
+  primary.on("ready", report);
+  if (primary.status === "ready") void report();
+}
+
+const message =
+  "The Redis user of this process lacks rights: what needs them is refused. Keys that a script names must be readable and writable";
