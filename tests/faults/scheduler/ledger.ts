@@ -2,8 +2,11 @@ import { type Ending, type Harm, harms, type Report, type SubmissionEntry } from
 
 /** Counts what has happened to each task. It forgets nothing by itself, whatever the records say. */
 export interface Ledger {
-  /** Gives the entry, to which its answer is noted. */
-  submitted(id: string, concurrent: number): SubmissionEntry;
+  /** A submission has arrived. Gives its entry, to which the answer is noted. */
+  submitted(
+    request: { readonly task_id: string; readonly parameters: Readonly<Record<string, string>> },
+    concurrent: number,
+  ): SubmissionEntry;
   /** The latest submission of the task has begun a run. */
   executed(id: string): void;
   /** A fault has met a request. */
@@ -41,8 +44,8 @@ export function createLedger(): Ledger {
     if (latest) latest.executed = by === 1;
   };
   return {
-    submitted(id, concurrent) {
-      const entry: SubmissionEntry = { at: Date.now(), concurrent };
+    submitted({ task_id: id, parameters }, concurrent) {
+      const entry: SubmissionEntry = { at: Date.now(), concurrent, parameters };
       append(submissions, id, entry);
       return entry;
     },

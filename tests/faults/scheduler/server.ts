@@ -19,7 +19,11 @@ export interface Front {
   requests(): number;
 }
 
-const named = z.object({ task_id: z.string(), user_id: z.string() });
+const named = z.object({
+  task_id: z.string(),
+  user_id: z.string(),
+  parameters: z.record(z.string(), z.string()).default({}),
+});
 const calls = { "/task": "submit", "/cancel": "cancel" } as const;
 
 /** Opens the front on a free port. */
@@ -73,7 +77,7 @@ async function serve(
   const body: unknown = await json(request);
   const { data } = named.safeParse(body);
   if (!call || !data) return answer(response, { status: call ? 422 : 404, body: { detail: "Not Found" } });
-  const progress = progressOf(call === "submit" ? parts.ledger.submitted(data.task_id, concurrent) : undefined);
+  const progress = progressOf(call === "submit" ? parts.ledger.submitted(data, concurrent) : undefined);
   const fault = parts.faults.meet(call, data.user_id);
   if (fault) parts.ledger.met(fault.name ?? fault.kind);
   const carryOut = () => (call === "submit" ? submit(parts, body) : cancel(parts, body)).catch(internalError);

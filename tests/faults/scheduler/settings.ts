@@ -76,6 +76,8 @@ export const submissionSchema = z.object({
   at: z.number(),
   /** Requests under way at its arrival, itself included. */
   concurrent: z.number(),
+  /** What it was told of the task. */
+  parameters: z.record(z.string(), z.string()).optional(),
   /** True when it has started a job. */
   executed: z.boolean().optional(),
   /** The status line that was sent, and when; and whether all headers followed it. */
