@@ -16,7 +16,7 @@ const many = z.object({ tasks: z.array(shown) });
 const acceptance = z.object({ task_id: z.string(), status: z.literal("pending") });
 
 /** The id that a 202 gives; `undefined` when it gives none. */
-export function acceptedId({ body }: Operation): string | undefined {
+export function acceptedId({ body }: Pick<Operation, "body">): string | undefined {
   return acceptance.safeParse(body).data?.task_id;
 }
 
