@@ -81,7 +81,9 @@ function judgeList(of: Case, operation: Operation): Violation[] {
 /** What each task was shown as: an ended one stays so, a started one never waits again. */
 export function judgeLifecycle(of: Case): Violation[] {
   const found: Violation[] = [];
-  for (const [id, sights] of of.sights) {
+  for (const [id, seen] of of.sights) {
+    // A deletion answers with the record as it was, whatever was asked of it before.
+    const sights = seen.filter(({ operation }) => operation.verb !== "delete");
     for (const [index, { operation: earlier, task: before }] of sights.entries()) {
       const later = sights
         .slice(index + 1)

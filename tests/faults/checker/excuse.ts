@@ -12,7 +12,8 @@ const slack = 1500;
 export function mayRepeat(of: Case, one: Submission, other: Submission): boolean {
   const { silence, timeoutMs, graceMs } = of.header;
   if (silence === "talks" || other.at - one.at < graceMs) return false;
-  const answered = one.status !== undefined && one.status >= 200 && one.status < 300 && one.headed === true;
+  // The status line alone settles it, whatever becomes of the rest.
+  const answered = one.status !== undefined && one.status >= 200 && one.status < 300;
   // Half of the time limit: a busy machine may hand the rest of it to somebody else.
   if (!answered || (one.statusAt ?? Number.POSITIVE_INFINITY) - one.at > timeoutMs / 2) return true;
   const until = underWayUntil(of, one.at);

@@ -81,7 +81,7 @@ async function playLane(
   count: (fault: Fault) => void,
 ): Promise<void> {
   for (const fault of lane) {
-    await pause(random.int(20, 200));
+    await pause(random.int(50, 500));
     if (fault.possible?.(lab) === false) continue;
     const context = { lab, random, tickets, ms: durationOf(random), silent: silence !== "talks" };
     const planned = await fault.plan(context);
