@@ -4,7 +4,7 @@ import type { TaskStateContext } from "./context.ts";
 import { scan } from "./heal.ts";
 import { idSets, keys } from "./keys.ts";
 import { type Owner, ownerOf, parseRecord } from "./record.ts";
-import { redisTime } from "./redis-time.ts";
+import { redisClock } from "./redis-clock.ts";
 import { retire } from "./retire.ts";
 import { defineScript } from "./script.ts";
 import { isOver, look } from "./view.ts";
@@ -35,7 +35,7 @@ return math.min(found, 1)`,
 /** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
 export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
-  const now = await redisTime(primary);
+  const { now } = await redisClock(primary);
   let buried = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
     if (signal?.aborted) return buried;

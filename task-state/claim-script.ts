@@ -1,4 +1,6 @@
+import { leaseFunction } from "./leases.ts";
 import { editFunction } from "./record-edit.ts";
+import { clockFunction } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
 /*
@@ -7,20 +9,26 @@ import { defineScript } from "./script.ts";
  * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
  * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
  * other dispatcher held when it died, and then nothing else would bring the task back.
- * keys   work, deleted, paused, blocksAll
- * args   group, holder, leaseMs, recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl, sidecarTtl
- *        (seconds); of the change that begins a fresh task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch
- *        (sidecar fields and values as a JSON list); then entry id and task id of each
- * reply  { Redis time in ms, pause or false, blocks of all or false,
- *          per task: false · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false }
- *          · why its keys cannot be read · begun: { record, { service, user, rev, place or false, trace or false } as the sidecar was before } }
+ * A task whose lease the caller itself holds gets a new revision, too, unless the caller says that it is not at work on it.
+ * A submission that another dispatcher has left under way may be judged a grace from now on, and not before.
+ * keys   work, deleted, paused, blocksAll, clock, leases
+ * args   witness, group, holder, leaseMs, grace (ms), recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl,
+ *        sidecarTtl (seconds), maxBytes (of records in one call), maxRecord (bytes of one); of the change that begins a fresh
+ *        task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch (sidecar fields and values as a JSON list);
+ *        then entry id and task id of each
+ * reply  { now, watched, wall (ms), pause or false, blocks of all or false,
+ *          per task: false · 1 the caller holds the lease already · 2 not looked at, because the call has read enough
+ *          · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, checkAt or false } · why its keys cannot be
+ *          read · begun: { record, { service, user, rev, place or false, trace or false } as the sidecar was before } }
  */
 const claiming = {
-  keys: ["work", "deleted", "paused", "blocksAll"],
+  keys: ["work", "deleted", "paused", "blocksAll", "clock", "leases"],
   args: [
+    "witness",
     "group",
     "holder",
     "leaseMs",
+    "grace",
     "recordPrefix",
     "metadataSuffix",
     "sidecarPrefix",
@@ -28,6 +36,8 @@ const claiming = {
     "ttl",
     "metadataTtl",
     "sidecarTtl",
+    "maxBytes",
+    "maxRecord",
     "from",
     "to",
     "tail",
@@ -35,36 +45,38 @@ const claiming = {
     "checkAfter",
     "patch",
   ],
-  lua: `${editFunction}
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function from_now(ms) return string.format('%.0f', now + ms) end
+  lua: `${editFunction}${clockFunction}${leaseFunction}
+local now, watched, wall = tick_clock(clock, witness)
+local function whole(number) return string.format('%.0f', number) end
 -- What is no text blocks nothing: the scheduler itself still refuses.
 local function text_of(key)
   local value = redis.pcall('GET', key)
   return type(value) == 'string' and value
 end
-local reply = { from_now(0), text_of(paused), text_of(blocksAll) }
+local reply = { whole(now), whole(watched), whole(wall), text_of(paused), text_of(blocksAll) }
 
-local function holds(block)
+local function blocks_somebody(block)
   if not block then return false end
   local valid, value = pcall(cjson.decode, block)
   if not valid or type(value) ~= 'table' then return false end
   return value.blocked == true or type(value.blocked_users) == 'table' and next(value.blocked_users) ~= nil
 end
-local may_begin = to ~= '' and not reply[2] and not holds(reply[3])
-local over = from_now(leaseMs)
-local at_begin = may_begin and { 'checkAt', from_now(checkAfter), unpack(cjson.decode(patch)) }
+local may_begin = to ~= '' and not reply[4] and not blocks_somebody(reply[5])
+local over = whole(wall + leaseMs)
+local at_begin = may_begin and { 'checkAt', whole(watched + checkAfter), unpack(cjson.decode(patch)) }
+redis.call('ZADD', leases, whole(watched + leaseMs), holder)
 
 -- Whoever has done anything with a task since its submission has left a field that is not among these.
-local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true }
+local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true, since = true }
 local user_blocks = {}
 local function blocks_of(user)
   if user_blocks[user] == nil then user_blocks[user] = text_of(blocksPrefix .. user) end
   return user_blocks[user]
 end
 
-local function claim(entry, id)
+local bytes = 0
+local function claim(entry, id, idle)
+  if bytes >= tonumber(maxBytes) then return 2 end
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.pcall('HGETALL', sidecar)
   if flat.err then return flat.err end
@@ -73,8 +85,10 @@ local function claim(entry, id)
     known[flat[field]] = flat[field + 1]
     fresh = fresh and at_first[flat[field]]
   end
-  if known.leaseUntil and tonumber(known.leaseUntil) > now then
+  local other = known.lease and known.lease ~= holder
+  if known.lease and not (known.lease == holder and idle) and holds(leases, known.lease, known.leaseUntil, watched, wall) then
     redis.call('HINCRBY', sidecar, 'rev', 1)
+    if not other then return 1 end
     local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
     if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
     return false
@@ -85,13 +99,16 @@ local function claim(entry, id)
   end
   local raw = redis.pcall('GET', record)
   if type(raw) == 'table' then return raw.err end
+  if raw and #raw > tonumber(maxRecord) then return 'the record is larger than ' .. maxRecord .. ' bytes' end
+  bytes = bytes + (raw and #raw or 0)
   local gone = redis.call('ZSCORE', deleted, id)
   local blocks = blocks_of(known.user or '')
-  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not holds(blocks)
+  local next_raw = fresh and known.phase == 'queued' and raw and not gone and not blocks_somebody(blocks)
     and edit(raw, from, to, tail, nextTail)
-  redis.call('HSET', sidecar, 'rev', string.format('%.0f', (known.rev or 0) + 1), 'lease', holder, 'leaseUntil', over,
-    unpack(next_raw and at_begin or {}))
-  if not next_raw then return { raw, flat, gone and 1 or 0, blocks } end
+  local judged = other and known.phase == 'sending' and whole(math.max(known.checkAt or 0, watched + grace))
+  local more = next_raw and at_begin or judged and { 'checkAt', judged } or {}
+  redis.call('HSET', sidecar, 'rev', whole((known.rev or 0) + 1), 'lease', holder, 'leaseUntil', over, unpack(more))
+  if not next_raw then return { raw, flat, gone and 1 or 0, blocks, judged } end
   redis.call('SET', record, next_raw, 'EX', ttl)
   redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('EXPIRE', sidecar, sidecarTtl)
@@ -99,11 +116,16 @@ local function claim(entry, id)
 end`,
 } as const;
 
+/*
+ * Claims the tasks of entries that have been read.
+ * args   also: idle (1: the caller is at work on none of the tasks whose leases it holds)
+ */
 export const claimScript = defineScript({
   name: "claim",
   ...claiming,
+  args: [...claiming.args, "idle"],
   lua: `${claiming.lua}
-for index = first, #ARGV, 2 do reply[#reply + 1] = claim(ARGV[index], ARGV[index + 1]) end
+for index = first, #ARGV, 2 do reply[#reply + 1] = claim(ARGV[index], ARGV[index + 1], idle == '1') end
 return reply`,
 });
 
@@ -126,12 +148,29 @@ return reply`,
 });
 
 /** What the scripts tell of Redis as a whole. */
-export type Head = readonly [now: string, paused: string | null, blocksAll: string | null];
+export type Head = readonly [
+  now: string,
+  watched: string,
+  wall: string,
+  paused: string | null,
+  blocksAll: string | null,
+];
+
+/** The caller holds the lease already. */
+export const isOwn = 1;
+/** The task was not looked at, because the call has read enough. */
+export const isLater = 2;
 
 /** What they tell of a task that was claimed. */
-export type ClaimReply = Claimed | Begun | Unreadable | null;
+export type ClaimReply = Claimed | Begun | Unreadable | typeof isOwn | typeof isLater | null;
 
-type Claimed = readonly [raw: string | null, sidecar: string[], deleted: number, blocksUser: string | null];
+type Claimed = readonly [
+  raw: string | null,
+  sidecar: string[],
+  deleted: number,
+  blocksUser: string | null,
+  checkAt: string | null,
+];
 type Unreadable = string;
 type Begun = readonly [raw: string, sidecar: FreshValues];
 

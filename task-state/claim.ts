@@ -1,9 +1,18 @@
 import { type Hold, readHold } from "./blocks.ts";
-import { type ClaimReply, claimScript, type FreshValues, type Head, isBegun, takeScript } from "./claim-script.ts";
+import {
+  type ClaimReply,
+  claimScript,
+  type FreshValues,
+  type Head,
+  isBegun,
+  isLater,
+  isOwn,
+  takeScript,
+} from "./claim-script.ts";
 import { metadataTtl, sidecarTtl, type TaskStateContext } from "./context.ts";
-import { recordMalformedEntry } from "./dead-letters.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { marks, type RecordEdit } from "./record-edit.ts";
+import { witness } from "./redis-clock.ts";
 import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch } from "./sidecar.ts";
 import { makeView, type View } from "./view.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
@@ -21,9 +30,11 @@ export interface Claim {
 }
 
 export interface ClaimOptions {
-  /** Who takes the leases, and for how long, in ms. */
+  /** Who takes the leases, and for how long they hold after its last sign of life, in ms. */
   readonly holder: string;
   readonly leaseMs: number;
+  /** How long after a take-over the fate of a submission may be judged at the earliest, in ms. @default 0 */
+  readonly graceMs?: number;
   /**
    * Made in the same step to each task that is fresh: nobody has touched it since it was submitted, and nothing holds it
    * back. Saves such tasks, which are most of them, a commit of their own.
@@ -41,31 +52,49 @@ export interface Begin {
   readonly checkAfter: number;
 }
 
-/** Takes leases; entries whose task needs nothing from this dispatcher are acknowledged and left out. */
+/** What has become of entries that were to be claimed. Entries whose task needs nothing are acknowledged and in none of these. */
+export interface Claims {
+  readonly claimed: readonly Claim[];
+  /** Their tasks have the lease of this very dispatcher. */
+  readonly own: readonly WorkEntry[];
+  /** Not looked at, because the records before them are large: to be claimed by a further call. */
+  readonly later: readonly WorkEntry[];
+  /** Their tasks cannot be read, because: to be set aside. */
+  readonly spoilt: readonly { readonly entry: WorkEntry; readonly reason: string }[];
+}
+
+/** Bytes of records after which a call claims no further task. */
+const maxBytes = 1024 * 1024;
+/** The largest record that is read, in bytes. */
+const maxRecord = 8 * 1024 * 1024;
+
+/**
+ * Takes leases.
+ * @param idle true: the dispatcher is at work on none of these tasks, so that a lease of its own is no obstacle
+ */
 export async function claim(
   context: TaskStateContext,
   entries: readonly WorkEntry[],
   options: ClaimOptions,
-): Promise<Claim[]> {
-  const wanted = entries.flatMap(({ entryId, taskId }) => (taskId === undefined ? [] : [{ entryId, taskId }]));
-  if (wanted.length === 0) return [];
+  idle = false,
+): Promise<Claims> {
+  const wanted = entries.filter(({ taskId }) => taskId !== undefined);
   const reader = createReader(context, options);
+  if (wanted.length === 0) return reader.claims;
   const reply = await claimScript(
     context.primary,
     claimKeys,
-    reader.args,
-    wanted.flatMap(({ entryId, taskId }) => [entryId, taskId]),
+    { ...reader.args, idle: idle ? 1 : 0 },
+    wanted.flatMap(({ entryId, taskId = "" }) => [entryId, taskId]),
   );
   const [head, claims] = split<ClaimReply>(reply);
-  const claimed = wanted.flatMap((entry, index) => reader.read(head, entry, claims[index]));
-  await reader.setAside();
-  return claimed;
+  for (const [index, entry] of wanted.entries()) reader.read(head, entry, claims[index]);
+  return reader.claims;
 }
 
 /** New entries that a consumer was given, with what it has claimed of them. */
-export interface Taking {
+export interface Taking extends Claims {
   readonly entries: readonly WorkEntry[];
-  readonly claims: readonly Claim[];
 }
 
 /** Reads up to `count` new entries and claims their tasks, in one step; does not wait for any. */
@@ -80,28 +109,33 @@ export async function take(context: TaskStateContext, count: number, options: Cl
     }),
   );
   const entries = taken.map(([entryId, id]) => ({ entryId, taskId: id ?? undefined }));
-  const claims = entries.flatMap((entry, index) => reader.read(head, entry, taken[index]?.[2]));
-  await reader.setAside();
-  return { entries, claims };
+  for (const [index, entry] of entries.entries()) reader.read(head, entry, taken[index]?.[2]);
+  return { entries, ...reader.claims };
 }
 
-const claimKeys = { work: keys.work, deleted: keys.deleted, paused: keys.paused, blocksAll: keys.blocksAll };
+const { work, deleted, paused, blocksAll, clock, leases } = keys;
+const claimKeys = { work, deleted, paused, blocksAll, clock, leases };
 
 function split<Item>(reply: unknown): [Head, Item[]] {
-  const [now, paused, blocksAll, ...items] = reply as [...Head, ...Item[]];
-  return [[now, paused, blocksAll], items];
+  const [now, watched, wall, pause, blocks, ...items] = reply as [...Head, ...Item[]];
+  return [[now, watched, wall, pause, blocks], items];
 }
 
 /** What both scripts are told, and how to read what they tell of a task. */
-function createReader(context: TaskStateContext, { holder, leaseMs, begin }: ClaimOptions) {
+function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const spoilt: [entryId: string, error: string][] = [];
+  const spoilt: { entry: WorkEntry; reason: string }[] = [];
+  const claimed: Claim[] = [];
+  const own: WorkEntry[] = [];
+  const later: WorkEntry[] = [];
   const { edit, patch = {}, words = "[]", checkAfter = 0 } = begin ?? {};
   const begunAt = begin ? context.clock() : "";
   const args = {
+    witness: witness(),
     group: dispatchGroup,
     holder,
     leaseMs,
+    grace: graceMs,
     recordPrefix: keys.record(""),
     metadataSuffix: keys.metadata("").slice(keys.record("").length),
     sidecarPrefix: keys.sidecar(""),
@@ -109,6 +143,8 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     ttl: context.ttlSeconds,
     metadataTtl: metadataTtl(context),
     sidecarTtl: sidecarTtl(context),
+    maxBytes,
+    maxRecord,
     from: edit?.from ?? "",
     to: edit?.to ?? "",
     tail: edit?.tail ?? "",
@@ -116,33 +152,37 @@ function createReader(context: TaskStateContext, { holder, leaseMs, begin }: Cla
     checkAfter,
     patch: words,
   };
-  const read = ([time, paused, blocksAll]: Head, entry: WorkEntry, found: ClaimReply | undefined): Claim[] => {
-    const { entryId, taskId: id } = entry;
-    if (!found || id === undefined) return [];
-    if (typeof found === "string") {
-      spoilt.push([entryId, `Task ${id} cannot be read: ${found}`]);
-      return [];
-    }
-    const now = Number(time);
-    const lease: SidecarPatch = { lease: holder, leaseUntil: now + leaseMs };
+  const read = (head: Head, entry: WorkEntry, found: ClaimReply | undefined): void => {
+    const { taskId: id } = entry;
+    if (!found || id === undefined) return;
+    if (found === isOwn) own.push(entry);
+    else if (found === isLater) later.push(entry);
+    else if (typeof found === "string") spoilt.push({ entry, reason: found });
+    else claimed.push(claimOf(head, entry, id, found));
+  };
+  const claimOf = (
+    head: Head,
+    entry: WorkEntry,
+    id: string,
+    found: Exclude<ClaimReply, string | number | null>,
+  ): Claim => {
+    const [now, watched, wall] = [Number(head[0]), Number(head[1]), Number(head[2])];
+    const lease: SidecarPatch = { lease: holder, leaseUntil: wall + leaseMs };
     if (isBegun(found)) {
       const [raw, values] = found;
-      const sidecar = patchSidecar(sidecarOf(values), { ...patch, checkAt: now + checkAfter, ...lease });
-      const view = makeView(context, { id, now, raw, sidecar, deleted: false });
-      return [{ entry, view, hold: undefined, begunAt, askedAt }];
+      const sidecar = patchSidecar(sidecarOf(values), { ...patch, checkAt: watched + checkAfter, ...lease });
+      const view = makeView(context, { id, now, watched, raw, sidecar, deleted: false });
+      return { entry, view, hold: undefined, begunAt, askedAt };
     }
-    const [raw, flat, deleted, blocksUser] = found;
+    const [raw, flat, deleted, blocksUser, checkAt] = found;
     const before = parseSidecar(flat);
-    const sidecar = before && patchSidecar(before, lease);
-    const view = makeView(context, { id, now, raw, sidecar, deleted: deleted === 1 });
-    const hold = readHold(sidecar?.user ?? "", paused, blocksAll, blocksUser);
-    return [{ entry, view, hold, begunAt: undefined, askedAt }];
+    const judged = typeof checkAt === "string" ? { checkAt: Number(checkAt) } : {};
+    const sidecar = before && patchSidecar(before, { ...lease, ...judged });
+    const view = makeView(context, { id, now, watched, raw, sidecar, deleted: deleted === 1 });
+    const hold = readHold(sidecar?.user ?? "", head[3], head[4], blocksUser);
+    return { entry, view, hold, begunAt: undefined, askedAt };
   };
-  /** An entry whose task has keys of a wrong type would come back for ever. */
-  const setAside = async () => {
-    for (const [entryId, error] of spoilt) await recordMalformedEntry(context.primary, entryId, error);
-  };
-  return { args, read, setAside };
+  return { args, read, claims: { claimed, own, later, spoilt } satisfies Claims };
 }
 
 /** The sidecar that a fresh task has. */

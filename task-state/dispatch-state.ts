@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
-import { redisTime } from "./redis-time.ts";
+import { recentSign } from "./leases.ts";
+import { redisClock } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
 /** A dispatcher that has given a sign of life lately. */
@@ -28,9 +29,6 @@ export interface DispatchState {
   readonly dispatchers: readonly DispatcherState[];
 }
 
-/** A dispatcher that has given no sign for this long is not shown, in ms. */
-const lately = 15_000;
-
 /** Stops all submissions until they are resumed, across all dispatchers and restarts. Cancellations go on. */
 export async function pauseDispatch(redis: Redis): Promise<void> {
   await redis.set(keys.paused, new Date().toISOString());
@@ -41,23 +39,8 @@ export async function resumeDispatch(redis: Redis): Promise<void> {
   await redis.del(keys.paused);
 }
 
-/** Gives a sign of life of a dispatcher; expected every few seconds. */
-export async function reportDispatcher(redis: Redis, name: string): Promise<void> {
-  const now = await redisTime(redis);
-  await redis
-    .multi()
-    .zadd(keys.dispatchers, now, name)
-    .zremrangebyscore(keys.dispatchers, "-inf", now - lately)
-    .exec();
-}
-
-/** Takes a dispatcher that has ended off the list. */
-export async function retractDispatcher(redis: Redis, name: string): Promise<void> {
-  await redis.zrem(keys.dispatchers, name);
-}
-
 async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
-  const flat = await redis.zrange(keys.dispatchers, String(now - lately), "+inf", "BYSCORE", "WITHSCORES");
+  const flat = await redis.zrange(keys.dispatchers, String(now - recentSign), "+inf", "BYSCORE", "WITHSCORES");
   const signs: { name: string; at: number }[] = [];
   for (let index = 0; index < flat.length; index += 2) {
     signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
@@ -67,7 +50,7 @@ async function readSigns(redis: Redis, now: number): Promise<{ name: string; at:
 
 /** Reads how the queue stands. */
 export async function readDispatchState(redis: Redis): Promise<DispatchState> {
-  const now = await redisTime(redis);
+  const { now } = await redisClock(redis);
   const [paused, delayed, dead, group, held, seen, consumers] = await Promise.all([
     redis.exists(keys.paused),
     redis.zcard(keys.due),

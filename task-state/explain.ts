@@ -39,7 +39,7 @@ function factsOf({ sidecar, now }: View, record: TaskRecord): Facts {
   if (sidecar.hold !== undefined) facts.hold = sidecar.hold;
   if (sidecar.dueAt !== undefined && !hasEnded(record))
     facts.next_in_seconds = Math.max(0, Math.ceil((sidecar.dueAt - now) / 1000));
-  if (sidecar.leaseUntil !== undefined) facts.being_handled = sidecar.leaseUntil > now;
+  if (sidecar.lease !== undefined) facts.being_handled = true;
   return facts;
 }
 

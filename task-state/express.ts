@@ -3,6 +3,7 @@ import { type Change, refreshSets } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
 import { createEdits, editFunction, marks } from "./record-edit.ts";
+import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 import { wordsOf } from "./sidecar.ts";
 import { createTaskBatch, forEachTask } from "./task-batch.ts";
@@ -24,8 +25,8 @@ export interface Express {
 
 /*
  * Metadata and sidecar, which outlive the record, have their lifetimes from the claim, a request ago.
- * keys   work, deleted
- * args   group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
+ * keys   work, deleted, clock
+ * args   witness, group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
  *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
  *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
  *        of lists)
@@ -33,15 +34,15 @@ export interface Express {
  */
 const finishScript = defineScript({
   name: "finish",
-  keys: ["work", "deleted"],
-  args: ["group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${editFunction}${lookFunction}
+  keys: ["work", "deleted", "clock"],
+  args: ["witness", "group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
+  lua: `${editFunction}${clockFunction}${lookFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local raw = redis.call('HGET', sidecar, 'rev') == rev and redis.call('GET', record)
   local nextRecord = raw and edit(raw, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
-  if not nextRecord then return look(record, sidecar, deleted, id) end
+  if not nextRecord then return look(clock, witness, record, sidecar, deleted, id) end
   redis.call('SET', record, nextRecord, 'EX', ttl)
   redis.call('HSET', sidecar, 'rev', string.format('%.0f', rev + 1), unpack(fields))
   redis.call('HDEL', sidecar, unpack(dropped))
@@ -79,8 +80,8 @@ export function createExpress(
   const run = createTaskBatch<number | Sight>((words) =>
     finishScript(
       context.primary,
-      { work: keys.work, deleted: keys.deleted },
-      { ...fixed, nextTail: between(nextTail(context.clock())) },
+      { work: keys.work, deleted: keys.deleted, clock: keys.clock },
+      { ...fixed, witness: witness(), nextTail: between(nextTail(context.clock())) },
       words,
     ),
   );

@@ -16,7 +16,7 @@ export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./blocks.ts";
 export { buryDeleted } from "./bury.ts";
 export type { Update } from "./change-task.ts";
-export { type Claim, claim, type Taking, take } from "./claim.ts";
+export { type Claim, type ClaimOptions, type Claims, claim, type Taking, take } from "./claim.ts";
 export { type Clock, createClock } from "./clock.ts";
 export { type Change, deletionMemory } from "./commands.ts";
 export { commit } from "./commit.ts";
@@ -33,20 +33,20 @@ export {
   forgetConsumers,
   pauseDispatch,
   readDispatchState,
-  reportDispatcher,
   resumeDispatch,
-  retractDispatcher,
 } from "./dispatch-state.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
 export { type Explanation, explainTask } from "./explain.ts";
 export { createExpress, type Express } from "./express.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
+export { giveSign, retractDispatcher } from "./leases.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";
 export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";
+export { entriesById, pendingEntries, type Reclaimed, reclaimEntries } from "./reclaim.ts";
 export {
   hasEnded,
   hasJobs,
@@ -56,7 +56,7 @@ export {
   type RecordChange,
   type TaskRecord,
 } from "./record.ts";
-export { redisTime } from "./redis-time.ts";
+export { type RedisClock, redisClock } from "./redis-clock.ts";
 export { createReplicationBarrier } from "./replication.ts";
 export { type Retry, retryDeadLetter } from "./retry.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
@@ -64,4 +64,4 @@ export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions }
 export type { Submission, SubmitOptions } from "./submit.ts";
 export type { Sweep } from "./sweep.ts";
 export { isOver, look, type View } from "./view.ts";
-export { ensureGroup, promoteDue, readEntries, takeOverEntries, type WorkEntry } from "./work-queue.ts";
+export { ensureGroup, promoteDue, readEntries, type WorkEntry } from "./work-queue.ts";

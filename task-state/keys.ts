@@ -36,8 +36,12 @@ export const keys = {
   work: "dms:work",
   /** string; how many entries were ever added to the work stream. */
   added: "dms:work:added",
+  /** string; the clocks that all scripts tell the time by, see `clockFunction`. */
+  clock: "dms:clock",
   /** sorted set; dispatchers by the time in ms at which they last gave a sign of life. */
   dispatchers: "dms:dispatchers",
+  /** sorted set; dispatchers by the watched time in ms until which the leases that they have hold. */
+  leases: "dms:leases",
   /** string; exists while nothing is submitted to the scheduler. */
   paused: "dms:dispatch:paused",
   /** sorted set; task ids by the time in ms at which to look again. */

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
+import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
 /** Limits that hold across all dispatchers; 0: none. */
@@ -21,17 +22,16 @@ const fullPause = 25;
 
 /*
  * Takes a place for a submission, if all limits allow it. Places of dead dispatchers come free when their time is over.
- * keys   inFlight, inFlightUser, rate, parked (the user's)
- * args   id, maxInFlight, maxUser, ratePerSecond, leaseMs, parkedBefore (1: it comes from the parked ones)
+ * keys   inFlight, inFlightUser, rate, parked (the user's), clock
+ * args   witness, id, maxInFlight, maxUser, ratePerSecond, leaseMs, parkedBefore (1: it comes from the parked ones)
  * reply  { 0 granted · 1 user full · 2 all full · 3 too fast, ms to wait }
  */
 const acquireScript = defineScript({
   name: "acquire",
-  keys: ["inFlight", "inFlightUser", "rate", "parked"],
-  args: ["id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs", "parkedBefore"],
-  lua: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
+  keys: ["inFlight", "inFlightUser", "rate", "parked", "clock"],
+  args: ["witness", "id", "maxInFlight", "maxUser", "ratePerSecond", "leaseMs", "parkedBefore"],
+  lua: `${clockFunction}
+local now = tick_clock(clock, witness)
 redis.call('ZREMRANGEBYSCORE', inFlight, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', inFlightUser, '-inf', now)
 local mine = redis.call('ZSCORE', inFlight, id)
@@ -52,7 +52,8 @@ end
 local over = string.format('%.0f', now + leaseMs)
 redis.call('ZADD', inFlight, over, id)
 redis.call('ZADD', inFlightUser, over, id)
-redis.call('PEXPIRE', inFlightUser, leaseMs)
+-- Far behind the last place in it: an expiry goes by Redis's own clock, which may jump.
+redis.call('PEXPIRE', inFlightUser, leaseMs + 7200000)
 return { 0, 0 }`,
 });
 
@@ -67,8 +68,15 @@ export async function acquirePermit(
 ): Promise<Permit> {
   const [code, wait] = (await acquireScript(
     redis,
-    { inFlight: keys.inFlight, inFlightUser: keys.inFlightOf(user), rate: keys.rate, parked: keys.parked(user) },
     {
+      inFlight: keys.inFlight,
+      inFlightUser: keys.inFlightOf(user),
+      rate: keys.rate,
+      parked: keys.parked(user),
+      clock: keys.clock,
+    },
+    {
+      witness: witness(),
       id,
       maxInFlight: caps.maxInFlight,
       maxUser: caps.maxInFlightPerUser,

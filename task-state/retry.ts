@@ -37,7 +37,14 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
           { status: "pending", ...untouched, logs: ["Submission is tried again by an operator"] }
         : { logs: ["Cancellation is tried again by an operator"] },
       sidecar: submission
-        ? { ...again, phase: "queued", attempts: 0, foreignLogs: null, renewedAt: view.now }
+        ? {
+            ...again,
+            phase: "queued",
+            attempts: 0,
+            foreignLogs: null,
+            renewedAt: view.now,
+            generation: (view.sidecar?.generation ?? 0) + 1,
+          }
         : { ...again, cancelAttempts: 0, cancelTries: null },
       deadLetter: null,
       enqueue: true,

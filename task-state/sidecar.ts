@@ -21,7 +21,7 @@ export interface Sidecar {
   readonly attempts: number;
   /** Counted cancel requests so far. */
   readonly cancelAttempts: number;
-  /** While `sending`: when the fate of the submission may be judged by the record, in ms of Redis time. */
+  /** While `sending`: when the fate of the submission may be judged by the record, in ms of watched time. */
   readonly checkAt?: number;
   /** Log entries of others in the record before the latest submission; one more is a sign of the scheduler. */
   readonly foreignLogs?: number;
@@ -53,9 +53,12 @@ export interface Sidecar {
   readonly error?: string;
   /** The W3C `traceparent` of the request that submitted the task. */
   readonly trace?: string;
-  /** The dispatcher that is at work on the task, until `leaseUntil` (ms of Redis time). */
+  /** The dispatcher that is at work on the task, as long as it gives signs of life, see `leaseFunction`. */
   readonly lease?: string;
+  /** What earlier versions go by: the end of the lease as it was taken, in ms of Redis's own time. */
   readonly leaseUntil?: number;
+  /** How often an operator has sent a dead letter of it again: each time is a submission of its own. */
+  readonly generation?: number;
 }
 
 /** New values by field; `null` removes the field. */
@@ -74,6 +77,7 @@ const numeric = new Set<string>([
   "cancelTries",
   "place",
   "renewedAt",
+  "generation",
   "dueAt",
   "leaseUntil",
 ] satisfies (keyof Sidecar)[]);

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "./keys.ts";
+import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
 /** An entry of the work stream: "look at this task". It carries nothing else, and looking twice is harmless. */
@@ -11,17 +12,16 @@ export interface WorkEntry {
 
 /*
  * Moves tasks whose time has come to the work stream.
- * keys   due, work, added
- * args   limit
+ * keys   due, work, added, clock
+ * args   witness, limit
  * reply  { how many were moved, ms until the next one or -1 }
  */
 const promoteScript = defineScript({
   name: "promote",
-  keys: ["due", "work", "added"],
-  args: ["limit"],
-  lua: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  keys: ["due", "work", "added", "clock"],
+  args: ["witness", "limit"],
+  lua: `${clockFunction}
+local now = tick_clock(clock, witness)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)
 for _, id in ipairs(ids) do
   redis.call('ZREM', due, id)
@@ -70,30 +70,21 @@ export async function readEntries(
   return streams.flatMap(([, entries]) => entries.map(parseEntry));
 }
 
-/** Takes over up to `count` entries that their consumers have not acknowledged for `idleMs`. */
-export async function takeOverEntries(
-  redis: Redis,
-  { consumer, count, idleMs }: { consumer: string; count: number; idleMs: number },
-): Promise<WorkEntry[]> {
-  await ensureGroup(redis);
-  const reply = await redis.xautoclaim(keys.work, dispatchGroup, consumer, idleMs, "0", "COUNT", count);
-  const [, entries] = reply as unknown as [string, RawEntry[]];
-  return entries.map(parseEntry);
-}
-
 /** Puts up to `limit` tasks whose time has come on the work stream; tells when the next one is due. */
 export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: number; nextMs: number | undefined }> {
   const [moved, nextMs] = (await promoteScript(
     redis,
-    { due: keys.due, work: keys.work, added: keys.added },
-    { limit },
+    { due: keys.due, work: keys.work, added: keys.added, clock: keys.clock },
+    { witness: witness(), limit },
   )) as [number, number];
   return { moved, nextMs: nextMs < 0 ? undefined : nextMs };
 }
 
-type RawEntry = [string, string[] | null];
+/** An entry as Redis gives it. */
+export type RawEntry = [string, string[] | null];
 
-function parseEntry([entryId, fields]: RawEntry): WorkEntry {
+/** Reads an entry; whatever it holds, it is an entry. */
+export function parseEntry([entryId, fields]: RawEntry): WorkEntry {
   const [name, id] = fields ?? [];
   return { entryId, taskId: name === "id" && id !== undefined && /^\d+$/.test(id) ? id : undefined };
 }

@@ -42,7 +42,9 @@ test.each(["queued", "sending"] as const)(
     const id = await bench.submit();
     await ensureGroup(bench.redis.client);
     const entries = await readEntries(bench.redis.client, { consumer: "one", count: 1, blockMs: 0 });
-    const [claimed] = await claim(bench.context, entries, { holder: "one", leaseMs: policy.lease });
+    const {
+      claimed: [claimed],
+    } = await claim(bench.context, entries, { holder: "one", leaseMs: policy.lease });
     if (!claimed) throw new Error("not claimed");
     await change(bench.context, id, { sidecar: { ...byAnother(), phase, checkAt: Date.now() + 60_000 } });
     const before = await task(id);
@@ -58,7 +60,7 @@ test.each(["queued", "sending"] as const)(
       stopping: new AbortController().signal,
       hurry: new AbortController().signal,
     };
-    await attend(attendance, claimed, () => {});
+    await attend(attendance, claimed, { leave() {}, keep() {} });
     expect(await task(id)).toEqual(before);
   },
 );

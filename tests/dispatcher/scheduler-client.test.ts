@@ -62,7 +62,7 @@ test("both requests are POSTs of JSON below the scheduler's path", async () => {
   expect([await submit(), await cancel()]).toEqual([{ kind: "accepted" }, { kind: "accepted" }]);
   expect(heads[0]).toMatch(/^POST \/tasks\/task HTTP\/1\.1\r\n/);
   expect(heads[0]).toMatch(/\r\ncontent-type: application\/json\r\n/i);
-  expect(heads[0]).toMatch(/\r\nidempotency-key: 7\r\n/i);
+  expect(heads[0]).toMatch(/\r\nidempotency-key: 7-0\r\n/i);
   expect(heads[0]).toMatch(/\{"task_id":"7","service":"sync","user_id":"alice","parameters":\{"src":"\/a"\}\}$/);
   expect(heads[1]).toMatch(/^POST \/tasks\/cancel HTTP\/1\.1\r\n/);
   expect(heads[1]).not.toMatch(/idempotency-key/i);

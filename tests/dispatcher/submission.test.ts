@@ -35,7 +35,7 @@ test("the scheduler gets the task as it is stored, under its id", async () => {
   const [request] = bench.scheduler.requests;
   expect(request?.body).toEqual({ task_id: id, service: "cocoa.song", user_id: "a:b", parameters });
   expect(request?.body.parameters).toEqual((await bench.record(id)).parameters);
-  expect(request?.headers).toMatchObject({ "idempotency-key": id, "content-type": "application/json" });
+  expect(request?.headers).toMatchObject({ "idempotency-key": `${id}-0`, "content-type": "application/json" });
 });
 
 test("the record says dispatching before the scheduler has the request, and the sidecar counts it", async () => {

@@ -29,6 +29,7 @@ export function viewOf(
     sidecar: sidecar ? sidecarOf(sidecar) : undefined,
     deleted: sidecar?.want === "delete",
     now,
+    watched: now,
     ...more,
   };
 }

@@ -36,7 +36,7 @@ test("a commit gives the task as it is stored", async () => {
   const id = await store.submit(alice, {});
   const patch = { phase: "sending", checkAt: 5, foreignLogs: 1, error: "x", lease: "me", leaseUntil: 9 } as const;
   const given = await change(context, id, { record: { status: "running" }, sidecar: patch });
-  const { now: _now, ...stored } = await look(context, id);
+  const { now: _now, watched: _watched, ...stored } = await look(context, id);
   expect(given).toMatchObject(stored);
   const cleared = await change(context, id, { sidecar: { checkAt: null, error: null, lease: null, leaseUntil: null } });
   expect(cleared.sidecar).toEqual((await look(context, id)).sidecar);

@@ -3,11 +3,11 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import {
   ensureGroup,
   forgetConsumers,
+  giveSign,
   keys,
   pauseDispatch,
   readDispatchState,
   readEntries,
-  reportDispatcher,
   resumeDispatch,
   retractDispatcher,
 } from "../../task-state/index.ts";
@@ -70,13 +70,13 @@ test("what waits is counted before there is any dispatcher, and then less what o
   expect(await state()).toMatchObject({ waiting: 5, in_flight: 0 });
   await read(2);
   await read(1, "two");
-  for (const name of ["one", "two"]) await reportDispatcher(redis.client, name);
+  for (const name of ["one", "two"]) await giveSign(redis.client, name, 60_000);
   expect(await state()).toMatchObject({ waiting: 2, in_flight: 3 });
 });
 
 test("dispatchers that have given a sign lately are listed with what they are at work on, until they retract it", async () => {
   await submit(5);
-  for (const name of ["one", "two", "idle", "one"]) await reportDispatcher(redis.client, name);
+  for (const name of ["one", "two", "idle", "one"]) await giveSign(redis.client, name, 60_000);
   await redis.client.zadd(keys.dispatchers, Date.now() - 60_000, "silent");
   await ensureGroup(redis.client);
   await read(2);
@@ -93,10 +93,10 @@ test("dispatchers that have given a sign lately are listed with what they are at
 });
 
 test("ages and signs are told by the clock of Redis, whatever that of a process says", async () => {
-  await reportDispatcher(redis.client, "right");
+  await giveSign(redis.client, "right", 60_000);
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
   onTestFinished(() => void vi.restoreAllMocks());
-  await reportDispatcher(redis.client, "ahead");
+  await giveSign(redis.client, "ahead", 60_000);
   await submit(1);
   const { dispatchers, oldest_waiting_seconds } = await state();
   expect(dispatchers.map(({ name }) => name).toSorted()).toEqual(["ahead", "right"]);

@@ -40,7 +40,9 @@ function openAt(...times: string[]) {
 
 async function claimOne(context: TaskStateContext, express?: Express): Promise<Claim> {
   const entries = await readEntries(redis.client, { consumer: "a", count: 10, blockMs: 0 });
-  const [claimed] = await claim(context, entries, { holder: "a", leaseMs, begin: express?.begin });
+  const {
+    claimed: [claimed],
+  } = await claim(context, entries, { holder: "a", leaseMs, begin: express?.begin });
   if (!claimed) throw new Error("not claimed");
   return claimed;
 }
@@ -176,7 +178,7 @@ test.each([
   const claimed = await claimOne(context, express);
   await meddle();
   const before = await contents(redis.client);
-  const { now, ...left } = (await express.finish(claimed)) ?? claimed.view;
+  const { now, watched: _watched, ...left } = (await express.finish(claimed)) ?? claimed.view;
   expect(await look(context, "1")).toMatchObject(left);
   expect(now).toBeGreaterThanOrEqual(claimed.view.now);
   expect(await contents(redis.client)).toEqual(before);
@@ -194,7 +196,7 @@ test("a task whose keys another program has spoilt fails alone", async () => {
   const express = createExpress(context, begin, finish);
   const ids = [await store.submit(alice, {}), await store.submit(alice, {})];
   const entries = await readEntries(redis.client, { consumer: "a", count: 10, blockMs: 0 });
-  const claims = await claim(context, entries, { holder: "a", leaseMs, begin: express.begin });
+  const { claimed: claims } = await claim(context, entries, { holder: "a", leaseMs, begin: express.begin });
   await redis.client.del(keys.record("1"));
   await redis.client.sadd(keys.record("1"), "x");
   const [spoilt, whole] = await Promise.allSettled(claims.map((claimed) => express.finish(claimed)));

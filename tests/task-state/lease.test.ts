@@ -1,18 +1,24 @@
 import { expect, test } from "vitest";
 import {
   type Claim,
-  claim,
+  type ClaimOptions,
+  claim as claimAll,
   commit,
   dispatchGroup,
   keys,
   look,
   readEntries,
-  takeOverEntries,
+  reclaimEntries,
+  type TaskStateContext,
   trimAcknowledged,
+  type View,
   type WorkEntry,
 } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, commandsDuring, openStore } from "./support.ts";
+
+const claim = async (context: TaskStateContext, entries: readonly WorkEntry[], options: ClaimOptions) =>
+  (await claimAll(context, entries, options)).claimed;
 
 const redis = useRedis();
 const leaseMs = 60_000;
@@ -32,9 +38,9 @@ async function enqueue(id: string): Promise<void> {
   await redis.client.xadd(keys.work, "*", "id", id);
 }
 
-/** Lets the lease of a task run out. */
-async function expireLease(id: string): Promise<void> {
-  await redis.client.hset(keys.sidecar(id), "leaseUntil", Date.now() - 1);
+/** Lets the leases of a dispatcher run out. */
+async function expireLeases(holder = "a"): Promise<void> {
+  await redis.client.zadd(keys.leases, "XX", 1, holder);
 }
 
 /** The entries that have been read and not acknowledged. */
@@ -45,11 +51,13 @@ async function pending(): Promise<unknown[]> {
 
 test("a claim takes the lease and shows the task as it is stored then", async () => {
   const { context, id, claimed } = await leased();
-  const { now, ...view } = await look(context, id);
+  const { now, watched, ...view } = await look(context, id);
   expect(claimed.view).toMatchObject(view);
   expect(claimed.view.sidecar).toMatchObject({ lease: "a", phase: "queued", rev: 2, attempts: 0, cancelAttempts: 0 });
-  expect(claimed.view.sidecar?.leaseUntil).toBe(claimed.view.now + leaseMs);
+  expect(Math.abs((claimed.view.sidecar?.leaseUntil ?? 0) - claimed.view.now - leaseMs)).toBeLessThan(1000);
+  expect(Number(await redis.client.zscore(keys.leases, "a"))).toBe(claimed.view.watched + leaseMs);
   expect(now - claimed.view.now).toBeLessThan(5000);
+  expect(watched - claimed.view.watched).toBeLessThan(5000);
   expect(await pending()).toEqual([claimed.entry.entryId]);
 });
 
@@ -57,7 +65,7 @@ test("tasks are claimed in one command, in the order of their entries", async ()
   const { store, context } = openStore(redis);
   for (let count = 0; count < 20; count += 1) await store.submit(alice, {});
   const entries = await read("a");
-  let claims: Claim[] = [];
+  let claims: readonly Claim[] = [];
   const commands = await commandsDuring(redis, async () => {
     claims = await claim(context, entries, { holder: "a", leaseMs });
   });
@@ -88,18 +96,46 @@ test("a cancellation amid a lease is seen by the holder before it can commit", a
   expect((await look(context, id)).record?.status).toBe("cancelled");
 });
 
-test("two entries of one task in one batch are one claim", async () => {
+test("two entries of one task in one batch are one claim, and the dispatcher hears that the other is its own", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await enqueue(id);
-  const claims = await claim(context, await read("a"), { holder: "a", leaseMs });
-  expect(claims.map(({ view }) => view.id)).toEqual([id]);
-  expect(await pending()).toEqual([claims[0]?.entry.entryId]);
+  const entries = await read("a");
+  const { claimed, own } = await claimAll(context, entries, { holder: "a", leaseMs });
+  expect(claimed.map(({ view }) => view.id)).toEqual([id]);
+  expect(own).toEqual([entries[1]]);
+  expect(await commit(context, claimed[0]?.view as View, { sidecar: { phase: "sending" } })).toBeUndefined();
+});
+
+test("a lease of its own is no obstacle for a dispatcher that is not at work on the task", async () => {
+  const { context, id, claimed } = await leased();
+  const again = await claimAll(context, [claimed.entry], { holder: "a", leaseMs }, true);
+  expect(again.claimed.map(({ view }) => view.id)).toEqual([id]);
+  expect(await claim(context, [claimed.entry], { holder: "b", leaseMs })).toEqual([]);
+});
+
+test("a submission that another dispatcher has left under way is judged a grace after its task was taken over", async () => {
+  const { context, id, claimed } = await leased();
+  await change(context, id, { sidecar: { phase: "sending", checkAt: claimed.view.watched } });
+  await expireLeases();
+  const [taken] = await claim(context, [claimed.entry], { holder: "b", leaseMs, graceMs: 5000 });
+  expect(taken?.view.sidecar?.checkAt).toBe((taken?.view.watched ?? 0) + 5000);
+  expect((await look(context, id)).sidecar).toMatchObject({ lease: "b", checkAt: taken?.view.sidecar?.checkAt });
+});
+
+test("records are claimed until a call has read a megabyte of them, and the others by further calls", async () => {
+  const { store, context } = openStore(redis);
+  for (let count = 0; count < 5; count += 1) await store.submit(alice, { src: "x".repeat(400 * 1024) });
+  const entries = await read("a");
+  const first = await claimAll(context, entries, { holder: "a", leaseMs });
+  expect(first.claimed.map(({ entry }) => entry)).toEqual(entries.slice(0, 3));
+  expect(first.later).toEqual(entries.slice(3));
+  expect((await claim(context, first.later, { holder: "a", leaseMs })).map(({ entry }) => entry)).toEqual(first.later);
 });
 
 test("a lease that has run out is taken, and the late holder cannot commit", async () => {
   const { context, id, claimed } = await leased();
-  await expireLease(id);
+  await expireLeases();
   await enqueue(id);
   const [taken] = await claim(context, await read("b"), { holder: "b", leaseMs });
   expect(taken?.view.sidecar).toMatchObject({ lease: "b", rev: 3 });
@@ -117,20 +153,24 @@ test("a released task may be claimed by the next one", async () => {
 
 test("the entry of a dispatcher that died is taken over and its task claimed", async () => {
   const { context, id, claimed } = await leased();
-  await expireLease(id);
-  const entries = await takeOverEntries(redis.client, { consumer: "b", count: 10, idleMs: 0 });
+  await expireLeases();
+  const { entries } = await reclaimEntries(redis.client, { consumer: "b", count: 10, leaseMs });
   expect(entries).toEqual([claimed.entry]);
   expect((await claim(context, entries, { holder: "b", leaseMs })).map(({ view }) => view.id)).toEqual([id]);
 });
 
 test("an entry that is taken over before its holder's lease has run out is kept, so that the task comes back", async () => {
   const { context, id, claimed } = await leased();
-  const takeOver = () => takeOverEntries(redis.client, { consumer: "b", count: 10, idleMs: 0 });
+  // As a version does that goes by idle times.
+  const takeOver = async () => {
+    await redis.client.xclaim(keys.work, dispatchGroup, "b", 0, claimed.entry.entryId);
+    return [claimed.entry];
+  };
   expect(await claim(context, await takeOver(), { holder: "b", leaseMs })).toEqual([]);
   expect(await pending()).toEqual([claimed.entry.entryId]);
-  await expireLease(id);
+  await expireLeases();
   const [taken] = await claim(context, await takeOver(), { holder: "b", leaseMs });
-  expect(taken).toMatchObject({ entry: claimed.entry, view: { sidecar: { lease: "b" } } });
+  expect(taken).toMatchObject({ entry: claimed.entry, view: { id, sidecar: { lease: "b" } } });
 });
 
 test("a task that is deleted is claimed as deleted, one of which nothing is left is not claimed", async () => {

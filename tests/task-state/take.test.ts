@@ -5,6 +5,7 @@ import { alice, commandsDuring, openStore } from "./support.ts";
 
 const redis = useRedis();
 const options = { holder: "a", leaseMs: 60_000 };
+const nothing = { entries: [], claimed: [], own: [], later: [], spoilt: [] };
 
 async function submitted(count: number) {
   const { store, context } = openStore(redis);
@@ -21,16 +22,16 @@ test("new entries are read and their tasks claimed in one command, up to as many
   });
   expect(commands.map(([name]) => name)).toEqual(["evalsha"]);
   expect(taking?.entries.map(({ taskId }) => taskId)).toEqual(ids.slice(1, 4));
-  expect(taking?.claims.map(({ view }) => view.record?.task_id)).toEqual(ids.slice(1, 4));
+  expect(taking?.claimed.map(({ view }) => view.record?.task_id)).toEqual(ids.slice(1, 4));
   expect((await take(context, 3, options)).entries).toHaveLength(1);
-  expect(await take(context, 3, options)).toEqual({ entries: [], claims: [] });
+  expect(await take(context, 3, options)).toEqual(nothing);
 });
 
 test("a claim is the same, whether its entry was read before or with it", async () => {
   const { context, ids } = await submitted(2);
-  const [first] = (await take(context, 1, options)).claims;
+  const [first] = (await take(context, 1, options)).claimed;
   const entries = await readEntries(redis.client, { consumer: "a", count: 1, blockMs: 0 });
-  const [second] = await claim(context, entries, options);
+  const [second] = (await claim(context, entries, options)).claimed;
   expect([first?.view.id, second?.view.id]).toEqual(ids);
   const shape = (found: typeof first) => [Object.keys(found ?? {}), Object.keys(found?.view.sidecar ?? {}).sort()];
   expect(shape(first)).toEqual(shape(second));
@@ -46,14 +47,14 @@ test("entries that name no task are given without a claim", async () => {
   ] as const) {
     await redis.client.xadd(keys.work, "*", ...fields);
   }
-  const { entries, claims } = await take(context, 10, options);
+  const { entries, claimed } = await take(context, 10, options);
   expect(entries.map(({ taskId }) => taskId)).toEqual([ids[0], undefined, undefined, undefined]);
-  expect(claims).toHaveLength(1);
+  expect(claimed).toHaveLength(1);
 });
 
 test("without a stream or a group there is nothing to take, and what comes next is found", async () => {
   const { context, store } = openStore(redis);
-  expect(await take(context, 3, options)).toEqual({ entries: [], claims: [] });
+  expect(await take(context, 3, options)).toEqual(nothing);
   const id = await store.submit(alice, {});
-  expect((await take(context, 3, options)).claims.map(({ view }) => view.id)).toEqual([id]);
+  expect((await take(context, 3, options)).claimed.map(({ view }) => view.id)).toEqual([id]);
 });

@@ -11,9 +11,11 @@ import {
 } from "../../../task-state/index.ts";
 import type { Gate } from "./gate.ts";
 import { nextStep, type Step } from "./next-step.ts";
+import type { Place } from "./place.ts";
 import type { Policy } from "./policy.ts";
-import { type Attempt, letGo, type Result, request, submitBegun } from "./request.ts";
+import { type Attempt, request, submitBegun } from "./request.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
+import { letGo, type Result } from "./store-outcome.ts";
 
 /** What attending to a task stands on. */
 export interface Attendance {
@@ -37,12 +39,11 @@ const maxSteps = 50;
 /**
  * Does for a claimed task what there is to do, one step at a time, until it can be let go of. Every step is committed
  * against the task as it was seen; where somebody else was faster, the task is looked at and decided on anew.
- * @param leave called when no request will follow any more, though the last commit is still under way
  */
-export async function attend(attendance: Attendance, claim: Claim, leave: () => void): Promise<void> {
+export async function attend(attendance: Attendance, claim: Claim, place: Place): Promise<void> {
   const { context, express, holder, log, policy } = attendance;
   const { entry, hold, begunAt } = claim;
-  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, leave };
+  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, place };
   let view = claim.view;
   for (let steps = 0; steps < maxSteps; steps += 1) {
     const result =

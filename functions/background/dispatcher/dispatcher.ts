@@ -7,6 +7,7 @@ import { isUnavailable, readEntries, retractDispatcher, type TaskStateContext } 
 import { createDuties } from "./duties.ts";
 import { expressWay } from "./express.ts";
 import { createGate } from "./gate.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { createIntake, logFault } from "./intake.ts";
 import type { Policy } from "./policy.ts";
 import type { SchedulerClient } from "./scheduler-client.ts";
@@ -48,14 +49,17 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const slots = createSlots(concurrency, fewest);
   const gate = createGate(policy);
   const express = expressWay(context, policy);
+  const heartbeat = startHeartbeat(context.primary, holder, policy.lease);
   let handled = 0;
-  const intake = createIntake(
-    { ...options, gate, express, holder, stopping: signal, hurry: hurry.signal },
-    slots,
-    () => {
+  const intake = createIntake({ ...options, gate, express, holder, stopping: signal, hurry: hurry.signal }, slots, {
+    onHandled() {
       handled += 1;
     },
-  );
+    onFault() {
+      heartbeat.doubt();
+      duties.hurry();
+    },
+  });
 
   const duties = createDuties({ context, policy, holder, concurrency, patience }, slots, intake);
   // While there is more than there are places for, work is read and claimed in one step, and nobody waits for it.
@@ -75,7 +79,8 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const takeBacklog = async (count: number) => {
     reads += 1;
     await guarded(async () => {
-      const found = await intake.take(count).catch((error) => {
+      const taken = heartbeat.ensure().then(() => intake.take(count));
+      const found = await taken.catch((error) => {
         backlog = false;
         throw error;
       });
@@ -94,10 +99,12 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
       void takeBacklog(slots.take(places));
       return;
     }
+    // Before a sign is stored nobody knows whose the entries are.
+    await heartbeat.ensure();
     const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: duties.wait() });
-    const entries = await fill(slots, places, read);
+    const entries = await fill(slots, places, (count) => intake.inHand.track(read(count)));
     backlog = entries.length === places;
-    if (entries.length === 0 && intake.isIdle()) options.onIdle?.();
+    if (entries.length === 0 && intake.isIdle() && !duties.isWaiting()) options.onIdle?.();
     void intake.claim(entries);
   };
 
@@ -116,6 +123,7 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
   await intake.untilIdle();
   clearTimeout(timer);
+  heartbeat.stop();
   // A Redis that is gone forgets it by itself.
   await retractDispatcher(context.primary, holder).catch(() => {});
   log.info({ dispatcher: holder, handled }, "dispatcher has stopped");

@@ -40,7 +40,7 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
   if (!record) return { kind: "rest", until: now + unreadablePause };
   if (sidecar.want === "delete" && (isOver(view) || isUnsent(record, sidecar))) return { kind: "purge" };
   if (isOver(view)) return seeOff(sidecar, now, policy);
-  if (sidecar.phase === "sending") return judgeFate(record, sidecar, now);
+  if (sidecar.phase === "sending") return judgeFate(record, sidecar, view);
   if (sidecar.phase === "queued" && isTaken(record, sidecar)) {
     return sidecar.doubtful === undefined
       ? { kind: "write", change: { sidecar: { phase: "foreign" } } }
@@ -71,9 +71,9 @@ function isTaken(record: TaskRecord, { doubtful, foreignLogs, tries }: Sidecar):
 }
 
 /** A submission was under way when its dispatcher died, or ended without a clear answer. */
-function judgeFate(record: TaskRecord, sidecar: Sidecar, now: number): Step {
-  const { checkAt = now, want } = sidecar;
-  if (checkAt > now) return { kind: "rest", until: checkAt };
+function judgeFate(record: TaskRecord, sidecar: Sidecar, { now, watched }: View): Step {
+  const { checkAt = watched, want } = sidecar;
+  if (checkAt > watched) return { kind: "rest", until: now + checkAt - watched };
   if (showsScheduler(record, sidecar.foreignLogs)) return taken(record);
   // Without a sign the scheduler may still be about to take it, so whoever wants it gone asks the scheduler.
   const phase = want === undefined ? "queued" : "sent";

@@ -23,12 +23,16 @@ export type Outcome =
 /** A `Retry-After` that is longer is cut to this, in ms. */
 export const maxRetryAfter = 10 * 60_000;
 
-/** The outcome of an answer. Source: the answers of the running scheduler. */
-export function outcomeOfAnswer(status: number, body: string, retryAfter: string | undefined): Outcome {
+/**
+ * The outcome of an answer. Source: the answers of the running scheduler.
+ * @param date the answer's own time, which a `Retry-After` in the form of a date is counted from
+ */
+export function outcomeOfAnswer(status: number, body: string, retryAfter: string | undefined, date?: string): Outcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
   const told = detailOf(body);
   const detail = told ?? `status ${status}`;
-  const retryAfterMs = parseRetryAfter(retryAfter, Date.now());
+  const answeredAt = Date.parse(date ?? "");
+  const retryAfterMs = parseRetryAfter(retryAfter, Number.isNaN(answeredAt) ? Date.now() : answeredAt);
   const later = retryAfterMs === undefined ? {} : { retryAfterMs };
   // Without its reason a 403 may be a pause, which must not fail the task.
   if (status === 403 && told === undefined) return { kind: "not_started", cause: "403", away: false, ...later };
@@ -52,10 +56,13 @@ const neverConnected = new Set([
 ]);
 const tlsFault = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
 
-/** The outcome of a request that has got no answer. Only a connection that never stood proves that nothing started. */
-export function outcomeOfError(error: unknown): Outcome {
+/**
+ * The outcome of a request that has got no answer. Only what has never left the process proves that nothing started.
+ * @param sent false: none of it has been written to a connection
+ */
+export function outcomeOfError(error: unknown, sent = true): Outcome {
   const code = codeOf(error);
-  if (neverConnected.has(code) || tlsFault.test(code)) return { kind: "not_started", cause: code, away: true };
+  if (!sent || neverConnected.has(code) || tlsFault.test(code)) return { kind: "not_started", cause: code, away: true };
   return { kind: "unknown_fate", cause: code };
 }
 

@@ -10,7 +10,7 @@ export interface Policy {
   readonly maxAttempts: number;
   readonly minBackoff: number;
   readonly maxBackoff: number;
-  /** How long a claimed task is ours; longer than its longest step can take. */
+  /** How long claimed tasks are ours after the last sign of life; more than twice as long as a request may take. */
   readonly lease: number;
   /** Age at which a task that was never submitted fails; 0: none. */
   readonly maxAge: number;
@@ -26,8 +26,7 @@ export function policyOf(config: Config): Policy {
     maxAttempts: config.dispatchMaxAttempts,
     minBackoff: config.dispatchMinBackoffSeconds * 1000,
     maxBackoff: config.dispatchMaxBackoffSeconds * 1000,
-    // Connecting, waiting for the headers and reading the body may each take the whole time.
-    lease: 3 * requestTimeout + Math.min(5000, Math.max(500, requestTimeout)),
+    lease: 2 * requestTimeout + Math.min(5000, Math.max(1000, requestTimeout)),
     maxAge: config.dispatchMaxAgeSeconds * 1000,
     caps: {
       maxInFlight: config.dispatchMaxInFlight,

@@ -11,7 +11,7 @@ export interface Settlement {
 }
 
 /** The first step of a submission: the record says `dispatching`, the sidecar that attempt n is being sent. */
-export function beginSubmission({ record, sidecar, now }: View, policy: Policy): Change {
+export function beginSubmission({ record, sidecar, watched }: View, policy: Policy): Change {
   const attempts = (sidecar?.attempts ?? 0) + 1;
   const logs = sidecar?.tries === undefined ? [messages.dispatching] : [];
   return {
@@ -21,7 +21,7 @@ export function beginSubmission({ record, sidecar, now }: View, policy: Policy):
       attempts,
       tries: (sidecar?.tries ?? 0) + 1,
       // The request goes out within half a lease, and needs no longer than its limit to arrive.
-      checkAt: now + policy.lease / 2 + policy.requestTimeout + policy.grace,
+      checkAt: watched + policy.lease / 2 + policy.requestTimeout + policy.grace,
       foreignLogs: record ? countForeignLogs(record) : 0,
       ...(sidecar?.dueAt === undefined ? {} : { dueAt: null }),
       ...(sidecar?.hold === undefined ? {} : { hold: null }),
@@ -49,14 +49,14 @@ export function settleSubmission(view: View, outcome: Outcome, policy: Policy): 
         done: !wanted,
       };
     case "unknown_fate": {
-      const dueAt = view.now + policy.grace;
+      const [checkAt, dueAt] = [view.watched + policy.grace, view.now + policy.grace];
       const tries = view.sidecar?.tries ?? 1;
       const told = worthTelling(tries, outcome.cause, view.sidecar?.error);
       const text = messages.checked(tries, outcome.cause, policy.grace);
       return {
         change: {
           ...(told ? moveFrom(view, "dispatching", { logs: [text] }) : {}),
-          sidecar: { checkAt: dueAt, dueAt, error: outcome.cause },
+          sidecar: { checkAt, dueAt, error: outcome.cause },
         },
         done: true,
       };

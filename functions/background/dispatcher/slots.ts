@@ -5,6 +5,8 @@ export interface Slots {
   inUse(): number;
   /** Takes up to `most` free places, and says how many. */
   take(most: number): number;
+  /** Takes places, be it more than there are: nobody is given one until all of these are back. */
+  hold(count: number): void;
   /** Gives places back. Those who wait are told once in a turn of the event loop, or at once when `enough` are free. */
   give(count: number): void;
   /** Ends all waits for a change. */
@@ -32,6 +34,9 @@ export function createSlots(total: number, enough = total): Slots {
       const taken = Math.max(0, Math.min(total - used, most));
       used += taken;
       return taken;
+    },
+    hold(count) {
+      used += count;
     },
     give(count) {
       used -= count;

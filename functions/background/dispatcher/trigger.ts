@@ -8,7 +8,7 @@ export default backgroundFunction({
   name: "dispatcher",
   summary: "Brings accepted tasks to the scheduler, and cancellations too",
   open({ config, context, log, redis }) {
-    const client = createSchedulerClient(config, config.eventWorkerCount);
+    const client = createSchedulerClient(config, config.eventWorkerCount, log);
     const blocking = redis.openBlocking();
     const options: DispatcherOptions = {
       context,

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { dueParkedUsers, findHold, redisTime, releaseParked, roomOf } from "../../../task-state/index.ts";
+import { dueParkedUsers, findHold, redisClock, releaseParked, roomOf } from "../../../task-state/index.ts";
 import type { Policy } from "./policy.ts";
 
 /** Users whose parked tasks are looked at in one round. */
@@ -13,7 +13,7 @@ const nobody = "";
  */
 export async function unpark(redis: Redis, { caps }: Policy): Promise<void> {
   if ((await findHold(redis, nobody)) !== undefined) return;
-  const now = await redisTime(redis);
+  const { now } = await redisClock(redis);
   const unparkUser = async (user: string) => {
     if ((await findHold(redis, user)) !== undefined) return;
     await releaseParked(redis, user, await roomOf(redis, user, caps, now));

@@ -1,0 +1,55 @@
+import type { Redis } from "ioredis";
+import { keys } from "./keys.ts";
+import { clockFunction, witness } from "./redis-clock.ts";
+import { defineScript } from "./script.ts";
+
+/*
+ * A task's lease names its dispatcher. It holds as long as that dispatcher gives signs of life, which renew all its leases
+ * at once; each claim is such a sign, too.
+ */
+
+/** A dispatcher that has given no sign for this long is not shown any more, in ms. */
+export const recentSign = 15_000;
+/** How long the end of a silent dispatcher's leases is remembered, in ms. */
+const memory = 10 * 60_000;
+
+/**
+ * Lua: holds(leases, holder, untilWall, watched, wall) is true while the leases of this dispatcher hold. Earlier versions give no
+ * signs that are kept there: their leases end by Redis's own time, `untilWall` in ms.
+ */
+export const leaseFunction = `
+local function holds(leases, holder, untilWall, watched, wall)
+  local over = redis.call('ZSCORE', leases, holder)
+  if over then return tonumber(over) > watched end
+  return untilWall and tonumber(untilWall) > wall
+end`;
+
+/*
+ * keys   clock, leases, dispatchers
+ * args   witness, holder, leaseMs, recent, memory (ms)
+ */
+const signScript = defineScript({
+  name: "sign-of-life",
+  keys: ["clock", "leases", "dispatchers"],
+  args: ["witness", "holder", "leaseMs", "recent", "memory"],
+  lua: `${clockFunction}
+local now, watched = tick_clock(clock, witness)
+redis.call('ZADD', leases, string.format('%.0f', watched + leaseMs), holder)
+redis.call('ZREMRANGEBYSCORE', leases, '-inf', string.format('%.0f', watched - memory))
+redis.call('ZADD', dispatchers, string.format('%.0f', now), holder)
+redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', string.format('%.0f', now - recent))`,
+});
+
+/** Gives a sign of life: all leases of `holder` hold for `leaseMs` from now on, by the watched time. */
+export async function giveSign(redis: Redis, holder: string, leaseMs: number): Promise<void> {
+  await signScript(
+    redis,
+    { clock: keys.clock, leases: keys.leases, dispatchers: keys.dispatchers },
+    { witness: witness(), holder, leaseMs, recent: recentSign, memory },
+  );
+}
+
+/** Ends a dispatcher: what leases it still has are over. */
+export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
+  await redis.multi().zrem(keys.leases, holder).zrem(keys.dispatchers, holder).exec();
+}

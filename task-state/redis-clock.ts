@@ -1,0 +1,73 @@
+import type { Redis } from "ioredis";
+import { keys } from "./keys.ts";
+import { defineScript } from "./script.ts";
+
+/*
+ * Redis's own clock may be set while tasks are under way: by hand, by NTP, by a failover to another machine. Two clocks
+ * are therefore kept in Redis and advanced by whichever script needs the time:
+ * - `now` runs on while nobody asks, but a jump counts no further than the asking process has seen time pass as well. Due
+ *   times, waits, ages and limits are told by it;
+ * - `watched` counts only the time in which somebody asked again and again. Leases and the grace before a fate is judged
+ *   are told by it: it stands still while Redis is unavailable or refuses writes, so nobody loses a lease by that.
+ * Neither ever goes back by more than `unsaved`.
+ */
+
+/** The longest time between two readings that counts as watched, in ms. An idle dispatcher reads twice a second. */
+const longestGap = 500;
+/** Time after which a reading is stored, in ms: a clock that is read thousands of times a second is not written each time. */
+const unsaved = 100;
+
+/**
+ * Lua: `read_clock(clock, witness)` gives `now` and `watched` in ms; `clock` is `keys.clock`, `witness` the caller's time, see
+ * {@link witness}. `tick_clock` does the same and advances what is stored; where Redis refuses writes it gives the reading all
+ * the same. Call one of them once in a script.
+ */
+export const clockFunction = `
+local function read_clock(clock, witness)
+  local time = redis.call('TIME')
+  local wall = time[1] * 1000 + math.floor(time[2] / 1000)
+  local stored = redis.pcall('GET', clock)
+  local pattern = '^(%d+) (%d+) (%d+) (%d+)$'
+  local now, watched, seen, witnessed = string.match(type(stored) == 'string' and stored or '', pattern)
+  if not now then return wall, wall, wall, true end
+  local gap = wall - seen
+  local short = math.max(0, math.min(gap, ${longestGap}))
+  now = now + (gap > ${longestGap} and math.max(short, math.min(gap, witness - witnessed)) or short)
+  return now, watched + short, wall, gap < 0 or gap >= ${unsaved}
+end
+local function tick_clock(clock, witness)
+  local now, watched, wall, due = read_clock(clock, witness)
+  if due then redis.pcall('SET', clock, string.format('%.0f %.0f %.0f %.0f', now, watched, wall, witness)) end
+  return now, watched, wall
+end`;
+
+/** A reading of both clocks, in ms. */
+export interface RedisClock {
+  readonly now: number;
+  readonly watched: number;
+}
+
+/** The time by this process, in ms since the epoch: it runs evenly, whatever is done to the machine's clock meanwhile. */
+export function witness(): number {
+  return Math.round(performance.timeOrigin + performance.now());
+}
+
+/*
+ * keys   clock
+ * args   witness
+ * reply  { now, watched }
+ */
+const clockScript = defineScript({
+  name: "clock",
+  keys: ["clock"],
+  args: ["witness"],
+  lua: `${clockFunction}
+local now, watched = read_clock(clock, witness)
+return { string.format('%.0f', now), string.format('%.0f', watched) }`,
+});
+
+/** Reads both clocks, which all processes share, however wrong their own are. */
+export async function redisClock(redis: Redis): Promise<RedisClock> {
+  const [now, watched] = (await clockScript(redis, { clock: keys.clock }, { witness: witness() })) as [string, string];
+  return { now: Number(now), watched: Number(watched) };
+}
