@@ -1,5 +1,5 @@
 import type { Case } from "./case.ts";
-import type { Submission } from "./history.ts";
+import type { Operation, Submission } from "./history.ts";
 
 /** Room for a process to begin and to notice, in ms. */
 const slack = 1500;
@@ -17,7 +17,13 @@ export function mayRepeat(of: Case, one: Submission, other: Submission): boolean
   // Half of the time limit: a busy machine may hand the rest of it to somebody else.
   if (!answered || (one.statusAt ?? Number.POSITIVE_INFINITY) - one.at > timeoutMs / 2) return true;
   const until = underWayUntil(of, one.at);
-  return of.faults.some(({ args, from, to }) => args.on === "dispatcher" && from <= until && to >= one.at - timeoutMs);
+  return of.faults.some((fault) => isDeadly(of, fault) && fault.from <= until && fault.to >= one.at - timeoutMs);
+}
+
+/** True for a fault by which a dispatcher loses what it knows, or its leases. */
+function isDeadly({ header }: Case, { verb, args, from, to }: Operation): boolean {
+  if (args.on !== "dispatcher") return false;
+  return verb.endsWith("killed") || to - from + slack >= header.leaseMs + header.graceMs;
 }
 
 /** By when a living dispatcher has stored the outcome: not while Redis takes nothing. */
