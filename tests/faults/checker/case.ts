@@ -36,13 +36,17 @@ export interface Case extends History {
 
 /** Faults may be felt so long after their end: clients find back to Redis, processes start. In ms. */
 const aftermath = 5000;
+/** An answer that took longer tells of a machine too busy for somebody's patience with somebody else, in ms. */
+const slow = 1000;
 
 /** Arranges a history. */
 export function caseOf(history: History): Case {
   const faults = history.operations.filter(({ actor }) => actor === "fault");
   const overlaps = (fault: Operation, from: number, to: number, after = 0) =>
     fault.from <= to && fault.to + after >= from;
-  const answering = faults.filter(({ args }) => args.on === "redis" || args.on === "api" || args.on === "record");
+  const answering = history.operations.filter(({ actor, args, from, to }) =>
+    actor === "fault" ? ["redis", "api", "record"].includes(String(args.on)) : to - from > slow,
+  );
   return {
     ...history,
     faults,

@@ -10,6 +10,8 @@ export interface Mutation {
   readonly name: string;
   readonly replacements: readonly Replacement[];
   readonly silence: Silence;
+  /** Dispatcher processes. @default 1 */
+  readonly dispatchers?: number;
   /** What is played while users act. */
   readonly fault?: Fault;
   /** What the checker must find, one of these at least. */
@@ -80,6 +82,7 @@ export const mutations: readonly Mutation[] = [
       { file: "task-state/reclaim.ts", from: "elseif left <= 0 then", to: "elseif true then" },
     ],
     silence: "later",
+    dispatchers: 2,
     fault: always("late answers", { kind: "late", ms: 150 }),
     caught: ["twice"],
   },
