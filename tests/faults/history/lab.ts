@@ -71,7 +71,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       stops.push(() => wire.close());
       const clock = clockOf(name);
       const environment = {
-        ...(waits === "short" ? quick : {}),
+        ...(waits === "short" ? { ...quick, DMS_JANITOR_INTERVAL_SECONDS: "3" } : {}),
         ...clock?.environment,
         DMS_REDIS_WRITE_URL: `redis://127.0.0.1:${wire.port}/0`,
         DMS_SCHEDULER_BASE_URL: scheduler.url,

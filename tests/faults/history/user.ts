@@ -83,8 +83,13 @@ export interface UserOptions {
 export async function actAsUser(options: UserOptions, signal: AbortSignal): Promise<void> {
   const { door, random, name, tickets, pauseMs } = options;
   const submit = async (count: number) => {
+    // The long ones outlast a lease and the grace: until their end a silent scheduler shows nothing.
     const refused = random.chance(0.05) ? { refuse: "no such path" } : {};
-    const parameters = { marker: `${name}-${count}`, ms: String(random.int(0, 200)), ...refused };
+    const parameters = {
+      marker: `${name}-${count}`,
+      ms: String(random.chance(0.2) ? random.int(2000, 5000) : random.int(0, 200)),
+      ...refused,
+    };
     const id = acceptedIdOf(await door.submit(name, name, parameters));
     if (id !== undefined) tickets.push({ id, user: name });
   };
