@@ -13,7 +13,7 @@ const limit = 90_000;
 function play(lab: Lab, { name, silence, fault, caught }: Mutation): Promise<Played> {
   return playHistory(
     lab,
-    { name, seed, silence, users: 3, lanes: [fault ? [fault] : []], atLeastMs: actMs },
+    { name, seed, silence, users: 3, lanes: [fault ? [fault] : []], atLeastMs: actMs, atMostMs: limit },
     { enough: (violations) => violations.some(({ rule }) => caught.includes(rule)) },
   );
 }

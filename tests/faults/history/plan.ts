@@ -1,4 +1,4 @@
-import { randomFor, seed } from "../support/run.ts";
+import { inForm, randomFor, seed } from "../support/run.ts";
 import { deal } from "./deck.ts";
 import type { Fault } from "./fault.ts";
 import { clockFaults, processFaults, redisKill } from "./machine-faults.ts";
@@ -19,6 +19,8 @@ export interface Plan {
   readonly lanes: readonly (readonly Fault[])[];
   /** Least time for which users act, in ms. */
   readonly atLeastMs: number;
+  /** No fault is begun any more after this time, in ms. */
+  readonly atMostMs: number;
 }
 
 const redisFaults = [...redisErrors, ...redisConnections, ...redisData, ...clockFaults, redisKill];
@@ -26,7 +28,9 @@ const [dispatcherKilled, apiKilled, dispatcherStopped] = processFaults as [Fault
 const deaths = [dispatcherKilled, dispatcherKilled, dispatcherKilled, apiKilled, apiKilled, dispatcherStopped];
 
 /** How many faults of each lane a history has. */
-const counts = { redis: 9, scheduler: 7, processes: 3 };
+const counts = inForm({ redis: 5, scheduler: 4, processes: 2 }, { redis: 9, scheduler: 7, processes: 3 });
+/** On a machine that is too busy for that a history is cut short, in ms. */
+const longest = inForm(10_000, 60_000);
 const silences: readonly Silence[] = ["talks", "later", "talks", "never"];
 
 /** Every kind of fault that a plan may hold. */
@@ -43,5 +47,6 @@ export function planHistory(number: number): Plan {
     users: randomFor(`users-${number}`).int(2, 4),
     lanes: [lane("redis", redisFaults), lane("scheduler", schedulerFaults), lane("processes", deaths)],
     atLeastMs: 1000,
+    atMostMs: longest,
   };
 }

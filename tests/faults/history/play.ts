@@ -40,7 +40,7 @@ export async function playHistory(lab: Lab, plan: Plan, options: PlayOptions = {
   recorder.write({ kind: "header", name, seed, silence, timeoutMs, graceMs, leaseMs, settleMs });
   await lab.scheduler.reset();
   await lab.scheduler.change({ silence, writeDelay: [0, random.int(1, 20)], startDelay: random.int(0, 40) });
-  const door = openDoor(recorder, () => lab.api.process.address || "http://127.0.0.1:1");
+  const door = openDoor(recorder, () => lab.api.process.address);
   const tickets: Ticket[] = [];
   const users = Array.from({ length: plan.users }, (_, index) => `${name.replaceAll(" ", "-")}-user-${index + 1}`);
   const leave = new AbortController();
@@ -77,13 +77,15 @@ async function playLane(
   lane: readonly Fault[],
   tickets: readonly Ticket[],
   random: Random,
-  { silence }: Plan,
+  plan: Plan,
   count: (fault: Fault) => void,
 ): Promise<void> {
+  const end = performance.now() + plan.atMostMs;
   for (const fault of lane) {
+    if (performance.now() > end) return;
     await pause(random.int(50, 500));
     if (fault.possible?.(lab) === false) continue;
-    const context = { lab, random, tickets, ms: durationOf(random), silent: silence !== "talks" };
+    const context = { lab, random, tickets, ms: durationOf(random), silent: plan.silence !== "talks" };
     const planned = await fault.plan(context);
     if (!planned) continue;
     const args = { on: fault.on, ms: Math.round(context.ms), ...planned.args };

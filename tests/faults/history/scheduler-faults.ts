@@ -41,6 +41,8 @@ const shapes: readonly Shape[] = [
   { name: "huge 4xx", settings: () => ({ kind: "huge", ...refusal }), cancels: false },
 ];
 
+/** So that somebody meets it, in ms. */
+const leastMs = 600;
 /** The latest answer of a silent scheduler that still comes in time, in ms. */
 const inTime = 150;
 
@@ -64,7 +66,7 @@ const onRequests = ({ name, settings, cancels = true, hidden = false }: Shape): 
       args: { settings: fault },
       async play() {
         await lab.scheduler.fault(fault);
-        await pause(Math.max(ms, 300));
+        await pause(Math.max(ms, leastMs));
         await lab.scheduler.noFaults();
       },
     };

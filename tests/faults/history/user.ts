@@ -8,6 +8,8 @@ const patience = 10_000;
 
 /** The service as users and operators reach it: answers with their status, or the reason why there was none. */
 export interface Door {
+  /** False while no process of the API runs. */
+  isOpen(): boolean;
   submit(actor: string, user: string, parameters: Readonly<Record<string, string>>): Promise<Answered>;
   get(actor: string, task: Ticket): Promise<Answered>;
   cancel(actor: string, task: Ticket): Promise<Answered>;
@@ -22,12 +24,15 @@ export interface Ticket {
   readonly user: string;
 }
 
-/** A door whose every use is recorded. `address` is asked anew for each request. */
+/** Refuses connections. */
+const nowhere = "http://127.0.0.1:1";
+
+/** A door whose every use is recorded. `address` is asked anew for each request; empty: nobody is there. */
 export function openDoor(recorder: Recorder, address: () => string): Door {
   const send = async (method: string, path: string, headers: Record<string, string> = {}): Promise<Answered> => {
     try {
       const signal = AbortSignal.timeout(patience);
-      const response = await fetch(`${address()}/api/v1${path}`, { method, headers, signal });
+      const response = await fetch(`${address() || nowhere}/api/v1${path}`, { method, headers, signal });
       const text = await response.text();
       return { status: response.status, body: parse(text) };
     } catch (error) {
@@ -41,6 +46,7 @@ export function openDoor(recorder: Recorder, address: () => string): Door {
       );
   };
   return {
+    isOpen: () => address() !== "",
     submit: (actor, user, parameters) =>
       recorder.act(actor, "submit", { user, parameters }, () =>
         send("POST", `/services/sync/users/${user}/tasks?${new URLSearchParams(parameters)}`),
@@ -94,6 +100,10 @@ export async function actAsUser(options: UserOptions, signal: AbortSignal): Prom
     if (id !== undefined) tickets.push({ id, user: name });
   };
   for (let count = 0; !signal.aborted; count += 1) {
+    if (!door.isOpen()) {
+      await pause(pauseMs);
+      continue;
+    }
     const recent = tickets.slice(-12);
     const ticket = recent.length > 0 ? random.pick(recent) : undefined;
     const luck = random.next();
