@@ -57,7 +57,8 @@ function excerpt(of: Case, id: string | undefined): string[] {
   const at = (time: number) => (Number.isFinite(time) ? `${Math.round(time - begin)}` : "never");
   const own = of.operations.filter(
     (one) =>
-      one.args.task === story.id || JSON.stringify(one.args.parameters ?? "").includes(`"${story.parameters.marker}"`),
+      (one.args.task === story.id && one.actor !== "fault") ||
+      JSON.stringify(one.args.parameters ?? "").includes(`"${story.parameters.marker}"`),
   );
   const times = [...own.map(({ from }) => from), ...story.submissions.map((one) => one.at)];
   const [first, last] = [Math.min(...times) - 1000, Math.max(...times) + 1000];

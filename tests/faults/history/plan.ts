@@ -28,7 +28,7 @@ const [dispatcherKilled, apiKilled, dispatcherStopped] = processFaults as [Fault
 const deaths = [dispatcherKilled, dispatcherKilled, dispatcherKilled, apiKilled, apiKilled, dispatcherStopped];
 
 /** How many faults of each lane a history has. */
-const counts = inForm({ redis: 5, scheduler: 4, processes: 2 }, { redis: 9, scheduler: 7, processes: 3 });
+const counts = inForm({ redis: 5, scheduler: 4, processes: 2 }, { redis: 10, scheduler: 8, processes: 3 });
 /** On a machine that is too busy for that a history is cut short, in ms. */
 const longest = inForm(10_000, 60_000);
 const silences: readonly Silence[] = ["talks", "later", "talks", "never"];

@@ -32,7 +32,8 @@ const spoilings: Readonly<Record<string, (text: string, other: string) => string
 
 /** A task that no scheduler has: it waits, or has ended. */
 async function findVictim({ lab, tickets, random }: FaultContext): Promise<{ id: string; text: string } | undefined> {
-  for (let tries = 0; tries < 10 && tickets.length > 0; tries += 1) {
+  for (let tries = 0; tries < 50 && tickets.length > 0; tries += 1) {
+    await pause(20);
     const { id } = random.pick(tickets.slice(-15));
     const text = await lab.redis.client.get(`task:${id}`);
     const status = shownRecord(text ?? "")?.status;

@@ -5,6 +5,9 @@ import type { Lab } from "./lab.ts";
 
 type Client = Lab["redis"]["client"];
 
+/** A key of nobody. */
+const filling = "tests:filling";
+
 /** A fault that one command of Redis begins and another one ends. */
 function refusal(
   name: string,
@@ -98,11 +101,15 @@ export const redisErrors: readonly Fault[] = [
     possible: ({ redis }) => redis.disk.fill !== undefined,
     plan: ({ lab: { redis }, ms }) => ({
       async play() {
-        await redis.disk.fill?.();
+        const { client, disk } = redis;
+        await disk.fill?.();
+        // More than what still fits into the file's last page.
+        await client.set(filling, "x".repeat(16 * 1024)).catch(() => {});
         await pause(ms);
-        await redis.disk.empty();
+        await disk.empty();
         // Redis tries its file again once a second.
-        await until(async () => (await redis.client.info("persistence")).includes("aof_last_write_status:ok"));
+        await until(async () => (await client.info("persistence")).includes("aof_last_write_status:ok"));
+        await client.del(filling);
       },
     }),
   },
