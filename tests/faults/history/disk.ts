@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,13 @@ export interface Disk {
 }
 
 const run = promisify(execFile);
+const mounts = new Set<string>();
+
+// A test run that ends early must not leave file systems behind.
+process.once("exit", () => {
+  for (const directory of mounts) spawnSync("umount", ["-l", directory]);
+});
+
 const megabytes = 48;
 
 /** A small disk of its own for root, else a plain directory; then one line on standard error says so. */
@@ -26,13 +33,15 @@ export async function makeDisk(): Promise<Disk> {
     () => true,
     () => false,
   );
-  if (!mounted) process.stderr.write("No file system can be mounted here: no disk is filled\n");
+  if (mounted) mounts.add(directory);
+  else process.stderr.write("No file system can be mounted here: no disk is filled\n");
   return {
     directory,
     ...(mounted ? { fill: () => writeFile(filling, Buffer.alloc((megabytes + 1) * 1024 * 1024)).catch(() => {}) } : {}),
     empty,
     async remove() {
       if (mounted) await run("umount", ["-l", directory]);
+      mounts.delete(directory);
       await rm(directory, { recursive: true, force: true });
     },
   };
