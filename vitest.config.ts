@@ -10,7 +10,7 @@ export default defineConfig({
       "tests/cli/support/build.ts",
     ],
     pool: "forks",
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
   },
 });

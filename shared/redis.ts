@@ -66,15 +66,22 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
 
 function open(url: string, log: Logger, options: RedisOptions): Redis {
   let brokenAt = 0;
+  let broken = false;
   const settings: RedisOptions & { replyMapping: "legacy" } = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: silenceLimit,
-    retryStrategy: (times) => Math.min(1000, 25 * 2 ** Math.min(times, 6)),
+    retryStrategy(times) {
+      // A connection that was broken on purpose is replaced at once: until then every command fails, reads too.
+      const wait = broken ? 0 : Math.min(1000, 25 * 2 ** Math.min(times, 6));
+      broken = false;
+      return wait;
+    },
     reconnectOnError(error) {
       if (!error.message.startsWith("READONLY") || Date.now() - brokenAt < readOnlyPause) return false;
       brokenAt = Date.now();
+      broken = true;
       return true;
     },
     ...options,

@@ -41,6 +41,7 @@ export { createExpress, type Express } from "./express.ts";
 export { maxIdempotencyKeyBytes } from "./idempotency.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
 export { giveSign, retractDispatcher } from "./leases.ts";
+export { type Leftovers, removeLeftovers } from "./leftovers.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
 export type { Order, Page, PageRequest, Scope } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
-import { clockFunction, witness } from "./redis-clock.ts";
+import { clockFunction, type RedisClock, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 
 /*
@@ -52,4 +52,10 @@ export async function giveSign(redis: Redis, holder: string, leaseMs: number): P
 /** Ends a dispatcher: what leases it still has are over. */
 export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
   await redis.multi().zrem(keys.leases, holder).zrem(keys.dispatchers, holder).exec();
+}
+
+/** Forgets dispatchers that have died, as each sign of life does, too. @returns how many */
+export async function forgetDispatchers(redis: Redis, { now, watched }: RedisClock): Promise<number> {
+  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentSign);
+  return forgotten + (await redis.zremrangebyscore(keys.leases, "-inf", watched - memory));
 }

@@ -52,8 +52,7 @@ end
 local over = string.format('%.0f', now + leaseMs)
 redis.call('ZADD', inFlight, over, id)
 redis.call('ZADD', inFlightUser, over, id)
--- Far behind the last place in it: an expiry goes by Redis's own clock, which may jump.
-redis.call('PEXPIRE', inFlightUser, leaseMs + 7200000)
+redis.call('PEXPIRE', inFlightUser, leaseMs)
 return { 0, 0 }`,
 });
 
@@ -93,6 +92,11 @@ export async function acquirePermit(
 /** Gives back a place that was not used. */
 export async function releasePermit(redis: Redis, id: string, user: string): Promise<void> {
   await redis.multi().zrem(keys.inFlight, id).zrem(keys.inFlightOf(user), id).exec();
+}
+
+/** Forgets the places that dead dispatchers have left, as each new permit does, too. @param now in ms @returns how many */
+export function releaseExpiredPermits(redis: Redis, now: number): Promise<number> {
+  return redis.zremrangebyscore(keys.inFlight, "-inf", now);
 }
 
 /** How many more submissions of this user may be in flight. */

@@ -16,8 +16,8 @@ export interface ReclaimOptions {
   readonly count: number;
 }
 
-/** The share of a lease that is left when its dispatcher counts as silent: several signs of life are missing then. */
-const silentShare = 0.75;
+/** The share of a lease without a sign of life after which a dispatcher counts as silent: several are missing then. */
+const silentShare = 0.25;
 
 /** What dead dispatchers have left. */
 export interface Reclaimed {
@@ -27,16 +27,16 @@ export interface Reclaimed {
 }
 
 /*
- * keys   work, clock, leases
+ * keys   work, clock, leases, dispatchers
  * args   witness, group, consumer, leaseMs, count
  * reply  { ms until more may be taken over or -1, entries }
  */
 const reclaimScript = defineScript({
   name: "reclaim",
-  keys: ["work", "clock", "leases"],
+  keys: ["work", "clock", "leases", "dispatchers"],
   args: ["witness", "group", "consumer", "leaseMs", "count"],
   lua: `${clockFunction}
-local _, watched = tick_clock(clock, witness)
+local now, watched = tick_clock(clock, witness)
 local entries, soonest = {}, -1
 local function take(name, idle)
   local left = count - #entries
@@ -55,7 +55,12 @@ for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', work, group)) do
     local left = over and tonumber(over) - watched
     if not left then take(known.name, leaseMs)
     elseif left <= 0 then take(known.name, 0)
-    elseif left < leaseMs * ${silentShare} and (soonest < 0 or left < soonest) then soonest = left end
+    else
+      -- By the time that passes unwatched, too: where dispatchers come and go, nothing else tells that one has died.
+      local seen = redis.call('ZSCORE', dispatchers, known.name)
+      local silent = not seen or now - seen > leaseMs * ${silentShare}
+      if silent and (soonest < 0 or left < soonest) then soonest = left end
+    end
   end
 end
 return { math.ceil(soonest), entries }`,
@@ -66,10 +71,10 @@ return { math.ceil(soonest), entries }`,
  * to the next. The group exists, see `ensureGroup`.
  */
 export async function reclaimEntries(redis: Redis, options: ReclaimOptions): Promise<Reclaimed> {
-  const { work, clock, leases } = keys;
+  const { work, clock, leases, dispatchers } = keys;
   const reply = await reclaimScript(
     redis,
-    { work, clock, leases },
+    { work, clock, leases, dispatchers },
     { witness: witness(), group: dispatchGroup, ...options },
   );
   const [nextMs, raw] = reply as [number, RawEntry[]];

@@ -181,8 +181,8 @@ test("a request that waits for its turn is not taken for one that is not answere
   const answer = '{"task":{"task_id":"1","status":"completed"}}';
   const port = await listen(createServer((_request, response) => void setTimeout(() => response.end(answer), 50)));
   const env = { DMS_API_BASE: `http://localhost:${port}`, DMS_SERVICE: "sync", DMS_USER: "alice" };
-  const impatient = ["--timeout-request", "800ms", "--retries", "0", "--patience", "0"];
-  const { code, stderr } = await run(["tasks", "wait", "1-300", ...impatient], { env });
+  const impatient = ["--timeout-request", "2s", "--retries", "0", "--patience", "0"];
+  const { code, stderr } = await run(["tasks", "wait", "1-600", ...impatient], { env });
   expect([code, stderr]).toEqual([0, ""]);
 });
 

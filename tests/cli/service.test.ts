@@ -15,7 +15,7 @@ import { operatorToken, useService } from "./support/service.ts";
 const service = useService();
 const redis = useRedis();
 /** Servers start from their sources, which takes its time where others work, too. */
-const slow = { timeout: 60_000 };
+const slow = { timeout: 120_000 };
 
 async function startServer(command: "serve" | "dev", args: readonly string[] = [], env: Record<string, string> = {}) {
   const port = await freePort();

@@ -43,4 +43,4 @@ test("`serverless package` makes a template without an account, with our bundle 
   const template = await readFile(join(directory, ".serverless", "cloudformation-template-update-stack.json"), "utf8");
   expect(template).toContain("{{resolve:secretsmanager:dms-frontend:SecretString:operator_token}}");
   expect(JSON.parse(template).Outputs.DispatcherBellUrl.Value).toEqual({ Ref: "DispatcherBell" });
-}, 60_000);
+}, 180_000);

@@ -5,15 +5,18 @@ import type { SchedulerReply } from "./scheduler.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
+/** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with room for a busy machine. */
+const patience = 6000;
 
 const submit = (count: number) => Promise.all(Array.from({ length: count }, () => bench.submit()));
 
 test("a dispatcher without work stops at once", async () => {
   const dispatcher = await bench.start();
   await until(async () => String(await bench.redis.client.call("CLIENT", "LIST")).includes("flags=b"));
-  const from = performance.now();
+  await bench.redis.client.config("RESETSTAT");
   expect(await dispatcher.stop()).toBe(0);
-  expect(performance.now() - from).toBeLessThan(200);
+  // It has not waited for the end of its read.
+  expect(await bench.redis.client.info("commandstats")).toContain("cmdstat_client|unblock:calls=1,");
   expect(dispatcher.logs.map(({ msg }) => msg)).toEqual(["dispatcher is running", "dispatcher has stopped"]);
 });
 
@@ -78,7 +81,7 @@ test("a request that hangs is given up when the grace is over, and its fate is j
   const from = performance.now();
   await dispatcher.stop();
   expect(performance.now() - from).toBeGreaterThanOrEqual(299);
-  expect(performance.now() - from).toBeLessThan(1000);
+  expect(performance.now() - from).toBeLessThan(patience);
   expect(await bench.sidecar(id)).toMatchObject({ phase: "sending", error: "AbortError" });
   expect(await bench.sidecar(id)).not.toHaveProperty("lease");
   expect(await bench.redis.client.zscore(keys.due, id)).not.toBeNull();
@@ -91,11 +94,11 @@ test("a request that hangs is given up when the grace is over, and its fate is j
 test("a stop without a grace gives requests up at once", async () => {
   bench.scheduler.answer(() => "hang");
   await bench.submit();
-  const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0" });
+  const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0", DMS_REQUEST_TIMEOUT_SECONDS: "30" });
   await until(() => bench.scheduler.requests.length === 1);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(500);
+  expect(performance.now() - from).toBeLessThan(patience);
 });
 
 test("a dispatcher stops within its time while the scheduler is away", async () => {
@@ -108,6 +111,6 @@ test("a dispatcher stops within its time while the scheduler is away", async () 
   await until(() => bench.scheduler.requests.length >= 3);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(1000);
+  expect(performance.now() - from).toBeLessThan(patience);
   expect((await readDispatchState(bench.redis.client)).in_flight).toBe(0);
 });

@@ -1,6 +1,11 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, expect } from "vitest";
-import { createSchedulerClient, policyOf, runDispatcher } from "../../functions/background/dispatcher/index.ts";
+import {
+  createSchedulerClient,
+  type DispatcherOptions,
+  policyOf,
+  runDispatcher,
+} from "../../functions/background/dispatcher/index.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { createServices } from "../../shared/services.ts";
@@ -41,8 +46,10 @@ export interface RunningDispatcher {
   stop(): Promise<number>;
 }
 
+type Events = Pick<DispatcherOptions, "onIdle" | "patience">;
+
 /** A dispatcher in this process over the given Redis and scheduler; the caller stops it. */
-export async function startDispatcher(environment: Environment): Promise<RunningDispatcher> {
+export async function startDispatcher(environment: Environment, more: Events = {}): Promise<RunningDispatcher> {
   const config = loadConfig({ ...testEnvironment, ...environment });
   const logs: LogLine[] = [];
   const log = createLogger(config, { write: (line) => logs.push(JSON.parse(line)) });
@@ -59,6 +66,7 @@ export async function startDispatcher(environment: Environment): Promise<Running
       policy: policyOf(config),
       concurrency: config.eventWorkerCount,
       shutdownGrace: config.shutdownGraceSeconds * 1000,
+      ...more,
     },
     blocking,
     stopping.signal,
@@ -82,7 +90,7 @@ export interface Bench extends OpenStore {
   /** A new one for each test. */
   readonly scheduler: ScriptedScheduler;
   /** Starts one more dispatcher, which is stopped after the test and must have met no fault of its own. */
-  start(environment?: Environment): Promise<RunningDispatcher>;
+  start(environment?: Environment, more?: Events): Promise<RunningDispatcher>;
   /** Submits a task, of alice unless told otherwise. */
   submit(owner?: Owner, parameters?: Parameters): Promise<string>;
   record(id: string): Promise<TaskRecord>;
@@ -150,9 +158,9 @@ export function useDispatcher(): Bench {
     get unreadable() {
       return store().unreadable;
     },
-    async start(environment = {}) {
+    async start(environment = {}, more = {}) {
       const own = { DMS_REDIS_WRITE_URL: redis.url, DMS_SCHEDULER_BASE_URL: current().url };
-      const dispatcher = await startDispatcher({ ...own, ...environment });
+      const dispatcher = await startDispatcher({ ...own, ...environment }, more);
       running.push(dispatcher);
       return dispatcher;
     },

@@ -31,7 +31,7 @@ test("an explanation follows the task", async () => {
   expect(await explanation()).toMatchObject({ explanation: "held: requests of alice are blocked" });
   await service.redis.client.del(keys.blocksUser("alice"));
   const context = createContext({ primary: service.redis.client });
-  await change(context, id, { sidecar: { attempts: 3, tries: 3, error: "503", dueAt: Date.now() + 11_500 } });
+  await change(context, id, { sidecar: { attempts: 3, tries: 3, error: "503", dueAt: Date.now() + 11_900 } });
   expect(await explanation()).toMatchObject({
     explanation: "attempt 3 failed with 503, next in 12 s",
     facts: { attempts: 3, last_error: "503", next_in_seconds: 12 },

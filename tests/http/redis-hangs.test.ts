@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { startServiceForTest } from "../support/service.ts";
 import { until } from "../support/until.ts";
-import { expectSick, expectUnavailable, requestsTo, startFragileRedis } from "./faults.ts";
+import { expectAllUnavailable, expectSick, expectUnavailable, requestsTo, startFragileRedis } from "./faults.ts";
 import { aliceTask, aliceTasks, idsIn, submit, taskIn } from "./support.ts";
 
 test("while Redis hangs every endpoint is 503 in time, and service resumes by itself", async () => {
@@ -28,9 +28,9 @@ test("500 requests while Redis hangs are all answered in time, none waits in a q
   const id = await submit(service);
   redis.hang();
   const read = () => service.get(aliceTask(id));
-  await Promise.all(Array.from({ length: 100 }, () => expectUnavailable(read)));
+  await expectAllUnavailable(100, read);
   // The connection is given up by now: these must not even be sent.
-  await Promise.all(Array.from({ length: 400 }, () => expectUnavailable(() => service.post(aliceTasks))));
+  await expectAllUnavailable(400, () => service.post(aliceTasks));
   redis.resume();
   await until(async () => (await read()).status === 200);
   expect(idsIn(await service.get(aliceTasks))).toEqual([id]);

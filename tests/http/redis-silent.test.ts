@@ -26,7 +26,7 @@ test("connections that go silent without being closed are replaced, the dispatch
   await expectUnavailable(() => service.get(aliceTasks));
   await until(async () => (await service.get("/healthz")).status === 200);
   const second = await submit(service);
-  await until(() => attempted(second), { timeoutMs: 8000 });
+  await until(() => attempted(second), { timeoutMs: 20_000 });
 });
 
 /** A way to Redis on which connections can be made to carry nothing any more, as behind a machine that has vanished. */

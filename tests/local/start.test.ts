@@ -15,7 +15,7 @@ import { until } from "../support/until.ts";
 const root = join(import.meta.dirname, "../..");
 /** 2 s are promised; the rest is for a busy machine. */
 const patience = 6000;
-const slow = { timeout: 60_000 };
+const slow = { timeout: 120_000 };
 
 /** The project with a `.dms` of its own, gone after the test. */
 async function makeCheckout(): Promise<string> {
@@ -42,7 +42,7 @@ async function npmStart(checkout: string) {
     await Promise.race([npm.over, pause(patience)]);
     signalTo(group, "SIGKILL");
   });
-  await until(() => npm.output.stdout.includes("Ctrl-C stops it."), { timeoutMs: 30_000 });
+  await until(() => npm.output.stdout.includes("Ctrl-C stops it."), { timeoutMs: 90_000 });
   const owner = z.looseObject({ port: z.number() });
   const redis = owner.parse(JSON.parse(await readFile(join(checkout, ".dms/redis/owner.json"), "utf8"))).port;
   return { ...npm, group, port, ports: [port, redis], api: `http://localhost:${port}/api/v1` };

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../local/redis-server.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { connectRedis } from "../../shared/redis.ts";
@@ -20,4 +22,32 @@ test("a process is ready when its submissions have their connection too, so that
   const writer = connections.openWriter();
   await connections.untilReady(2000);
   expect(writer.status).toBe("ready");
+});
+
+/** The primary connection of a process, ready, and the wait before its next attempt to connect. */
+async function connected() {
+  const config = loadConfig({ DMS_REDIS_WRITE_URL: redis.url });
+  const connections = connectRedis(config, createLogger({ appName: "test", logLevel: "fatal" }));
+  onTestFinished(() => connections.close());
+  await connections.untilReady();
+  const { primary } = connections;
+  return { primary, reconnecting: once(primary, "reconnecting") };
+}
+
+test("a connection that is broken because Redis is read-only is replaced at once", async () => {
+  const { primary, reconnecting } = await connected();
+  await redis.client.replicaof("127.0.0.1", await freePort());
+  try {
+    await expect(primary.set("dms:probe", "1")).rejects.toThrow("READONLY");
+    expect(await reconnecting).toEqual([0]);
+  } finally {
+    await redis.client.replicaof("NO", "ONE");
+  }
+});
+
+test("a connection that others have broken is not tried again at once", async () => {
+  const { primary, reconnecting } = await connected();
+  await redis.client.client("KILL", "ID", await primary.client("ID"));
+  const [wait] = await reconnecting;
+  expect(wait).toBeGreaterThan(0);
 });

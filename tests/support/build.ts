@@ -19,7 +19,7 @@ export async function useBuild(): Promise<TestBuild> {
     await mkdir(dist);
   } catch {
     // Another file builds.
-    const { fault } = JSON.parse(await until(() => readFile(ended, "utf8"), { timeoutMs: 50_000 }));
+    const { fault } = JSON.parse(await until(() => readFile(ended, "utf8"), { timeoutMs: 150_000 }));
     if (fault !== undefined) throw new Error(`the build failed: ${fault}`);
     return { dist, functions: JSON.parse(await readFile(join(dist, "functions.json"), "utf8")) };
   }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface UntilOptions {
-  /** @default 5000 */
+  /** Only a failure takes this long: it has room for a busy machine. @default 15000 */
   readonly timeoutMs?: number;
 }
 
@@ -13,7 +13,7 @@ const everyMs = 5;
  */
 export async function until<T>(
   check: () => T | Promise<T>,
-  { timeoutMs = 5000 }: UntilOptions = {},
+  { timeoutMs = 15_000 }: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false | "" | 0>> {
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;

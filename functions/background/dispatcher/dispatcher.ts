@@ -79,7 +79,11 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
   const takeBacklog = async (count: number) => {
     reads += 1;
     await guarded(async () => {
-      const taken = heartbeat.ensure().then(() => intake.take(count));
+      const signed = heartbeat.ensure().catch((error) => {
+        slots.give(count);
+        throw error;
+      });
+      const taken = signed.then(() => intake.take(count));
       const found = await taken.catch((error) => {
         backlog = false;
         throw error;
