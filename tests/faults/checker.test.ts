@@ -26,7 +26,7 @@ const sets = Object.fromEntries(
 /** One user's history in short: each entry one act with its answer, 100 ms after the one before. */
 type Act = readonly [verb: string, args: Record<string, unknown>, status?: number, body?: unknown];
 
-interface Told {
+interface Given {
   readonly acts?: readonly Act[];
   readonly submissions?: readonly { readonly at: number; readonly status?: number; readonly executed?: boolean }[];
   readonly silence?: "talks" | "later" | "never";
@@ -38,8 +38,8 @@ const submitted: Act = ["submit", { user, parameters }, 202, { task_id: "7", sta
 const get = (status: string): Act => ["get", { task: "7", user }, 200, { task: task(status) }];
 const once = [{ at: 150, status: 202, executed: true, statusAt: 155, headed: true, parameters }];
 
-function rulesBrokenBy(told: Told): string[] {
-  const { acts = [submitted], submissions = once, silence = "talks", record } = told;
+function rulesBrokenBy(given: Given): string[] {
+  const { acts = [submitted], submissions = once, silence = "talks", record } = given;
   const kept = record === undefined ? JSON.stringify(task("completed")) : record;
   const waits = { timeoutMs: 500, graceMs: 500, leaseMs: 2000, settleMs: 20_000 };
   const lines: Line[] = [
@@ -48,7 +48,7 @@ function rulesBrokenBy(told: Told): string[] {
       { kind: "invoke", op, actor: verb.startsWith("fault ") ? "fault" : user, verb, args, at: op * 100 },
       { kind: "complete", op, at: op * 100 + 50, ...(status === undefined ? {} : { status }), body },
     ]),
-    { kind: "quiet", at: 5000, ...("afterMs" in told ? {} : { afterMs: 100 }) },
+    { kind: "quiet", at: 5000, ...("afterMs" in given ? {} : { afterMs: 100 }) },
     {
       kind: "scheduler",
       submissions: { 7: submissions.map((one) => ({ parameters, ...one })) },
@@ -74,7 +74,7 @@ const [list, none]: [Act, Act] = [
 const again = { at: 3000, status: 202, executed: true };
 const noHelp: Act = ["get", { task: "7", user }, 503, {}];
 
-test.each<[string, Told]>([
+test.each<[string, Given]>([
   ["a task that is submitted, run and shown", { acts: [submitted, get("running"), get("completed"), list] }],
   ["a deletion that leaves nothing", { acts: [submitted, get("completed"), deletion, gone, none], record: null }],
   ["an answer that a fault explains", { acts: [submitted, ["fault cut", { on: "redis" }], noHelp] }],
@@ -86,11 +86,11 @@ test.each<[string, Told]>([
       acts: [submitted, ["fault dispatcher killed", { on: "dispatcher" }]],
     },
   ],
-])("the checker finds nothing in %s", (_, told) => {
-  expect(rulesBrokenBy(told)).toEqual([]);
+])("the checker finds nothing in %s", (_, given) => {
+  expect(rulesBrokenBy(given)).toEqual([]);
 });
 
-test.each<[string, string[], Told]>([
+test.each<[string, string[], Given]>([
   ["a task that was never run", ["lost"], { submissions: [] }],
   ["a record that is gone", ["lost"], { record: null }],
   ["a second run", ["twice"], { submissions: [...once, again] }],
@@ -108,6 +108,6 @@ test.each<[string, string[], Told]>([
   ["an id that is given twice", ["id"], { acts: [submitted, submitted] }],
   ["a refusal that nothing explains", ["answer"], { acts: [submitted, noHelp] }],
   ["an error of the service", ["answer"], { acts: [submitted, ["get", { task: "7", user }, 500, {}]] }],
-])("the checker finds %s", (_, rules, told) => {
-  expect(rulesBrokenBy(told)).toEqual(rules);
+])("the checker finds %s", (_, rules, given) => {
+  expect(rulesBrokenBy(given)).toEqual(rules);
 });

@@ -11,7 +11,7 @@ const [short, usual] = inForm([8, 0], [292, 8]);
 /** No history is begun any more after this time, in ms. */
 const limit = inForm(30_000, 60 * 60_000);
 /** Time for the last ones to come to rest, in ms. */
-const rest = inForm(60_000, 10 * 60_000);
+const rest = inForm(180_000, 10 * 60_000);
 
 test(
   "whatever users do while Redis, scheduler, clocks and processes fail, the contract holds by its independent checker",
@@ -29,7 +29,9 @@ test(
     expect(figures.broken).toEqual({});
     expect(figures.accepted).toBeGreaterThan(figures.histories);
     if (!isLong) return;
-    const rare = faultKinds.filter(({ name }) => (figures.faults[name] ?? 0) < 100).map(({ name }) => name);
+    // A fault of the scheduler counts where a request has met it.
+    const countOf = (name: string) => figures.met[name] ?? figures.faults[name] ?? 0;
+    const rare = faultKinds.filter(({ name }) => countOf(name) < 100).map(({ name }) => name);
     expect(rare).toEqual([]);
     expect(figures.kills).toBeGreaterThanOrEqual(500);
   },

@@ -1,7 +1,6 @@
 import { type Case, parametersArg, textArg } from "./case.ts";
-import { isSame } from "./executions.ts";
 import type { Operation } from "./history.ts";
-import { acceptedId, isEnded, type Shown, shownTask, shownTasks } from "./shown.ts";
+import { acceptedId, isEnded, isSame, type Shown, shownTask, shownTasks } from "./shown.ts";
 import { type Violation, violation } from "./violation.ts";
 
 const verbs = new Set(["submit", "get", "cancel", "delete", "list", "list all"]);

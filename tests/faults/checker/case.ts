@@ -36,7 +36,7 @@ export interface Case extends History {
 
 /** Faults may be felt so long after their end: clients find back to Redis, processes start. In ms. */
 const aftermath = 5000;
-/** An answer that took longer tells of a machine too busy for somebody's patience with somebody else, in ms. */
+/** An answer that took longer tells of a machine too busy to keep a time limit within the service, in ms. */
 const slow = 1000;
 
 /** Arranges a history. */
@@ -68,7 +68,7 @@ function storiesOf({ operations, ledger, store }: History): Map<string, Story> {
   );
   const submits = operations.filter(({ verb }) => verb === "submit");
   const stories = new Map<string, Story>();
-  const tell = (id: string, operation: Operation, acceptedAt: number | undefined) => {
+  const add = (id: string, operation: Operation, acceptedAt: number | undefined) => {
     if (stories.has(id)) return;
     const of = (verb: string) => operations.filter((one) => one.verb === verb && one.args.task === id);
     stories.set(id, {
@@ -85,7 +85,7 @@ function storiesOf({ operations, ledger, store }: History): Map<string, Story> {
   };
   for (const operation of submits) {
     const id = operation.status === 202 ? acceptedId(operation) : undefined;
-    if (id !== undefined) tell(id, operation, operation.to);
+    if (id !== undefined) add(id, operation, operation.to);
   }
   // Whose submission was not answered with 202 may have become a task all the same.
   const unanswered = new Map(
@@ -95,7 +95,7 @@ function storiesOf({ operations, ledger, store }: History): Map<string, Story> {
   for (const [id, submissions] of found) {
     const marker = markerOf(submissions[0]?.parameters ?? records.get(id)?.parameters);
     const operation = unanswered.get(marker);
-    if (operation) tell(id, operation, undefined);
+    if (operation) add(id, operation, undefined);
   }
   return stories;
 }

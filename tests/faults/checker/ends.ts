@@ -1,6 +1,5 @@
 import type { Case, Story } from "./case.ts";
-import { isSame } from "./executions.ts";
-import { isEnded, shownRecord } from "./shown.ts";
+import { isEnded, isSame, shownRecord } from "./shown.ts";
 import { type Violation, violation } from "./violation.ts";
 
 /** What has become of each task when nothing moves any more: ended as its owner wanted, or gone without a trace. */

@@ -1,7 +1,7 @@
 import type { Case, Story } from "./case.ts";
 import { mayRepeat } from "./excuse.ts";
 import type { Submission } from "./history.ts";
-import { isEnded } from "./shown.ts";
+import { isEnded, isSame } from "./shown.ts";
 import { type Violation, violation } from "./violation.ts";
 
 /** Answers that say that nothing was begun: the submission may be sent again at once. */
@@ -67,13 +67,4 @@ function repetitions(submissions: readonly Submission[]): [Submission, Submissio
     const one = submissions[index];
     return one ? [[one, other]] : [];
   });
-}
-
-/** True when both hold the same names and values. */
-export function isSame(
-  one: Readonly<Record<string, string>> | undefined,
-  other: Readonly<Record<string, string>>,
-): boolean {
-  const names = Object.keys(one ?? {});
-  return names.length === Object.keys(other).length && names.every((name) => one?.[name] === other[name]);
 }

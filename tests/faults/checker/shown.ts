@@ -44,3 +44,12 @@ const endings = new Set(["completed", "failed", "cancelled"]);
 export function isEnded(status: string): boolean {
   return endings.has(status);
 }
+
+/** True when both hold the same names and values. */
+export function isSame(
+  one: Readonly<Record<string, string>> | undefined,
+  other: Readonly<Record<string, string>>,
+): boolean {
+  const names = Object.keys(one ?? {});
+  return names.length === Object.keys(other).length && names.every((name) => one?.[name] === other[name]);
+}

@@ -44,10 +44,10 @@ export function describeVerdict(lines: readonly Line[], { violations }: Verdict,
   const of = caseOf(historyOf(lines));
   const { name, seed, silence } = of.header;
   const head = `${name} (seed ${seed}, the scheduler ${silence}): ${violations.length} violations`;
-  const told = violations.slice(0, most).map(({ rule, task, text }) => {
+  const described = violations.slice(0, most).map(({ rule, task, text }) => {
     return [`- ${rule}${task === undefined ? "" : ` of task ${task}`}: ${text}`, ...excerpt(of, task)].join("\n");
   });
-  return [head, ...told].join("\n");
+  return [head, ...described].join("\n");
 }
 
 function excerpt(of: Case, id: string | undefined): string[] {

@@ -41,8 +41,8 @@ const shapes: readonly Shape[] = [
   { name: "huge 4xx", settings: () => ({ kind: "huge", ...refusal }), cancels: false },
 ];
 
-/** So that somebody meets it, in ms. */
-const leastMs = 600;
+/** How long a fault that nobody has met lasts at least, and how often that is checked, in ms. */
+const [leastMs, pollMs] = [2500, 100];
 /** The latest answer of a silent scheduler that still comes in time, in ms. */
 const inTime = 150;
 
@@ -50,7 +50,7 @@ const onRequests = ({ name, settings, cancels = true, hidden = false }: Shape): 
   name,
   on: "scheduler",
   plan({ lab, random, ms, silent }) {
-    const on = cancels && random.chance(0.25) ? ("cancel" as const) : ("submit" as const);
+    const on = cancels && random.chance(0.2) ? ("cancel" as const) : ("submit" as const);
     const chosen = settings(random);
     // Where nothing else tells of a run, only an answer does.
     const fault: FaultSettings = {
@@ -65,8 +65,11 @@ const onRequests = ({ name, settings, cancels = true, hidden = false }: Shape): 
     return {
       args: { settings: fault },
       async play() {
+        const met = async () => (await lab.scheduler.report()).met[name] ?? 0;
+        const [before, begun] = [await met(), performance.now()];
         await lab.scheduler.fault(fault);
-        await pause(Math.max(ms, leastMs));
+        await pause(ms);
+        while (performance.now() - begun < leastMs && (await met()) === before) await pause(pollMs);
         await lab.scheduler.noFaults();
       },
     };

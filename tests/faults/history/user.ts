@@ -4,7 +4,7 @@ import type { Random } from "../support/random.ts";
 import type { Answered, Recorder } from "./recorder.ts";
 
 /** Longer than any answer takes whose process lives, in ms. */
-const patience = 10_000;
+const requestTimeout = 10_000;
 
 /** The service as users and operators reach it: answers with their status, or the reason why there was none. */
 export interface Door {
@@ -31,7 +31,7 @@ const nowhere = "http://127.0.0.1:1";
 export function openDoor(recorder: Recorder, address: () => string): Door {
   const send = async (method: string, path: string, headers: Record<string, string> = {}): Promise<Answered> => {
     try {
-      const signal = AbortSignal.timeout(patience);
+      const signal = AbortSignal.timeout(requestTimeout);
       const response = await fetch(`${address() || nowhere}/api/v1${path}`, { method, headers, signal });
       const text = await response.text();
       return { status: response.status, body: parse(text) };
