@@ -76,6 +76,10 @@ async function playOne(lab: Lab, plan: Plan, figures: Figures): Promise<boolean>
   try {
     const played = await playHistory(lab, plan);
     await add(figures, played);
+    const defects = lab.processes.flatMap(({ process }) => process.defects);
+    if (played.verdict.violations.length > 0 && defects.length > 0) {
+      figures.reports.push(`  logged meanwhile: ${defects.slice(0, 3).join("\n  ").slice(0, 2000)}`);
+    }
     return played.again && played.verdict.violations.length === 0;
   } catch (error) {
     figures.broken.unplayed = (figures.broken.unplayed ?? 0) + 1;

@@ -45,14 +45,23 @@ export async function openWire(targetPort: number): Promise<Wire> {
 
   /** Passes chunks on in their order, whatever their delays. */
   const pass = (from: Socket, to: Socket, direction: "requests" | "answers") => {
+    const underWay: Buffer[] = [];
     let freeAt = 0;
-    from.on("data", (chunk) => {
+    from.on("data", (chunk: Buffer) => {
       if (state.kind === "stalled" || (state.kind === "deaf" && direction === "answers")) return;
       const delay = state.kind === "slow" ? state[direction] : 0;
       const now = performance.now();
       freeAt = Math.max(freeAt, now + delay);
-      if (freeAt <= now) to.write(chunk);
-      else setTimeout(() => to.destroyed || to.write(chunk), freeAt - now);
+      if (freeAt <= now && underWay.length === 0) {
+        to.write(chunk);
+        return;
+      }
+      // Timers may be late: whichever fires first brings what was sent first.
+      underWay.push(chunk);
+      setTimeout(() => {
+        const first = underWay.shift();
+        if (first && !to.destroyed) to.write(first);
+      }, freeAt - now);
     });
   };
 
