@@ -1,24 +1,26 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { idSets, keys, orderedIdSets } from "../task-state/keys.ts";
-import { newRecordTail, type Owner } from "../task-state/record.ts";
+import { newRecordTail, type Owner, type Parameters } from "../task-state/record.ts";
 
 /** How many tasks share one command for each index. */
 const batch = 1000;
 const ttl = "7776000";
+const usual: Parameters = { src: `/home/${"project/".repeat(8)}`, dst: "/scratch" };
 
 /**
  * Fills an empty Redis with tasks 1 to `count` of one owner, under all keys that a submission writes, as they are once the
  * tasks have left the work stream. Writes raw commands without waiting for replies: a million takes some seconds.
- * @param owner in ASCII
+ * @param owner in ASCII, as the parameters
  */
-export async function populate(port: number, owner: Owner, count: number): Promise<void> {
+export async function populate(
+  port: number,
+  owner: Owner,
+  count: number,
+  parameters: Parameters = usual,
+): Promise<void> {
   const socket = connect(port, "127.0.0.1");
-  const tail = newRecordTail(
-    owner,
-    { src: `/home/${"project/".repeat(8)}`, dst: "/scratch" },
-    new Date().toISOString(),
-  );
+  const tail = newRecordTail(owner, parameters, new Date().toISOString());
   socket.write(command("CLIENT", "REPLY", "OFF"));
   for (let first = 1; first <= count; first += batch) {
     const ids = Array.from({ length: Math.min(batch, count - first + 1) }, (_, index) => String(first + index));

@@ -57,7 +57,9 @@ function goalText({ goal, unit }: Line): string {
 }
 
 function figure(value: number, unit: Line["unit"]): string {
-  return unit === "ms" ? `${value.toFixed(2)} ms` : `${Math.round(value).toLocaleString("en")}/s`;
+  if (unit === "ms") return `${value.toFixed(2)} ms`;
+  const rounded = Math.round(value).toLocaleString("en");
+  return unit === "MiB" ? `${rounded} MiB` : `${rounded}/s`;
 }
 
 const resultsFile = new URL("./results.json", import.meta.url);

@@ -12,7 +12,7 @@ export interface Line {
   readonly name: string;
   /** The median of the rounds. */
   readonly value: number;
-  readonly unit: "/s" | "ms";
+  readonly unit: "/s" | "ms" | "MiB";
   /** What the value is divided by for the ratio, measured in turn with it. */
   readonly against?: { readonly name: string; readonly value: number; readonly rounds?: readonly number[] };
   readonly rounds?: readonly number[];

@@ -8,10 +8,11 @@ import { getTask } from "./rows/get-task.ts";
 import { page } from "./rows/page.ts";
 import { pageDepth } from "./rows/page-depth.ts";
 import { receipt } from "./rows/receipt.ts";
+import { stoppedReaders } from "./rows/stopped-readers.ts";
 import { submit } from "./rows/submit.ts";
 import { type Effort, openStage, type Stage } from "./stage.ts";
 
-const rows: readonly Row[] = [submit, getTask, page, pageDepth, dispatch, receipt];
+const rows: readonly Row[] = [submit, getTask, page, pageDepth, dispatch, receipt, stoppedReaders];
 
 const usage = `npm run bench -- [--quick] [--only <row>]…
   --quick  rounds of one second, to see that everything runs; the figures are rough

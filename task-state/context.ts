@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./commit.ts";
+import type { Limiter } from "./limiter.ts";
 import type { Reader } from "./read.ts";
 import type { Submitter } from "./submit-script.ts";
 
@@ -16,6 +17,8 @@ export interface TaskStateContext {
   readonly replicated?: () => Promise<boolean>;
   /** Reads the tasks that this process is asked for one by one. */
   readonly read: Reader;
+  /** Runs the reads of many records: what they bring is short-lived garbage only while few are under way at once. */
+  readonly limitReads: Limiter;
   /** Stores what this process submits. */
   readonly submit: Submitter;
   /** Runs the commits of this process. */

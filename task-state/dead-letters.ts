@@ -1,7 +1,9 @@
 import type { Redis } from "ioredis";
 import type { Command } from "./commands.ts";
 import { dispatchGroup, keys } from "./keys.ts";
+import { pageBytes } from "./raw-records.ts";
 import type { Owner } from "./record.ts";
+import { defineScript } from "./script.ts";
 
 /** What was attempted in vain. `read`: a stream entry that leads to no task. */
 export type DeadRequest = "submit" | "cancel" | "read";
@@ -48,7 +50,32 @@ export async function recordMalformedEntry(
   await transaction.xack(keys.work, dispatchGroup, entryId).exec();
 }
 
-/** One page, oldest first, in O(page). @param cursor the `nextCursor` of the page before */
+/*
+ * Reads letters in the order of their names until their bytes are used up, but at least one.
+ * keys   letters
+ * args   bytes, then names
+ * reply  for each name that was reached: the letter, or false where there is none
+ */
+const lettersScript = defineScript({
+  name: "letters",
+  keys: ["letters"],
+  args: ["bytes"],
+  lua: `
+local left = tonumber(bytes)
+local texts = {}
+for index = first, #ARGV do
+  local text = redis.call('HGET', letters, ARGV[index])
+  left = left - (text and #text or 0)
+  if left < 0 and index > first then break end
+  texts[#texts + 1] = text
+end
+return texts`,
+});
+
+/**
+ * One page, oldest first, in O(page); it ends with its limit, or with {@link pageBytes} of letters.
+ * @param cursor the `nextCursor` of the page before
+ */
 export async function readDeadLetters(redis: Redis, limit: number, cursor?: string): Promise<DeadLetterPage> {
   const [at = "-inf", last] = cursor?.split(":") ?? [];
   // Letters of the same ms come in the order of their names, so those up to the last one are skipped.
@@ -59,11 +86,15 @@ export async function readDeadLetters(redis: Redis, limit: number, cursor?: stri
     const [name, score] = [found[index] as string, found[index + 1] as string];
     if (last === undefined || score !== at || name > last) names.push([name, score]);
   }
-  const page = names.slice(0, limit);
-  const texts = page.length === 0 ? [] : await redis.hmget(keys.deadLetters, ...page.map(([name]) => name));
+  if (names.length === 0) return { letters: [] };
+  const wanted = names.slice(0, limit).map(([name]) => name);
+  const texts = (await lettersScript(redis, { letters: keys.deadLetters }, { bytes: pageBytes }, wanted)) as (
+    | string
+    | null
+  )[];
   const letters = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as DeadLetter]));
-  const [name, score] = page.at(-1) ?? [];
-  return names.length > limit ? { letters, nextCursor: `${score}:${name}` } : { letters };
+  const [name, score] = names[texts.length - 1] ?? [];
+  return names.length > texts.length ? { letters, nextCursor: `${score}:${name}` } : { letters };
 }
 
 /** One letter, or `undefined`. */

@@ -1,6 +1,7 @@
 import type { TaskStateContext } from "./context.ts";
 import { ifWritable } from "./errors.ts";
 import { isTaskId, keys, orderedIdSets, ownerFault } from "./keys.ts";
+import { readRaws } from "./raw-records.ts";
 import { ownerOf, parseRecord } from "./record.ts";
 import { defineScript } from "./script.ts";
 
@@ -103,12 +104,14 @@ async function repairIds(context: TaskStateContext, set: string, ids: string[], 
   const scores = await context.primary.zmscore(keys.ordered(twinless ? keys.tasks : set), ...ids);
   const missing = ids.filter((_, index) => scores[index] === null);
   if (missing.length === 0) return;
-  const raws = await context.primary.mget(missing.map(keys.record));
-  const gone = missing.filter((_, index) => raws[index] === null);
-  await drop(context, set, gone, repair);
-  for (const [index, id] of missing.entries()) {
-    const raw = raws[index];
-    if (typeof raw === "string" && (await adopt(context, id, raw))) repair.adopted += 1;
+  for (let rest = missing; rest.length > 0; ) {
+    const raws = await readRaws(context.primary, rest);
+    const gone = rest.filter((_, index) => raws[index] === null);
+    await drop(context, set, gone, repair);
+    for (const [index, raw] of raws.entries()) {
+      if (raw !== null && (await adopt(context, rest[index] as string, raw))) repair.adopted += 1;
+    }
+    rest = rest.slice(raws.length);
   }
 }
 

@@ -43,7 +43,7 @@ export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "
 export { giveSign, retractDispatcher } from "./leases.ts";
 export { type Leftovers, removeLeftovers } from "./leftovers.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
-export type { Order, Page, PageRequest, Scope } from "./lists.ts";
+export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists.ts";
 export { dueParkedUsers, releaseParked } from "./parking.ts";
 export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
 export { cancellationRequested } from "./read.ts";

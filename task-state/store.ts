@@ -5,7 +5,17 @@ import { createCommitter } from "./commit.ts";
 import { createRefreshCheck, type TaskStateContext } from "./context.ts";
 import { TaskStateError } from "./errors.ts";
 import { ownerFault } from "./keys.ts";
-import { type Page, type PageRequest, readAll, readPage, readUsers, type Scope } from "./lists.ts";
+import { createLimiter } from "./limiter.ts";
+import {
+  type Page,
+  type PageRequest,
+  type PieceReader,
+  pieceReader,
+  readAll,
+  readPage,
+  readUsers,
+  type Scope,
+} from "./lists.ts";
 import { createReader, readTask } from "./read.ts";
 import type { Owner, Parameters, RecordChange } from "./record.ts";
 import { createReplicationBarrier } from "./replication.ts";
@@ -47,10 +57,12 @@ export interface TaskStore {
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /** The task's JSON as stored, or `undefined` when there is none for this owner (any owner where none is given). */
   get(id: string, owner?: Owner): Promise<string | undefined>;
-  /** One page of a list, in O(page). */
+  /** One page of a list, in O(page); it ends with its limit, or with about 1 MiB of records. */
   page(scope: Scope, request: PageRequest): Promise<Page>;
   /** A whole list, ascending, in bounded pieces of records' JSON. */
   all(scope: Scope): AsyncGenerator<string[], void>;
+  /** Reads a page, or a whole list where none is requested, piece by piece. */
+  pieces(scope: Scope, page?: PageRequest): PieceReader;
   /** The users of a service who have tasks, sorted by code point. */
   users(service: string): Promise<string[]>;
   /** Changes fields of a record, compare-and-set; refuses a move that the lifecycle forbids. */
@@ -63,6 +75,9 @@ export interface TaskStore {
   repair(signal?: AbortSignal): Promise<Sweep>;
 }
 
+/** Reads of many records that a process has under way at once. */
+const concurrentReads = 1;
+
 /** What the verbs stand on, from the options of a store. */
 export function createContext(options: TaskStoreOptions): TaskStateContext {
   const { replication, ttlSeconds = 7_776_000 } = options;
@@ -73,6 +88,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     writer,
     ...(replication ? { replicated: createReplicationBarrier(replication.writer, replication.count) } : {}),
     read: createReader(options.primary),
+    limitReads: createLimiter(concurrentReads),
     submit: createSubmitter(writer, { ttlSeconds }),
     commit: createCommitter(options.primary, ttlSeconds),
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
@@ -92,6 +108,7 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),
     all: (scope) => readAll(context, scope),
+    pieces: (scope, page) => pieceReader(context, scope, page),
     users: (service) => readUsers(context, service),
     update: (id, change) => updateTask(context, id, change),
     cancel: (id, owner) => cancelTask(context, id, owner),

@@ -1,9 +1,16 @@
 import { isTaskId } from "../../task-state/index.ts";
 
-/** What a function answers: a status and JSON text, whole or in pieces. */
+/** A text that is never held as a whole. */
+export interface LongText {
+  readonly first: string;
+  /** Gives the next part, which may be empty; `undefined` behind the last one. It is called when the client has taken all before. */
+  readonly next: () => Promise<string | undefined>;
+}
+
+/** What a function answers: a status and JSON text, whole or in parts. */
 export interface Answer {
   readonly status: number;
-  readonly body: string | AsyncIterable<string>;
+  readonly body: string | LongText;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,24 +1,26 @@
 import type { FastifyInstance } from "fastify";
 import { queryOf } from "../api/query.ts";
 import type { Services } from "../services.ts";
+import { createBodyReader } from "./body.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
-import { createSender, type Send } from "./send.ts";
-import { bodyLimit, createServer } from "./server.ts";
+import { createServer } from "./server.ts";
 
 /** Room for the largest parameters, each of their bytes escaped. In bytes. */
 const wantedBodyLimit = 512 * 1024;
 
 /** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
-export function buildApp(functions: readonly HttpFunction[], services: Services): FastifyInstance {
-  const app = createServer(services);
+export function buildApp(
+  functions: readonly HttpFunction[],
+  services: Services,
+  limits: Limits = defaultLimits,
+): FastifyInstance {
+  const app = createServer(services, limits);
+  const readBody = createBodyReader(limits.bodyBytes);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (request, body, done) => {
-    if (request.headers["content-type"] !== undefined) done(null, body.length > 0 ? body : undefined);
-    else if (body.length > bodyLimit) done(tooLarge);
-    else done(null, undefined);
-  });
+  app.addContentTypeParser("*", readBody);
   app.addHook("onRequest", (request, _reply, done) => {
     // Bodies that are not JSON are dropped, so what a client calls them cannot be wrong.
     const type = request.headers["content-type"];
@@ -29,14 +31,12 @@ export function buildApp(functions: readonly HttpFunction[], services: Services)
   return app;
 }
 
-const tooLarge = Object.assign(new Error("Request body is too large"), { statusCode: 413 });
 const jsonType = /^application\/json\s*(;|$)/i;
 
 /** Adds the routes of functions. */
 export function mountFunctions(app: FastifyInstance, functions: readonly HttpFunction[], services: Services): void {
   const isOperator = operatorCheck(services.config.operatorTokens);
-  const send = createSender(services.log);
-  for (const fn of functions) mount(app, fn, services, isOperator, send);
+  for (const fn of functions) mount(app, fn, services, isOperator);
 }
 
 function mount(
@@ -44,8 +44,8 @@ function mount(
   { endpoint, handle }: HttpFunction,
   services: Services,
   isOperator: (token: string | string[] | undefined) => boolean,
-  send: Send,
 ): void {
+  const send = app.sendAnswer;
   const readInput = inputReader(endpoint);
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
   app.route({

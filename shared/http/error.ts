@@ -15,6 +15,7 @@ export function answerError(error: unknown, log: Logger): Answer {
   if (error instanceof TaskStateError && error.code !== "invalid_owner") return unavailable(error.message);
   const status = (error as Partial<FastifyError>).statusCode ?? 500;
   if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
+  if (error instanceof Error && status === 503) return unavailable(error.message);
   log.error({ err: error }, "request failed");
   return problem(500, "Internal server error");
 }

@@ -1,26 +1,40 @@
-import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { Logger } from "../logger.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, askAgain, type LongText, problem } from "./answer.ts";
+import { createLongAnswers } from "./long-answers.ts";
 import { createRequestLog } from "./request-log.ts";
 
 /** Sends an answer as it is, and logs the request. */
 export type Send = (reply: FastifyReply, answer: Answer) => void;
 
-/** Makes the sender of a server's answers. */
-export function createSender(log: Logger): Send {
+/** The longest text that is written at once. In characters. */
+const writtenAtOnce = 64 * 1024;
+const tooManyReaders = askAgain(problem(503, "Too many long answers are being read; try again"));
+
+/** Makes the sender of a server. @param longAnswers how many answers may be under way that are not written at once */
+export function createSender(log: Logger, longAnswers: number): Send {
   const logRequest = createRequestLog(log);
-  return (reply, { status, body, headers }) => {
+  const long = createLongAnswers(longAnswers);
+
+  const send: Send = (reply, { status, body, headers }) => {
+    if (typeof body === "string" && body.length <= writtenAtOnce) {
+      if (headers) reply.headers(headers);
+      reply.code(status).header("content-type", "application/json; charset=utf-8").send(body);
+      logRequest(reply.request, status);
+      return;
+    }
+    const stream = long.open(typeof body === "string" ? wholeText(body) : body);
+    if (!stream) return send(reply, tooManyReaders);
+    const request = reply.request.id;
+    stream.once("error", ({ message }: Error) => log.warn({ request, cause: message }, "an answer was cut off"));
     if (headers) reply.headers(headers);
-    reply.code(status).header("content-type", "application/json; charset=utf-8");
-    reply.send(typeof body === "string" ? body : stream(body, reply.request.id, log));
+    if (typeof body === "string") reply.header("content-length", Buffer.byteLength(body));
+    reply.code(status).header("content-type", "application/json; charset=utf-8").send(stream);
     logRequest(reply.request, status);
   };
+  return send;
 }
 
-/** A body in pieces. When one of them cannot be had, the connection is cut: the status has long been sent. */
-function stream(pieces: AsyncIterable<string>, request: string, log: Logger): Readable {
-  return Readable.from(pieces, { highWaterMark: 1 }).once("error", (error: Error) => {
-    log.warn({ request, cause: error.message }, "an answer was cut off");
-  });
+function wholeText(first: string): LongText {
+  return { first, next: async () => undefined };
 }

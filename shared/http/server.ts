@@ -4,27 +4,33 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Services } from "../services.ts";
 import { problem } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
+import { createTurnstile } from "./pipelining.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
-import { createSender } from "./send.ts";
+import { createSender, type Send } from "./send.ts";
+import { closeStalledReaders } from "./stalled-readers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** By `performance.now()`. */
     receivedAt: number;
   }
+  interface FastifyInstance {
+    /** How this server sends its answers. */
+    sendAnswer: Send;
+  }
 }
 
 /** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
 const maxHeaderSize = 256 * 1024;
-/** The longest body, where a route does not say otherwise. In bytes. */
-export const bodyLimit = 64 * 1024;
 /** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
 const maxParamLength = 8 * 1024;
 
 /** What every server of ours has in common: limits, headers, logs and errors, but no route. */
-export function createServer({ config, log }: Services): FastifyInstance {
-  const send = createSender(log);
+export function createServer({ config, log }: Services, limits: Limits = defaultLimits): FastifyInstance {
+  const send = createSender(log, limits.longAnswers);
+  const turnstile = createTurnstile(limits.pipelined);
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     send(reply, answerError(error, log.child({ request: request.id })));
   const app = Fastify({
@@ -32,11 +38,18 @@ export function createServer({ config, log }: Services): FastifyInstance {
     logger: false,
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit,
-    http: { maxHeaderSize, requireHostHeader: false, optimizeEmptyRequests: true, connectionsCheckingInterval: 5000 },
+    http: {
+      maxHeaderSize,
+      requireHostHeader: false,
+      optimizeEmptyRequests: true,
+      connectionsCheckingInterval: limits.requestMs / 6,
+      // Node.js takes the larger one of both times for the whole request, and its own for the head is a minute.
+      headersTimeout: limits.requestMs,
+    },
     // A gateway routes by method, and knows no HEAD.
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    requestTimeout: 30_000,
+    requestTimeout: limits.requestMs,
     routerOptions: { maxParamLength, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => {
       stamp(request, reply);
@@ -45,6 +58,8 @@ export function createServer({ config, log }: Services): FastifyInstance {
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance;
 
+  closeStalledReaders(app.server, limits.stalledMs, log);
+  app.decorate("sendAnswer", send);
   app.decorateRequest("receivedAt", 0);
   app.addHook("onRequest", (request, reply, done) => {
     stamp(request, reply);
@@ -52,7 +67,7 @@ export function createServer({ config, log }: Services): FastifyInstance {
     const { headers } = request.raw;
     if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined)
       delete headers["content-type"];
-    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") done();
+    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") turnstile(request, reply, done);
     else send(reply, problem(400, "The request has no Host header"));
   });
   if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);

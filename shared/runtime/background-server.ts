@@ -3,7 +3,6 @@ import type { Config, Environment } from "../config.ts";
 import { type Answer, askAgain, json, problem } from "../http/answer.ts";
 import { mountFunctions } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
-import { createSender } from "../http/send.ts";
 import { createServer } from "../http/server.ts";
 import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
@@ -50,7 +49,7 @@ export async function startBackgroundServer(
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(longestRound(fn, config))]),
     finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
   });
-  if (!resident) addTrigger(app, rounds, budget, log);
+  if (!resident) addTrigger(app, rounds, budget);
   await Promise.all([app.ready(), services.redis.untilReady()]);
   const residence = resident ? background.reside(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -66,8 +65,8 @@ export async function startBackgroundServer(
   };
 }
 
-function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget, log: Logger): void {
-  const send = createSender(log);
+function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget): void {
+  const send = app.sendAnswer;
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
