@@ -34,6 +34,11 @@ const verbs: Readonly<Record<string, Verb>> = {
   "POST /control/listen": ({ front }, body) => front.listen(switches.parse(body).up),
   "POST /control/settings": ({ settings }, body) =>
     Object.assign(settings, settingsSchema.parse({ ...settings, ...z.object({}).loose().parse(body) })),
+  /** Forgets every job and everything that it has counted. */
+  "POST /control/reset": ({ jobs, ledger }) => {
+    jobs.clear();
+    ledger.clear();
+  },
   "POST /control/forget": ({ jobs }, body) => jobs.forget(task.parse(body).task_id),
   "POST /control/block": ({ blocks }, body) => {
     const { blocked, user, told } = block.parse(body);

@@ -16,6 +16,8 @@ export interface Jobs {
   forget(id: string): void;
   /** Ids of the tasks whose jobs have not ended. */
   alive(): string[];
+  /** Ends every job without a trace. */
+  clear(): void;
 }
 
 interface Run {
@@ -166,6 +168,11 @@ export function createJobs(settings: Settings, records: Records, ledger: Ledger)
     },
 
     alive: () => [...runs.keys()],
+
+    clear() {
+      for (const run of runs.values()) run.over = true;
+      runs.clear();
+    },
   };
 }
 

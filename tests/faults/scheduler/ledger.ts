@@ -1,9 +1,18 @@
-import { type Ending, type Harm, harms, type Report } from "./settings.ts";
+import { type Ending, type Harm, harms, type Report, type SubmissionEntry } from "./settings.ts";
 
-/** Counts what has happened to each task. It forgets nothing, whatever the records say. */
+/** Counts what has happened to each task. It forgets nothing by itself, whatever the records say. */
 export interface Ledger {
-  submitted(id: string, concurrent: number): void;
+  /** A submission has arrived. Gives its entry, to which the answer is noted. */
+  submitted(
+    request: { readonly task_id: string; readonly parameters: Readonly<Record<string, string>> },
+    concurrent: number,
+  ): SubmissionEntry;
+  /** The latest submission of the task has begun a run. */
   executed(id: string): void;
+  /** A fault has met a request. */
+  met(fault: string): void;
+  /** Forgets everything. */
+  clear(): void;
   /** The run was never begun after all. */
   notExecuted(id: string): void;
   ended(id: string, ending: Ending): void;
@@ -28,15 +37,30 @@ export function createLedger(): Ledger {
   const cancelled = new Set<string>();
   const harmed: Report["harmed"] = [];
   const lateWrites: string[] = [];
-  const count = (id: string, by: number) => executions.set(id, (executions.get(id) ?? 0) + by);
+  const met = new Map<string, number>();
+  const count = (id: string, by: 1 | -1) => {
+    executions.set(id, (executions.get(id) ?? 0) + by);
+    const latest = submissions.get(id)?.findLast(({ executed }) => by === 1 || executed === true);
+    if (latest) latest.executed = by === 1;
+  };
   return {
-    submitted: (id, concurrent) => append(submissions, id, { at: Date.now(), concurrent }),
+    submitted({ task_id: id, parameters }, concurrent) {
+      const entry: SubmissionEntry = { at: Date.now(), concurrent, parameters };
+      append(submissions, id, entry);
+      return entry;
+    },
+    met: (fault) => met.set(fault, (met.get(fault) ?? 0) + 1),
+    clear() {
+      for (const part of [executions, endings, submissions, cancels, cancelled, met]) part.clear();
+      harmed.length = 0;
+      lateWrites.length = 0;
+    },
     executed: (id) => count(id, 1),
     notExecuted: (id) => count(id, -1),
     ended: (id, ending) => append(endings, id, ending),
     cancelled: (id) => cancelled.add(id),
     cancelAnswered: (id, status) => append(cancels, id, { at: Date.now(), status }),
-    harmed: (harm, id, seen) => harmed.push({ harm, id, seen }),
+    harmed: (harm, id, seen) => harmed.push({ harm, id, seen, at: Date.now() }),
     lateWrite: (id) => lateWrites.push(id),
     lastEnding: (id) => endings.get(id)?.at(-1),
     wasCancelled: (id) => cancelled.has(id),
@@ -50,6 +74,7 @@ export function createLedger(): Ledger {
         harm: harm as Report["harm"],
         harmed,
         lateWrites,
+        met: Object.fromEntries(met),
       };
     },
   };

@@ -12,6 +12,7 @@ import { createLedger } from "./ledger.ts";
 import { openRecords } from "./records.ts";
 import { openFront } from "./server.ts";
 import { bannerSchema, settingsSchema } from "./settings.ts";
+import { chooseJobs, createSilentJobs } from "./silent-jobs.ts";
 
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
 const random = createRandom(settings.seed);
@@ -21,7 +22,7 @@ const parts = {
   records,
   ledger,
   settings,
-  jobs: createJobs(settings, records, ledger),
+  jobs: chooseJobs(settings, createJobs(settings, records, ledger), createSilentJobs(settings, records, ledger)),
   blocks: createBlocks(records),
   faults: createFaults(random),
 };

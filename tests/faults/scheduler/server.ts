@@ -6,7 +6,8 @@ import { z } from "zod";
 import { type Answer, cancel, type Parts, submit } from "./calls.ts";
 import type { Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Fault } from "./settings.ts";
+import { answerRaw, isRaw, type Progress } from "./raw-answers.ts";
+import type { Fault, SubmissionEntry } from "./settings.ts";
 
 /** The scheduler's own address. */
 export interface Front {
@@ -18,7 +19,11 @@ export interface Front {
   requests(): number;
 }
 
-const named = z.object({ task_id: z.string(), user_id: z.string() });
+const named = z.object({
+  task_id: z.string(),
+  user_id: z.string(),
+  parameters: z.record(z.string(), z.string()).default({}),
+});
 const calls = { "/task": "submit", "/cancel": "cancel" } as const;
 
 /** Opens the front on a free port. */
@@ -72,15 +77,31 @@ async function serve(
   const body: unknown = await json(request);
   const { data } = named.safeParse(body);
   if (!call || !data) return answer(response, { status: call ? 422 : 404, body: { detail: "Not Found" } });
-  if (call === "submit") parts.ledger.submitted(data.task_id, concurrent);
+  const progress = progressOf(call === "submit" ? parts.ledger.submitted(data, concurrent) : undefined);
   const fault = parts.faults.meet(call, data.user_id);
+  if (fault) parts.ledger.met(fault.name ?? fault.kind);
   const carryOut = () => (call === "submit" ? submit(parts, body) : cancel(parts, body)).catch(internalError);
   const done = !fault || fault.taken || fault.kind === "late" ? await carryOut() : undefined;
   if (fault) await strike(fault, request, response);
   if (response.destroyed || response.writableEnded || fault?.kind === "hang") return;
   const given = done && fault?.kind !== "status" ? done : statusOf(fault);
   if (call === "cancel") parts.ledger.cancelAnswered(data.task_id, given.status);
+  if (isRaw(fault)) return answerRaw(request.socket, given, fault, progress);
+  progress.line(given.status);
+  progress.headed();
   answer(response, given, fault?.retryAfter);
+}
+
+/** Notes on a submission's entry what its sender can know. */
+function progressOf(entry: SubmissionEntry | undefined): Progress {
+  return {
+    line(status) {
+      if (entry) Object.assign(entry, { status, statusAt: Date.now() });
+    },
+    headed() {
+      if (entry) entry.headed = true;
+    },
+  };
 }
 
 async function strike(fault: Fault, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -17,13 +17,26 @@ export const settingsSchema = z.object({
   refresh: milliseconds.default(40),
   /** How long a job takes; a task's parameter `ms` has precedence. */
   jobTime: milliseconds.default(60),
+  /**
+   * `talks`: the record shows the acceptance before the answer, then every step. The others answer and write nothing; for
+   * `later` one write of the whole record tells of the end, for `never` none does, and its jobs never end.
+   */
+  silence: z.enum(["talks", "later", "never"]).default("talks"),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
 /** A fault that meets requests: with its probability, at most `count` times, of one user only where one is named. */
 export const faultSchema = z.object({
-  /** `hang` never answers; `reset` breaks the connection; `status` answers with it; `late` answers `ms` late. */
-  kind: z.enum(["hang", "reset", "status", "late"]),
+  /**
+   * `hang` never answers; `reset` breaks the connection; `status` answers with it; `late` answers `ms` late. The others
+   * write an answer of this status byte for byte: `drip` its body slowly, `cut` breaks it off at `part`, `inform` sends
+   * 100 and 103 in pieces before it, `huge` has a body of megabytes.
+   */
+  kind: z.enum(["hang", "reset", "status", "late", "drip", "cut", "inform", "huge"]),
+  /** Where a cut answer ends: before its status line, behind it, within its headers, within its body. */
+  part: z.enum(["before", "line", "headers", "body"]).default("before"),
+  /** What the report counts it as. @default its kind */
+  name: z.string().optional(),
   on: z.enum(["submit", "cancel"]).default("submit"),
   /** True: the request is carried out before the fault strikes. */
   taken: z.boolean().default(false),
@@ -58,6 +71,24 @@ export type Harm = (typeof harms)[number];
 export const endings = ["completed", "cancelled", "deleted", "aborted", "orphaned", "forgotten"] as const;
 export type Ending = (typeof endings)[number];
 
+/** A submission that has arrived. Times in ms since the epoch. */
+export const submissionSchema = z.object({
+  at: z.number(),
+  /** Requests under way at its arrival, itself included. */
+  concurrent: z.number(),
+  /** What it was told of the task. */
+  parameters: z.record(z.string(), z.string()).optional(),
+  /** True when it has started a job. */
+  executed: z.boolean().optional(),
+  /** The status line that was sent, and when; and whether all headers followed it. */
+  status: z.number().optional(),
+  statusAt: z.number().optional(),
+  headed: z.boolean().optional(),
+  /** The refusal's reason that was sent with it. */
+  detail: z.string().optional(),
+});
+export type SubmissionEntry = z.infer<typeof submissionSchema>;
+
 const byTask = <T extends z.ZodType>(value: T) => z.record(z.string(), value);
 
 /** `GET /control/report`: everything since the start, by task id. */
@@ -65,14 +96,15 @@ export const reportSchema = z.object({
   /** How often a task was executed. */
   executions: byTask(z.number()),
   endings: byTask(z.array(z.enum(endings))),
-  /** `concurrent`: requests under way at its arrival, itself included. `at` in ms since the epoch. */
-  submissions: byTask(z.array(z.object({ at: z.number(), concurrent: z.number() }))),
+  submissions: byTask(z.array(submissionSchema)),
   cancels: byTask(z.array(z.object({ at: z.number(), status: z.number() }))),
   harm: z.record(z.enum(harms), z.number()),
   /** Each harm with its task and what was seen. */
-  harmed: z.array(z.object({ harm: z.enum(harms), id: z.string(), seen: z.string() })),
+  harmed: z.array(z.object({ harm: z.enum(harms), id: z.string(), seen: z.string(), at: z.number() })),
   /** Writes of ended runs that have brought a deleted record back. */
   lateWrites: z.array(z.string()),
+  /** Requests that each fault has met, by its name. */
+  met: z.record(z.string(), z.number()),
 });
 export type Report = z.infer<typeof reportSchema>;
 

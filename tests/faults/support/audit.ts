@@ -53,8 +53,8 @@ export async function untilQuiet({ redis, scheduler }: Stage, timeoutMs = 30_000
   }
 }
 
-/** In one step, because tasks wander from one to the other. */
-async function unfinished(redis: Redis): Promise<Record<string, number>> {
+/** What is left to do; counted in one step, because tasks wander from one to the other. */
+export async function unfinished(redis: Redis): Promise<Record<string, number>> {
   const replies = await redis
     .multi()
     .xlen(keys.work)

@@ -34,6 +34,8 @@ export interface FaultScheduler {
   lateWrite(taskId: string, ms: number): Promise<void>;
   /** Has it lose a job without a trace. */
   forget(taskId: string): Promise<void>;
+  /** Has it forget every job and its whole report. */
+  reset(): Promise<void>;
   report(): Promise<Report>;
   /** What it has under way. */
   state(): Promise<State>;
@@ -73,6 +75,7 @@ export async function startFaultScheduler(settings: SchedulerSettings): Promise<
     change: (changed) => tell("settings", changed),
     lateWrite: (task_id, ms) => tell("late-write", { task_id, ms }),
     forget: (task_id) => tell("forget", { task_id }),
+    reset: () => tell("reset", {}),
     report: async () => reportSchema.parse(await ask("GET", "report")),
     state: async () => stateSchema.parse(await ask("GET", "state")),
     stop: () => end(child, "SIGKILL"),

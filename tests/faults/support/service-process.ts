@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import { end, keep } from "./children.ts";
 
 export type Environment = Readonly<Record<string, string>>;
@@ -19,13 +19,15 @@ export interface ServiceProcess {
   readonly defects: readonly string[];
 }
 
-const entry = fileURLToPath(new URL("../../../local/start.ts", import.meta.url));
+/** The project's own sources. */
+export const projectRoot = resolve(import.meta.dirname, "../../..");
 const banner = /listens on (http:\/\/[\d.:]+)/;
 /** What the service logs about itself when it does not know how it has come to this. */
 const defect = /"(dispatcher fault|janitor fault|request failed|A task was not brought to rest[^"]*)"/;
 
-/** A service with these environment variables, on a free port of loopback; it does not run yet. */
-export function serviceProcess(environment: Environment): ServiceProcess {
+/** A service with these environment variables, on a free port of loopback; it does not run yet. `root`: where its sources are. */
+export function serviceProcess(environment: Environment, root = projectRoot): ServiceProcess {
+  const entry = join(root, "local", "start.ts");
   let child: ChildProcess | undefined;
   let address = "";
   const defects: string[] = [];

@@ -8,7 +8,7 @@ import { type FaultScheduler, type SchedulerSettings, startFaultScheduler } from
 import { type Environment, type ServiceProcess, serviceProcess } from "./service-process.ts";
 
 /** Waits as short as they may be, so that every way out is taken within seconds. */
-const quick: Environment = {
+export const quick: Environment = {
   DMS_REQUEST_TIMEOUT_SECONDS: "0.5",
   DMS_DISPATCH_GRACE_SECONDS: "0.5",
   DMS_DISPATCH_MIN_BACKOFF_SECONDS: "0.02",
