@@ -29,6 +29,8 @@ export interface TaskStateContext {
   readonly ttlSeconds: number;
   /** True when the expiry of a shared set is to be refreshed with this save; see {@link createRefreshCheck}. */
   readonly isRefreshDue: (set: string) => boolean;
+  /** The same for submissions. */
+  readonly isRefreshDueAtSubmission: (set: string) => boolean;
   /** How long an idempotency key is remembered, in seconds. */
   readonly idempotencyTtlSeconds: number;
   /** Told of each task that cannot be read. True: it was not told of this one lately. */

@@ -101,6 +101,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
+    isRefreshDueAtSubmission: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: onceAMinute(options.onUnreadable ?? (() => {})),
     onSequenceFault: atIntervals(60_000, options.onSequenceFault ?? (() => {})),

@@ -79,7 +79,7 @@ async function untilReplicated({ replicated }: TaskStateContext, id: string): Pr
 
 /** What the scripts are told of a task. The sets of a busy owner have their expiry set with one look, and not every time. */
 function wordsOf(
-  { clock, isRefreshDue }: TaskStateContext,
+  { clock, isRefreshDueAtSubmission }: TaskStateContext,
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
@@ -93,7 +93,7 @@ function wordsOf(
     user,
     phase,
     trace,
-    isRefreshDue(keys.owner(owner)) ? 1 : 0,
+    isRefreshDueAtSubmission(keys.owner(owner)) ? 1 : 0,
     ...sets,
   ];
 }

@@ -76,7 +76,7 @@ test.each(lists)("%s refuses what is out of range with a 422 that names it", asy
   await submit(service);
   const wrong: Record<string, string[]> = {
     limit: ["0", "1001", "-1", "1.5", "1e2", "ten", "", "+5", "0x5", "99999999999999999999"],
-    cursor: ["0", "-1", "1.5", "abc", "", "9007199254740993", "-inf", "%285"],
+    cursor: ["0", "-1", "1.5", "abc", "", "9223372036854775808", "-inf", "%285"],
     order: ["", "ASC", "newest", "asc,desc", "__proto__"],
   };
   for (const [name, values] of Object.entries(wrong)) {
