@@ -130,7 +130,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
   const { edit, patch = {}, words = "[]", checkAfter = 0 } = begin ?? {};
   const begunAt = begin ? context.clock() : "";
   const args = {
-    witness: witness(),
+    witness: witness(context.primary),
     group: dispatchGroup,
     holder,
     leaseMs,

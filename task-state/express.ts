@@ -88,7 +88,7 @@ export function createExpress(
     finishScript(
       context.primary,
       { work: keys.work, deleted: keys.deleted, clock: keys.clock },
-      { ...fixed, witness: witness(), nextTail: between(nextTail(context.clock())) },
+      { ...fixed, witness: witness(context.primary), nextTail: between(nextTail(context.clock())) },
       words,
     ),
   );

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
-import { clockFunction, type RedisClock, witness } from "./redis-clock.ts";
+import { clockFunction, compareClocks, type RedisClock, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 import { writeAll } from "./write-all.ts";
 import { writeCheck } from "./write-check.ts";
@@ -29,6 +29,7 @@ end`;
 /*
  * keys   clock, leases, dispatchers
  * args   witness, holder, leaseMs, recent, memory (ms)
+ * reply  Redis's own time in ms
  */
 const signScript = defineScript({
   name: "sign-of-life",
@@ -38,19 +39,23 @@ const signScript = defineScript({
 check_writes({
   { 'ZADD', leases }, { 'ZREMRANGEBYSCORE', leases }, { 'ZADD', dispatchers }, { 'ZREMRANGEBYSCORE', dispatchers },
 })
-local now, watched = tick_clock(clock, witness)
+local now, watched, wall = tick_clock(clock, witness)
 redis.call('ZADD', leases, string.format('%.0f', watched + leaseMs), holder)
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', string.format('%.0f', watched - memory))
 redis.call('ZADD', dispatchers, string.format('%.0f', now), holder)
-redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', string.format('%.0f', now - recent))`,
+redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', string.format('%.0f', now - recent))
+return string.format('%.0f', wall)`,
 });
 
 /** Gives a sign of life: all leases of `holder` hold for `leaseMs` from now on, by the watched time. */
 export async function giveSign(redis: Redis, holder: string, leaseMs: number): Promise<void> {
-  await signScript(
-    redis,
-    { clock: keys.clock, leases: keys.leases, dispatchers: keys.dispatchers },
-    { witness: witness(), holder, leaseMs, recent: recentSign, memory },
+  const { clock, leases, dispatchers } = keys;
+  await compareClocks(redis, () =>
+    signScript(
+      redis,
+      { clock, leases, dispatchers },
+      { witness: witness(redis), holder, leaseMs, recent: recentSign, memory },
+    ),
   );
 }
 

@@ -48,7 +48,7 @@ export async function purgeOrphans(context: TaskStateContext, signal?: AbortSign
     const reply = await searchScript(
       context.primary,
       { clock: keys.clock, leases: keys.leases },
-      { witness: witness(), cursor, count: stepSize, ...prefixes },
+      { witness: witness(context.primary), cursor, count: stepSize, ...prefixes },
     );
     const [next, ids] = reply as [string, string[]];
     purged += (await Promise.all(ids.map((id) => purgeOrphan(context, id)))).filter(Boolean).length;

@@ -81,7 +81,7 @@ export async function acquirePermit(
       clock: keys.clock,
     },
     {
-      witness: witness(),
+      witness: witness(redis),
       id,
       maxInFlight: caps.maxInFlight,
       maxUser: caps.maxInFlightPerUser,

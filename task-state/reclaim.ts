@@ -75,7 +75,7 @@ export async function reclaimEntries(redis: Redis, options: ReclaimOptions): Pro
   const reply = await reclaimScript(
     redis,
     { work, clock, leases, dispatchers },
-    { witness: witness(), group: dispatchGroup, ...options },
+    { witness: witness(redis), group: dispatchGroup, ...options },
   );
   const [nextMs, raw] = reply as [number, RawEntry[]];
   const entries = raw.map(parseEntry);

@@ -16,28 +16,33 @@ import { defineScript } from "./script.ts";
 const longestGap = 500;
 /** Time after which a reading is stored, in ms: a clock that is read thousands of times a second is not written each time. */
 const unsaved = 100;
+/** How far Redis's clock may run ahead of where a process expects it before that is a jump, in ms: commands take their time. */
+const tolerance = 100;
 
 /**
- * Lua: `read_clock(clock, witness)` gives `now` and `watched` in ms; `clock` is `keys.clock`, `witness` the caller's time, see
- * {@link witness}. `tick_clock` does the same and advances what is stored; where Redis refuses writes it gives the reading all
- * the same. Call one of them once in a script.
+ * Lua: `read_clock(clock, witness)` gives `now` and `watched` in ms; `clock` is `keys.clock`, `witness` the caller's view of
+ * time, see {@link witness}. `tick_clock` does the same and advances what is stored; where Redis refuses writes it gives the
+ * reading all the same. Both also give Redis's own time. Call one of them once in a script.
  */
 export const clockFunction = `
 local function read_clock(clock, witness)
   local time = redis.call('TIME')
   local wall = time[1] * 1000 + math.floor(time[2] / 1000)
+  local own, expected = string.match(witness, '^(%d+) (%d*)$')
   local stored = redis.pcall('GET', clock)
   local pattern = '^(%d+) (%d+) (%d+) (%d+)$'
   local now, watched, seen, witnessed = string.match(type(stored) == 'string' and stored or '', pattern)
-  if not now then return wall, wall, wall, true end
+  if not now then return wall, wall, wall, own, true end
   local gap = wall - seen
-  local short = math.max(0, math.min(gap, ${longestGap}))
-  now = now + (gap > ${longestGap} and math.max(short, math.min(gap, witness - witnessed)) or short)
-  return now, watched + short, wall, gap < 0 or gap >= ${unsaved}
+  local ahead = expected ~= '' and wall - expected or 0
+  local passed = ahead > ${tolerance} and gap - ahead or gap
+  local short = math.max(0, math.min(passed, ${longestGap}))
+  now = now + (passed > ${longestGap} and math.max(short, math.min(passed, own - witnessed)) or short)
+  return now, watched + short, wall, own, gap < 0 or gap >= ${unsaved}
 end
 local function tick_clock(clock, witness)
-  local now, watched, wall, due = read_clock(clock, witness)
-  if due then redis.pcall('SET', clock, string.format('%.0f %.0f %.0f %.0f', now, watched, wall, witness)) end
+  local now, watched, wall, own, due = read_clock(clock, witness)
+  if due then redis.pcall('SET', clock, string.format('%.0f %.0f %.0f %.0f', now, watched, wall, own)) end
   return now, watched, wall
 end`;
 
@@ -47,9 +52,28 @@ export interface RedisClock {
   readonly watched: number;
 }
 
+/** How far Redis's clock was ahead of ours when it was last compared, in ms. */
+const offsets = new WeakMap<Redis, number>();
+
 /** The time by this process, in ms since the epoch: it runs evenly, whatever is done to the machine's clock meanwhile. */
-export function witness(): number {
+function evenTime(): number {
   return Math.round(performance.timeOrigin + performance.now());
+}
+
+/** What a script is told of time: `<time by this process> <what Redis's clock should show by that, or nothing>`, in ms. */
+export function witness(redis: Redis): string {
+  const own = evenTime();
+  const offset = offsets.get(redis);
+  return `${own} ${offset === undefined ? "" : own + offset}`;
+}
+
+/**
+ * Compares Redis's clock with ours: a jump of it shows at once to whoever has done so a moment ago.
+ * @param call asks for Redis's own time in ms
+ */
+export async function compareClocks(redis: Redis, call: () => Promise<unknown>): Promise<void> {
+  const sentAt = evenTime();
+  offsets.set(redis, Number(await call()) - sentAt);
 }
 
 /*
@@ -68,6 +92,7 @@ return { string.format('%.0f', now), string.format('%.0f', watched) }`,
 
 /** Reads both clocks, which all processes share, however wrong their own are. */
 export async function redisClock(redis: Redis): Promise<RedisClock> {
-  const [now, watched] = (await clockScript(redis, { clock: keys.clock }, { witness: witness() })) as [string, string];
+  const reply = await clockScript(redis, { clock: keys.clock }, { witness: witness(redis) });
+  const [now, watched] = reply as [string, string];
   return { now: Number(now), watched: Number(watched) };
 }

@@ -71,7 +71,7 @@ export async function look(context: TaskStateContext, id: string): Promise<View>
   const reply = await lookScript(
     context.primary,
     { clock: keys.clock, record: keys.record(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
-    { witness: witness(), id },
+    { witness: witness(context.primary), id },
   );
   const [now, watched, raw, sidecar, deleted, fault] = reply as Sight;
   const garbled = raw !== null && fault === null && mayBeGarbled(raw) && (await isGarbled(context, id));

@@ -77,7 +77,7 @@ export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: 
   const [moved, nextMs] = (await promoteScript(
     redis,
     { due: keys.due, work: keys.work, added: keys.added, clock: keys.clock },
-    { witness: witness(), limit },
+    { witness: witness(redis), limit },
   )) as [number, number];
   return { moved, nextMs: nextMs < 0 ? undefined : nextMs };
 }
