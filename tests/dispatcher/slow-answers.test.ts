@@ -152,3 +152,22 @@ test("a request that is given up before it has left the process has started noth
   expect(await first).toMatchObject({ kind: "unknown_fate" });
   expect(requests).toHaveLength(1);
 });
+
+test.each<[string, (socket: Socket) => unknown, object]>([
+  ["behind the line", (socket) => socket.end("HTTP/1.1 202 Accepted\r\n"), { kind: "accepted" }],
+  ["in the headers", (socket) => socket.end("HTTP/1.1 202 Accepted\r\nContent-Le"), { kind: "accepted" }],
+  [
+    "behind a line that dripped",
+    async (socket) => {
+      await drip(socket, "HTTP/1.1 202 Accepted\r\n", 10);
+      socket.end();
+    },
+    { kind: "accepted" },
+  ],
+  ["behind 100 and a line", (socket) => socket.end(`${informational[0]}HTTP/1.1 202 X\r\n`), { kind: "accepted" }],
+  ["behind a refusal's line", (socket) => socket.end("HTTP/1.1 422 X\r\n"), { kind: "refused", status: 422 }],
+  ["within the line", (socket) => socket.end("HTTP/1.1 202 Acc"), { kind: "unknown_fate" }],
+])("an answer that is cut %s is known as far as its status line goes", async (_, serve, outcome) => {
+  const { submit } = await connect(serve);
+  for (let turn = 0; turn < 3; turn += 1) expect(await submit()).toMatchObject(outcome);
+});

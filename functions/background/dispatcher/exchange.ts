@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import type { AnswerTap } from "./answer-tap.ts";
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
 
 /** What goes on for longer is not read of an answer's body, in bytes. */
@@ -9,11 +10,16 @@ const endTime = 20;
 
 /** One request to the scheduler, from its dispatch to whatever ends it. */
 export interface Exchange {
-  readonly handler: Dispatcher.DispatchHandler;
+  readonly handler: ExchangeHandler;
   /** Resolves as soon as the outcome is known; the body of an answer may still be on its way then. */
   readonly outcome: Promise<Outcome>;
   /** Ends it, if it is not over. What has not left the process by then will not leave it. */
   abort(reason: Error): void;
+}
+
+/** The client's handler of an exchange, which the connection that carries it lends its tap. */
+export interface ExchangeHandler extends Dispatcher.DispatchHandler {
+  tap?: AnswerTap;
 }
 
 /**
@@ -38,36 +44,39 @@ export function createExchange(onOver: (cut?: Error) => void): Exchange {
     resolve(outcome);
   };
 
+  const handler: ExchangeHandler = {
+    onRequestStart(started) {
+      controller = started;
+      handler.tap?.begin();
+      if (reason) started.abort(reason);
+    },
+    onResponseStart(_controller, statusCode, given) {
+      // Informational answers come before the one that counts.
+      if (statusCode < 200) return;
+      status = statusCode;
+      headers = given;
+      // Only a refusal has a reason in its body; for all else the status line is the outcome.
+      if (statusCode >= 400 && statusCode < 500) return;
+      known = byAnswer(statusCode);
+      ending = setTimeout(resolve, endTime, known);
+    },
+    onResponseData(started, chunk) {
+      bytes += chunk.length;
+      if (bytes > maxBody) started.abort(new Error(`the body is longer than ${maxBody} bytes`));
+      else if (!known) body.push(chunk);
+    },
+    onResponseEnd() {
+      if (status !== undefined) end(known ?? byAnswer(status, String(Buffer.concat(body))));
+    },
+    onResponseError(_controller, error) {
+      const told = status ?? handler.tap?.status();
+      if (told === undefined) end(outcomeOfError(error, controller !== undefined));
+      else end(known ?? byAnswer(told), error);
+    },
+  };
   return {
     outcome: promise,
-    handler: {
-      onRequestStart(started) {
-        controller = started;
-        if (reason) started.abort(reason);
-      },
-      onResponseStart(_controller, statusCode, given) {
-        // Informational answers come before the one that counts.
-        if (statusCode < 200) return;
-        status = statusCode;
-        headers = given;
-        // Only a refusal has a reason in its body; for all else the status line is the outcome.
-        if (statusCode >= 400 && statusCode < 500) return;
-        known = byAnswer(statusCode);
-        ending = setTimeout(resolve, endTime, known);
-      },
-      onResponseData(started, chunk) {
-        bytes += chunk.length;
-        if (bytes > maxBody) started.abort(new Error(`the body is longer than ${maxBody} bytes`));
-        else if (!known) body.push(chunk);
-      },
-      onResponseEnd() {
-        if (status !== undefined) end(known ?? byAnswer(status, String(Buffer.concat(body))));
-      },
-      onResponseError(_controller, error) {
-        if (status === undefined) end(outcomeOfError(error, controller !== undefined));
-        else end(known ?? byAnswer(status), error);
-      },
-    },
+    handler,
     abort(why) {
       if (reason) return;
       reason = why;

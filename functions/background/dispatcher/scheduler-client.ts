@@ -1,10 +1,10 @@
-import { buildConnector, Pool } from "undici";
+import { buildConnector, Client, Pool } from "undici";
 import type { Config } from "../../../shared/config.ts";
 import type { Logger } from "../../../shared/logger.ts";
 import type { TaskRecord } from "../../../task-state/index.ts";
-import { createExchange, type Exchange } from "./exchange.ts";
+import { createAnswerTap } from "./answer-tap.ts";
+import { createExchange, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import type { Outcome } from "./outcome.ts";
-import { skipContinue } from "./skip-continue.ts";
 
 /** What goes along with a request. */
 export interface RequestMarks {
@@ -41,7 +41,6 @@ export function createSchedulerClient(
 ): SchedulerClient {
   const base = new URL(settings.schedulerBaseUrl);
   const limit = settings.requestTimeoutSeconds * 1000;
-  const connector = buildConnector({ timeout: limit });
   const pool = new Pool(base.origin, {
     connections: concurrency,
     pipelining: 1,
@@ -50,8 +49,7 @@ export function createSchedulerClient(
     // The one limit of a request is kept here, from the connection to the last byte.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: (options, done) =>
-      connector(options, (error, socket) => (error ? done(error, null) : done(null, skipContinue(socket)))),
+    factory: (origin, options: Client.Options) => tappedClient(origin, options, limit),
   });
   const root = base.pathname.replace(/\/+$/, "");
   /** Exchanges whose requests are settled, oldest first. */
@@ -99,6 +97,23 @@ export function createSchedulerClient(
       post(settings.schedulerCancelEndpoint, { task_id, service, user_id }, traceHeader(trace), signal),
     close: () => pool.destroy(),
   };
+}
+
+/** A connection whose answers are listened to. */
+function tappedClient(origin: URL | string, options: Client.Options, timeout: number): Client {
+  const tap = createAnswerTap();
+  const connect = buildConnector({ timeout });
+  const client = new Client(origin, {
+    ...options,
+    connect: (target, done) =>
+      connect(target, (error, socket) => (error ? done(error, null) : done(null, tap.listen(socket)))),
+  });
+  const dispatch = client.dispatch.bind(client);
+  client.dispatch = (request, handler: ExchangeHandler) => {
+    handler.tap = tap;
+    return dispatch(request, handler);
+  };
+  return client;
 }
 
 const unmarked: RequestMarks = { generation: 0 };
