@@ -21,7 +21,7 @@ import { writeCheck } from "./write-check.ts";
  * reply  { now, watched, wall (ms), pause or false, blocks of all or false,
  *          per task: false · 1 the caller holds the lease already · 2 not looked at, because the call has read enough
  *          · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, checkAt or false } · why its keys cannot be
- *          read · begun: { record, { service, user, rev, place or false, trace or false } as the sidecar was before } }
+ *          read · begun: { record, { service, user, rev, place, trace and since or false } as the sidecar was before } }
  */
 const claiming = {
   keys: ["work", "deleted", "paused", "blocksAll", "clock", "leases"],
@@ -129,7 +129,7 @@ local function claim_whole(entry, id, idle)
   redis.call('SET', record, next_raw, 'EX', ttl)
   redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('EXPIRE', sidecar, sidecarTtl)
-  return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false } }
+  return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false, known.since or false } }
 end
 -- A sidecar whose fields somebody has spoilt keeps no other task from being claimed; what Redis refuses, it refuses to all.
 local function claim(entry, id, idle)
@@ -213,6 +213,7 @@ export type FreshValues = readonly [
   rev: string,
   place: string | null,
   trace: string | null,
+  since: string | null,
 ];
 
 /** True for a task that the claim has begun. */

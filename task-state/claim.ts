@@ -193,7 +193,7 @@ function faultOf(flat: readonly string[]): string | undefined {
 }
 
 /** The sidecar that a fresh task has. */
-function sidecarOf([service, user, rev, place, trace]: FreshValues): Sidecar {
+function sidecarOf([service, user, rev, place, trace, since]: FreshValues): Sidecar {
   return {
     service,
     user,
@@ -203,5 +203,6 @@ function sidecarOf([service, user, rev, place, trace]: FreshValues): Sidecar {
     cancelAttempts: 0,
     ...(place === null ? {} : { place: Number(place) }),
     ...(trace === null ? {} : { trace }),
+    ...(since === null ? {} : { since: Number(since) }),
   };
 }

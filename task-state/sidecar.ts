@@ -33,6 +33,8 @@ export interface Sidecar {
   readonly wantLogged?: number;
   /** 1 once a submission has ended without a clear answer: the scheduler may have the task, whatever came later. */
   readonly doubtful?: number;
+  /** When it was submitted, in ms of Redis time. */
+  readonly since?: number;
   /** When an operator sent it again, in ms of Redis time: its age counts from there. */
   readonly renewedAt?: number;
   /** What was given up and waits for an operator. */
@@ -76,6 +78,7 @@ const numeric = new Set<string>([
   "tries",
   "cancelTries",
   "place",
+  "since",
   "renewedAt",
   "generation",
   "dueAt",

@@ -2,22 +2,25 @@ import type { Redis } from "ioredis";
 import { type Lifetimes, metadataTtl, sidecarTtl } from "./context.ts";
 import { named, nextIds } from "./id-sequence.ts";
 import { keys } from "./keys.ts";
+import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 import { createTaskBatch, type TaskWords } from "./task-batch.ts";
 import { rightCheck } from "./write-check.ts";
 
 /*
  * Stores new tasks whole. What several of them share is written once for all.
- * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream, the deleted ids
- * args   ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
+ * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream, the deleted ids,
+ *        the clock
+ * args   witness, ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
  *        trace ('' for none), 1 where the expiry of its sets is to be set (else 0), and the sets of its service, of that
  *        service's users, of its owner and of its user
  * reply  per task: { its id } · the message of a key of its own that has the wrong type, and nothing is stored
  */
 const storing = {
-  keys: ["sequence", "added", "tasks", "work", "deleted"],
-  args: ["ttl", "metadataTtl", "sidecarTtl"],
-  lua: `
+  keys: ["sequence", "added", "tasks", "work", "deleted", "clock"],
+  args: ["witness", "ttl", "metadataTtl", "sidecarTtl"],
+  lua: `${clockFunction}
+local since = string.format('%.0f', (read_clock(clock, witness)))
 local function ordered(set) return '${keys.ordered("")}' .. set end
 local ordered_tasks = ordered(tasks)
 ${rightCheck}
@@ -105,7 +108,7 @@ local function store(id, tail, service_id, user_id, phase, trace)
     more[#more + 1] = 'trace'
     more[#more + 1] = trace
   end
-  redis.call('HSET', sidecar, 'service', service_id, 'user', user_id, 'phase', phase, 'rev', 1, unpack(more))
+  redis.call('HSET', sidecar, 'service', service_id, 'user', user_id, 'phase', phase, 'rev', 1, 'since', since, unpack(more))
   redis.call('EXPIRE', sidecar, sidecarTtl)
 end
 
@@ -203,15 +206,17 @@ export type Submitter = (words: TaskWords) => Promise<string>;
 /** Gathers the submissions of a process. */
 export function createSubmitter(writer: Redis, lifetimes: Lifetimes): Submitter {
   const inputs = submitInputs(lifetimes);
-  const store = createTaskBatch<[id: string]>((words) => submitScript(writer, inputs.keys, inputs.args, words));
+  const store = createTaskBatch<[id: string]>((words) =>
+    submitScript(writer, inputs.keys, { ...inputs.args, witness: witness(writer) }, words),
+  );
   return async (words) => (await store(words))[0];
 }
 
-/** What both scripts are told besides the task. */
+/** What both scripts are told besides the task and the time. */
 export function submitInputs(lifetimes: Lifetimes) {
-  const { sequence, added, tasks, work, deleted } = keys;
+  const { sequence, added, tasks, work, deleted, clock } = keys;
   return {
-    keys: { sequence, added, tasks, work, deleted },
+    keys: { sequence, added, tasks, work, deleted, clock },
     args: {
       ttl: lifetimes.ttlSeconds,
       metadataTtl: metadataTtl(lifetimes),

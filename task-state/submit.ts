@@ -4,6 +4,7 @@ import { sequenceError, sequenceFaultOf } from "./id-sequence.ts";
 import { idempotencyKey, parametersDigest } from "./idempotency.ts";
 import { keys } from "./keys.ts";
 import { newRecordTail, type Owner, type Parameters } from "./record.ts";
+import { witness } from "./redis-clock.ts";
 import type { Phase } from "./sidecar.ts";
 import { submitInputs, submitOnceScript } from "./submit-script.ts";
 import type { TaskWords } from "./task-batch.ts";
@@ -56,7 +57,7 @@ export async function submitOnce(
   const reply = await submitOnceScript(
     context.writer,
     { ...inputs.keys, memory: idempotencyKey(owner, key) },
-    { ...inputs.args, digest, memoryTtl: context.idempotencyTtlSeconds },
+    { ...inputs.args, witness: witness(context.writer), digest, memoryTtl: context.idempotencyTtlSeconds },
     wordsOf(context, owner, parameters, "queued", options),
   ).catch((error) => report(context, error));
   const [stored, id, known] = reply as [number, string, string];

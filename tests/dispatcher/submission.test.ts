@@ -23,6 +23,7 @@ test("a task is submitted once, and a scheduler that never writes leaves it runn
     tries: 1,
     cancelAttempts: 0,
     place: 1,
+    since: expect.any(Number),
     rev: expect.any(Number),
   });
 });

@@ -51,7 +51,7 @@ async function claimOne(context: TaskStateContext, express?: Express): Promise<C
 async function stored(context: TaskStateContext, id: string) {
   const { raw, sidecar } = await look(context, id);
   const lifetimes = [keys.record(id), keys.metadata(id), keys.sidecar(id)].map((key) => redis.client.ttl(key));
-  const { rev: _rev, ...fields }: Partial<Sidecar> = sidecar ?? {};
+  const { rev: _rev, since: _since, ...fields }: Partial<Sidecar> = sidecar ?? {};
   return { raw, fields, lifetimes: (await Promise.all(lifetimes)).map((seconds) => Math.round(seconds / 60)) };
 }
 

@@ -42,6 +42,7 @@ test("tasks that are stored together are as if each had been stored alone", asyn
     const held = await contents(redis.client);
     for (const id of ids) {
       held[keys.record(id)] = { ...readable(await store.get(id)), created_at: "", updated_at: "" };
+      held[keys.sidecar(id)] = { ...(await redis.client.hgetall(keys.sidecar(id))), since: "" };
     }
     return { ...held, [keys.work]: await workIds(redis.client) };
   }
@@ -82,6 +83,7 @@ test("what stands under a number of another program's stays as it is, and the ne
     phase: "queued",
     rev: "1",
     place: "2",
+    since: expect.any(String),
   });
   expect(readable(await store.get("4"))).toMatchObject({ user_id: "bob" });
 });

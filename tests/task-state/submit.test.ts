@@ -49,7 +49,7 @@ test("the members of each key are the id, and the user in the users of the servi
     "dms:order:index:service:sync": ["1", "1"],
     "dms:order:index:service:sync:users": ["alice", "0"],
     "dms:order:index:service:sync:user:alice": ["1", "1"],
-    "dms:task:1": { service: "sync", user: "alice", phase: "queued", rev: "1", place: "1" },
+    "dms:task:1": { service: "sync", user: "alice", phase: "queued", rev: "1", place: "1", since: expect.any(String) },
     "dms:work:added": "1",
   });
 });

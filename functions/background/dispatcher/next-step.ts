@@ -123,8 +123,10 @@ function requestEntry({ wantedAt, wantLogged }: Sidecar): string[] {
   return wantedAt === undefined || wantLogged !== undefined ? [] : [`${wantedAt},${cancellationRequested}`];
 }
 
-function isTooOld(record: TaskRecord, { renewedAt = 0 }: Sidecar, now: number, { maxAge }: Policy): boolean {
-  return maxAge > 0 && now - Math.max(Date.parse(record.created_at), renewedAt) > maxAge;
+function isTooOld({ created_at }: TaskRecord, sidecar: Sidecar, now: number, { maxAge }: Policy): boolean {
+  // The record tells the time of whoever submitted it, whose clock may have been wrong.
+  const { since = Date.parse(created_at), renewedAt = 0 } = sidecar;
+  return maxAge > 0 && now - Math.max(since, renewedAt) > maxAge;
 }
 
 function giveUp(sidecar: Sidecar, message: string): Step {
