@@ -52,19 +52,19 @@ export const variables = {
     "DMS_EVENT_WORKER_COUNT",
     4,
     { minimum: 0, maximum: 1024, integer: true },
-    "tasks that one dispatcher handles at once; 0: the local server runs without a dispatcher",
+    "tasks that one dispatcher handles at once, including outcomes that Redis has not stored yet; 0: the local server runs without a dispatcher",
   ),
   requestTimeoutSeconds: number(
     "DMS_REQUEST_TIMEOUT_SECONDS",
     10,
     { minimum: 0.05, maximum: 600 },
-    "limit of a request to the scheduler",
+    "time limit of a request to the scheduler, from connecting to the last byte; leases last twice as long plus 1 to 5 s",
   ),
   dispatchGraceSeconds: number(
     "DMS_DISPATCH_GRACE_SECONDS",
     5,
     { minimum: 0, maximum: 600 },
-    "wait after a submission of unknown fate before the record is read for a sign of it",
+    "wait after a submission of unknown fate, or after the leases of its dead dispatcher, before the record is read for a sign of it",
   ),
   dispatchMaxAttempts: number(
     "DMS_DISPATCH_MAX_ATTEMPTS",
@@ -118,7 +118,7 @@ export const variables = {
     "DMS_SHUTDOWN_GRACE_SECONDS",
     10,
     { minimum: 0, maximum: 600 },
-    "time to finish what is in flight after SIGTERM",
+    "time to finish what is in flight and to store its outcomes after SIGTERM",
   ),
   janitorIntervalSeconds: number(
     "DMS_JANITOR_INTERVAL_SECONDS",
