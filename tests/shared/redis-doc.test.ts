@@ -54,7 +54,10 @@ test("every key of our own has a type, a meaning and a lifetime", () => {
   expect(rows.length).toBeGreaterThan(0);
   for (const row of rows) {
     const cells = row.split("|").map((cell) => cell.trim());
-    expect(cells.slice(1, 5).filter((cell) => cell === ""), row).toEqual([]);
+    expect(
+      cells.slice(1, 5).filter((cell) => cell === ""),
+      row,
+    ).toEqual([]);
     expect(["string", "hash", "set", "sorted set", "stream"], row).toContain(cells[2]);
   }
 });
