@@ -57,12 +57,13 @@ const replacements: readonly Replacement[] = [
     path: /^\.\/cluster$/,
     contents: "exports.default = class Cluster {};",
   },
-  // Of undici, only the pool that the scheduler's client opens.
+  // Of undici, only what the scheduler's client opens.
   {
     importer: /scheduler-client\.ts$/,
     path: /^undici$/,
-    contents: `Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
-      exports.Pool = require("undici/lib/dispatcher/pool.js");`,
+    contents: `exports.Client = require("undici/lib/dispatcher/client.js");
+      exports.Pool = require("undici/lib/dispatcher/pool.js");
+      exports.buildConnector = require("undici/lib/core/connect.js");`,
   },
   // One of its four parsers is enough: answers of the scheduler are short.
   {

@@ -20,8 +20,9 @@ async function main() {
   for (;;) {
     try {
       for (const path of paths) await answer(path);
-      // A cache counts only under the flags that it was made with, and a bundle is compiled before it changes this one.
+      // A cache counts only under the flags that it was made with, and a bundle is compiled before it changes these.
       setFlagsFromString("--allocation-site-pretenuring");
+      setFlagsFromString("--semi-space-growth-factor=2");
       writeFileSync(bundle.replace(/cjs$/, "cache"), script.createCachedData());
       process.kill(process.pid, "SIGTERM");
       return;

@@ -47,10 +47,6 @@ function faultIn(id: string, record: Readonly<Record<string, unknown>>): string 
   if (task_id !== id) return `task_id names another task, ${shortened(String(task_id))}`;
   if (!isStatus(status)) return `status is unknown: ${shortened(String(status))}`;
   if (!isObject(parameters)) return wrong("parameters", "an object", parameters);
-  for (const name in parameters) {
-    const value = parameters[name];
-    if (typeof value !== "string") return wrong(`parameters[${shortened(name)}]`, "a string", value);
-  }
   if (logs !== undefined) {
     if (!Array.isArray(logs)) return wrong("logs", "a list", logs);
     const odd = logs.findIndex((entry) => typeof entry !== "string");

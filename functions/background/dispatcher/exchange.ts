@@ -69,7 +69,8 @@ export function createExchange(onOver: (cut?: Error) => void): Exchange {
       if (status !== undefined) end(known ?? byAnswer(status, String(Buffer.concat(body))));
     },
     onResponseError(_controller, error) {
-      const told = status ?? handler.tap?.status();
+      // Before its start the tap still knows the answer of another request.
+      const told = status ?? (controller && handler.tap?.status());
       if (told === undefined) end(outcomeOfError(error, controller !== undefined));
       else end(known ?? byAnswer(told), error);
     },

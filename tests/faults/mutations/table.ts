@@ -118,12 +118,12 @@ export const mutations: readonly Mutation[] = [
     replacements: [
       {
         file: `${dispatcher}/exchange.ts`,
-        from: "        known = byAnswer(statusCode);\n        ending = setTimeout(resolve, endTime, known);\n",
+        from: "      known = byAnswer(statusCode);\n      ending = setTimeout(resolve, endTime, known);\n",
         to: "",
       },
       {
         file: `${dispatcher}/exchange.ts`,
-        from: "if (status === undefined) end(outcomeOf",
+        from: "if (told === undefined) end(outcomeOf",
         to: "if (!known) end(outcomeOf",
       },
     ],
