@@ -2,7 +2,7 @@ import type { Begin, Claim } from "./claim.ts";
 import { type Change, refreshSets } from "./commands.ts";
 import type { TaskStateContext } from "./context.ts";
 import { dispatchGroup, keys } from "./keys.ts";
-import { createEdits, editFunction, marks } from "./record-edit.ts";
+import { createEdits, marks, spliceFunction } from "./record-edit.ts";
 import { clockFunction, witness } from "./redis-clock.ts";
 import { defineScript } from "./script.ts";
 import { wordsOf } from "./sidecar.ts";
@@ -30,19 +30,19 @@ export interface Express {
  * args   witness, group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
  *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
  *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
- *        of lists)
+ *        of lists), the record as it was begun
  * reply  per task: 1 finished · what `look` gives, where it is not as it was begun · the message of its error
  */
 const finishScript = defineScript({
   name: "finish",
   keys: ["work", "deleted", "clock"],
   args: ["witness", "group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${writeCheck}${editFunction}${clockFunction}${lookFunction}
+  lua: `${writeCheck}${spliceFunction}${clockFunction}${lookFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
-local function finish(id, rev, entry, begunAt, commands)
+local function finish(id, rev, entry, begunAt, commands, begun)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
-  local raw = redis.pcall('HGET', sidecar, 'rev') == rev and redis.pcall('GET', record)
-  local nextRecord = type(raw) == 'string' and edit(raw, id, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
+  local isAsBegun = redis.pcall('HGET', sidecar, 'rev') == rev and redis.pcall('GET', record) == begun
+  local nextRecord = isAsBegun and splice(begun, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
   if not nextRecord then return look(clock, witness, record, sidecar, deleted, id) end
   local more = cjson.decode(commands)
   check_right('SET', record)
@@ -57,8 +57,11 @@ local function finish(id, rev, entry, begunAt, commands)
   for _, command in ipairs(more) do redis.call(unpack(command)) end
   return 1
 end
-${forEachTask("finish", 5)}`,
+${forEachTask("finish", 6)}`,
 });
+
+/** Longer records are finished by a commit: beside them a step more or less counts for nothing. In characters. */
+const longestText = 16 * 1024;
 
 /**
  * @param begin made to tasks that are fresh; its `checkAt` counts from the claim
@@ -95,10 +98,10 @@ export function createExpress(
   return {
     begin: { edit: first, patch, words: JSON.stringify(wordsOf(patch).set), checkAfter: checkAt ?? 0 },
     async finish({ entry, view, begunAt }) {
-      const { id, sidecar } = view;
-      if (!sidecar || begunAt === undefined) return view;
+      const { id, sidecar, raw } = view;
+      if (!sidecar || begunAt === undefined || raw === null || raw.length > longestText) return view;
       const commands = JSON.stringify(refreshSets(context, sidecar));
-      const reply = await run([id, sidecar.rev, entry.entryId, begunAt, commands]);
+      const reply = await run([id, sidecar.rev, entry.entryId, begunAt, commands, raw]);
       return typeof reply === "number" ? undefined : viewOf(context, id, reply);
     },
   };
