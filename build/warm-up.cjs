@@ -23,6 +23,7 @@ async function main() {
       // A cache counts only under the flags that it was made with, and a bundle is compiled before it changes these.
       setFlagsFromString("--allocation-site-pretenuring");
       setFlagsFromString("--semi-space-growth-factor=2");
+      setFlagsFromString("--heap-growing-percent=0");
       writeFileSync(bundle.replace(/cjs$/, "cache"), script.createCachedData());
       process.kill(process.pid, "SIGTERM");
       return;
