@@ -21,7 +21,7 @@ export interface SetAside extends Unreadable {
 }
 
 /** Wait before a task that was set aside is looked at again, in ms. */
-export const unreadablePause = 30_000;
+export const unreadablePause = 10_000;
 
 /*
  * Lists tasks among the dead letters until they can be read. A letter of another kind comes back afterwards.

@@ -7,6 +7,7 @@ import {
   releaseParked,
   type Sidecar,
   type SidecarPatch,
+  TaskStateError,
   type View,
 } from "../../../task-state/index.ts";
 import type { Attendance } from "./attend.ts";
@@ -97,7 +98,7 @@ async function storeAgainst(attendance: Attendance, known: Known, view: View): P
     if (stored) return done || !ours ? "done" : stored;
     seen = await look(context, seen.id);
   }
-  return undefined;
+  throw new TaskStateError("contended", `Task ${begun.id} is being changed by others all the time`);
 }
 
 /** True while nobody has stored what has become of this very attempt, nor begun another one. */
