@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { idSets, keys, orderedIdSets } from "../task-state/keys.ts";
-import { newRecordTail, type Owner, type Parameters } from "../task-state/record.ts";
+import { newRecordTail, type Owner, type Parameters } from "../task-state/record/record.ts";
+import { idSets, keys, orderedIdSets } from "../task-state/redis/keys.ts";
 
 /** How many tasks share one command for each index. */
 const batch = 1000;

@@ -1,4 +1,4 @@
-import { compareTaskIds, isTaskId } from "../task-state/keys.ts";
+import { compareTaskIds, isTaskId } from "../task-state/redis/keys.ts";
 import { usageFailure } from "./exit-code.ts";
 
 const mostIds = 100_000;

@@ -6,10 +6,10 @@ import {
   type TaskStore,
 } from "../task-state/index.ts";
 import type { Config } from "./config.ts";
-import { createDoorbell, ringing } from "./doorbell.ts";
 import type { Logger } from "./logger.ts";
 import { connectRedis, type RedisConnections } from "./redis.ts";
 import { createUnreadableLog } from "./unreadable-log.ts";
+import { createDoorbell, ringing } from "./wake-up.ts";
 
 /** What the functions of a process share. */
 export interface Services {

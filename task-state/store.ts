@@ -1,12 +1,4 @@
 import type { Redis } from "ioredis";
-import { cancelTask, deleteTask, type Update, updateTask } from "./change-task.ts";
-import { type Clock, createClock } from "./clock.ts";
-import { createCommitter } from "./commit.ts";
-import { createRefreshCheck, type TaskStateContext } from "./context.ts";
-import { TaskStateError } from "./errors.ts";
-import type { SequenceFault } from "./id-sequence.ts";
-import { ownerFault } from "./keys.ts";
-import { createLimiter } from "./limiter.ts";
 import {
   type Page,
   type PageRequest,
@@ -16,13 +8,23 @@ import {
   readPage,
   readUsers,
   type Scope,
-} from "./lists.ts";
-import { createReader, readTask } from "./read.ts";
-import type { Owner, Parameters, RecordChange } from "./record.ts";
-import { createReplicationBarrier } from "./replication.ts";
-import { type Submission, type SubmitOptions, submit, submitOnce } from "./submit.ts";
-import { createSubmitter } from "./submit-script.ts";
-import { type Sweep, sweep } from "./sweep.ts";
+} from "./lists/lists.ts";
+import { type Sweep, sweep } from "./lists/sweep.ts";
+import { type Clock, createClock } from "./record/clock.ts";
+import type { Owner, Parameters, RecordChange } from "./record/record.ts";
+import { TaskStateError } from "./redis/errors.ts";
+import { ownerFault } from "./redis/keys.ts";
+import { createRefreshCheck } from "./redis/lifetimes.ts";
+import { createLimiter } from "./redis/limiter.ts";
+import { createReplicationBarrier } from "./redis/replication.ts";
+import { cancelTask, deleteTask, type Update, updateTask } from "./task/change-task.ts";
+import { createCommitter } from "./task/committer.ts";
+import type { TaskStateContext } from "./task/context.ts";
+import type { SequenceFault } from "./task/id-sequence.ts";
+import { readTask } from "./task/read.ts";
+import { createReader } from "./task/reader.ts";
+import { type Submission, type SubmitOptions, submit, submitOnce } from "./task/submit.ts";
+import { createSubmitter } from "./task/submit-script.ts";
 
 export interface TaskStoreOptions {
   /** The primary: takes all writes. */

@@ -2,16 +2,16 @@ import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
 import { confirm } from "../confirm.ts";
+import { printTasks } from "../display/print-list.ts";
+import { taskLines } from "../display/print-task.ts";
 import { exitCodes, Failure, usageFailure } from "../exit-code.ts";
 import { addTimeOptions, outputOption, serviceOption, taskIdOption } from "../options.ts";
 import { type TimeOptions, timeFormat } from "../output/times.ts";
 import { parseTaskPage } from "../request/answers.ts";
+import { listSources } from "../request/task-list.ts";
 import { addListOptions, type ListOptions, printList } from "../tasks/list.ts";
 import { actOnTasks, type TaskVerb } from "../tasks/on-tasks.ts";
 import { type IdsOptions, idsOf, saysCancelled, saysDeleted } from "../tasks/one-or-several.ts";
-import { printTasks } from "../tasks/print-list.ts";
-import { taskLines } from "../tasks/print-task.ts";
-import { listSources } from "../tasks/task-list.ts";
 import { performAsOperator } from "./operator.ts";
 
 /** `admin tasks` */

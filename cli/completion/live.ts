@@ -1,11 +1,11 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
-import { statuses } from "../../task-state/lifecycle.ts";
+import { statuses } from "../../task-state/record/lifecycle.ts";
 import { tokenInEnvironment } from "../admin/operator.ts";
+import { parameterText, statusOf } from "../display/columns.ts";
 import { parseObject, parseTaskPage, type Task } from "../request/answers.ts";
+import { hasEnded } from "../request/poll.ts";
 import { openSession, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
-import { parameterText, statusOf } from "../tasks/columns.ts";
-import { hasEnded } from "../tasks/poll.ts";
 import { variables } from "../variables.ts";
 import type { Candidate } from "./complete.ts";
 

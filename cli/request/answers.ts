@@ -1,4 +1,4 @@
-import { parseLossless } from "../../task-state/json.ts";
+import { parseLossless } from "../../task-state/record/json.ts";
 import { exitCodes, Failure } from "../exit-code.ts";
 
 /** A task as the server shows it; anything but its id may be missing in what other programs have written. */

@@ -36,7 +36,7 @@ export function serve(
 
 /** In a checkout the sources, so that a change of them is noticed; else the built file. */
 function entry(): string {
-  const sources = join(import.meta.dirname, "../../cli/main.ts");
+  const sources = join(import.meta.dirname, "../main.ts");
   const runs = process.features.typescript && !sources.includes("node_modules");
   return runs && existsSync(sources) ? sources : join(import.meta.dirname, "dms-frontend.cjs");
 }

@@ -1,15 +1,15 @@
 import { type Command, Option } from "commander";
-import { statuses } from "../../task-state/lifecycle.ts";
+import { statuses } from "../../task-state/record/lifecycle.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { printTasks } from "../display/print-list.ts";
 import { parseSince } from "../duration.ts";
 import { usageFailure } from "../exit-code.ts";
 import { addTimeOptions, count, outputOption } from "../options.ts";
 import { type TimeOptions, timeFormat } from "../output/times.ts";
+import { type ListSource, listSources, readList } from "../request/task-list.ts";
 import { performRemotely, type Session } from "../session.ts";
 import { write } from "../shell.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { printTasks } from "./print-list.ts";
-import { type ListSource, listSources, readList } from "./task-list.ts";
 
 /** Options that choose from a list of tasks. */
 export interface ListOptions extends TimeOptions {

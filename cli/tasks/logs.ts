@@ -1,16 +1,16 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { type LogEntry, splitEntry } from "../display/log-entry.ts";
 import { type ExitCode, exitCodes, usageFailure } from "../exit-code.ts";
 import { addTimeOptions, duration, outputOption, taskIdOption } from "../options.ts";
 import { exactTimeFormat, type ShowTime, type TimeOptions } from "../output/times.ts";
 import { tame } from "../output/width.ts";
 import { parseTask } from "../request/answers.ts";
+import { codeOfEnd, follow, hasEnded } from "../request/poll.ts";
 import { performRemotely, type Session } from "../session.ts";
-import { type LogEntry, splitEntry } from "./log-entry.ts";
 import { type IdsOptions, idsOf } from "./one-or-several.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { codeOfEnd, follow, hasEnded } from "./poll.ts";
 
 interface LogsOptions extends OwnerOptions, IdsOptions, TimeOptions {
   readonly follow?: boolean;

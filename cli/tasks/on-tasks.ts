@@ -1,15 +1,15 @@
+import { statusOf } from "../display/columns.ts";
+import { printTasks } from "../display/print-list.ts";
+import { taskLines } from "../display/print-task.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import { statusColour } from "../output/colour.ts";
 import { type ShowTime, type TimeOptions, timeFormat } from "../output/times.ts";
 import { tame } from "../output/width.ts";
 import { parseTask, type Task } from "../request/answers.ts";
 import type { Route, Values } from "../request/route.ts";
+import type { Piece } from "../request/task-list.ts";
 import type { Session } from "../session.ts";
-import { statusOf } from "./columns.ts";
 import { inOrder } from "./in-order.ts";
-import { printTasks } from "./print-list.ts";
-import { taskLines } from "./print-task.ts";
-import type { Piece } from "./task-list.ts";
 
 /** What is done with each of some tasks. */
 export interface TaskVerb {

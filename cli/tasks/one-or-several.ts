@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Example, type Host } from "../command.ts";
 import { confirm } from "../confirm.ts";
+import { statusOf } from "../display/columns.ts";
 import { parseIds } from "../ids.ts";
 import { addTimeOptions, outputOption, taskIdOption } from "../options.ts";
 import type { TimeOptions } from "../output/times.ts";
 import type { Task } from "../request/answers.ts";
 import { performRemotely } from "../session.ts";
-import { statusOf } from "./columns.ts";
 import { actOnTasks } from "./on-tasks.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
 

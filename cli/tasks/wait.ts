@@ -1,19 +1,19 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { statusOf } from "../display/columns.ts";
+import { splitEntry } from "../display/log-entry.ts";
 import { formatLimit } from "../duration.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import { duration, longestWait, outputOption, taskIdOption } from "../options.ts";
 import { statusColour } from "../output/colour.ts";
 import { tame } from "../output/width.ts";
+import { codeOfEnd, follow, hasEnded, type Sight } from "../request/poll.ts";
 import type { Values } from "../request/route.ts";
 import { performRemotely, type Session } from "../session.ts";
-import { statusOf } from "./columns.ts";
-import { inOrderOfEnd } from "./in-order-of-end.ts";
-import { splitEntry } from "./log-entry.ts";
+import { inOrderOfEnd } from "./completion-order.ts";
 import { type IdsOptions, idsOf } from "./one-or-several.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { codeOfEnd, follow, hasEnded, type Sight } from "./poll.ts";
 
 /** Options of commands that follow tasks to their end. */
 export interface WaitOptions {

@@ -1,17 +1,17 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { createLineView } from "../display/line-view.ts";
+import { createLiveView } from "../display/live-view.ts";
 import { formatLimit } from "../duration.ts";
 import { type ExitCode, exitCodes, Failure, usageFailure } from "../exit-code.ts";
 import { addTimeOptions, longestWait, outputOption, taskIdOption } from "../options.ts";
 import type { TimeOptions } from "../output/times.ts";
+import { codeOfEnd, follow, hasEnded } from "../request/poll.ts";
 import type { Values } from "../request/route.ts";
 import { performRemotely, type Session } from "../session.ts";
-import { createLineView } from "./line-view.ts";
-import { createLiveView } from "./live-view.ts";
 import { type IdsOptions, idsOf } from "./one-or-several.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { codeOfEnd, follow, hasEnded } from "./poll.ts";
 import { addWaitOptions, type WaitOptions } from "./wait.ts";
 
 /** `tasks watch` */

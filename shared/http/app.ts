@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { queryOf } from "../api/query.ts";
 import type { Services } from "../services.ts";
-import { createBodyReader } from "./body.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
+import { createBodyReader } from "./limits/body.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
 import { createServer } from "./server.ts";
 

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { Logger } from "../logger.ts";
 import { type Answer, askAgain, type LongText, problem } from "./answer.ts";
-import { createLongAnswers } from "./long-answers.ts";
+import { createLongAnswers } from "./limits/long-answers.ts";
 import { createRequestLog } from "./request-log.ts";
 
 /** Sends an answer as it is, and logs the request. */

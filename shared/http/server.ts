@@ -4,12 +4,12 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Services } from "../services.ts";
 import { problem, unreadableHeader } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
-import { createTurnstile } from "./pipelining.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
+import { createTurnstile } from "./limits/pipelining.ts";
+import { closeStalledReaders } from "./limits/stalled-readers.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createSender, type Send } from "./send.ts";
-import { closeStalledReaders } from "./stalled-readers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { taskColumns } from "../../cli/display/columns.ts";
+import { progressOf } from "../../cli/display/progress.ts";
 import { formatDuration, formatLimit, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
 import { exactTimeFormat, timeFormat } from "../../cli/output/times.ts";
 import { cut, tame, widthOf } from "../../cli/output/width.ts";
 import { parseApiBase, targetOf } from "../../cli/request/route.ts";
-import { taskColumns } from "../../cli/tasks/columns.ts";
-import { progressOf } from "../../cli/tasks/progress.ts";
 import { endpoints } from "../../shared/api/endpoints.ts";
 
 describe("durations", () => {

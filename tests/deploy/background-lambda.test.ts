@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { type BackgroundFunction, backgroundFunction, type Round } from "../../shared/runtime/background.ts";
-import { backgroundLambdaHandler, budgetOf } from "../../shared/runtime/background-lambda.ts";
+import { type BackgroundFunction, backgroundFunction, type Round } from "../../shared/runtime/background/background.ts";
+import { backgroundLambdaHandler, budgetOf } from "../../shared/runtime/background/lambda.ts";
 import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();

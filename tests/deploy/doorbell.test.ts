@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createDoorbell } from "../../shared/doorbell.ts";
+import { createDoorbell } from "../../shared/wake-up.ts";
 import { startHttpDouble } from "../support/http-double.ts";
 import { useRedis } from "../support/redis.ts";
 import { startServiceForTest } from "../support/service.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { messages } from "../../functions/background/dispatcher/messages.ts";
-import { nextStep } from "../../functions/background/dispatcher/next-step.ts";
+import { messages } from "../../functions/background/dispatcher/reconcile/messages.ts";
+import { nextStep } from "../../functions/background/dispatcher/reconcile/next-step.ts";
 import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 

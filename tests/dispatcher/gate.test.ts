@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createGate, type Gate } from "../../functions/background/dispatcher/gate.ts";
-import type { Outcome } from "../../functions/background/dispatcher/outcome.ts";
+import { createGate, type Gate } from "../../functions/background/dispatcher/limits/circuit-breaker.ts";
+import type { Outcome } from "../../functions/background/dispatcher/scheduler/outcome.ts";
 import { policy } from "./view.ts";
 
 afterEach(() => vi.restoreAllMocks());

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextStep, type Step } from "../../functions/background/dispatcher/next-step.ts";
+import { nextStep, type Step } from "../../functions/background/dispatcher/reconcile/next-step.ts";
 import { type Hold, isTerminal, type Sidecar, statuses, type TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 

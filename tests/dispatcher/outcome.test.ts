@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { outcomeOfAnswer, outcomeOfError, parseRetryAfter } from "../../functions/background/dispatcher/outcome.ts";
+import {
+  outcomeOfAnswer,
+  outcomeOfError,
+  parseRetryAfter,
+} from "../../functions/background/dispatcher/scheduler/outcome.ts";
 
 const answer = (status: number, detail?: unknown, retryAfter?: string) =>
   outcomeOfAnswer(status, detail === undefined ? "" : JSON.stringify({ detail }), retryAfter);

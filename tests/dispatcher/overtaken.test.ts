@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { type Attendance, attend } from "../../functions/background/dispatcher/attend.ts";
-import { expressWay } from "../../functions/background/dispatcher/express.ts";
-import { createGate } from "../../functions/background/dispatcher/gate.ts";
+import { createGate } from "../../functions/background/dispatcher/limits/circuit-breaker.ts";
+import { expressWay } from "../../functions/background/dispatcher/reconcile/fast-path.ts";
+import { attend } from "../../functions/background/dispatcher/reconcile/reconcile.ts";
+import type { Attendance } from "../../functions/background/dispatcher/reconcile/reconciliation.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { claim, ensureGroup, keys, readEntries } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
-import type { Outcome } from "../../functions/background/dispatcher/outcome.ts";
-import { beginCancellation, settleCancellation } from "../../functions/background/dispatcher/settle.ts";
+import { beginCancellation, settleCancellation } from "../../functions/background/dispatcher/reconcile/settle.ts";
+import type { Outcome } from "../../functions/background/dispatcher/scheduler/outcome.ts";
 import type { Sidecar, Status } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 

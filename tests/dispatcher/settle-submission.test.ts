@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { messages } from "../../functions/background/dispatcher/messages.ts";
-import type { Outcome } from "../../functions/background/dispatcher/outcome.ts";
-import { beginSubmission, settleSubmission } from "../../functions/background/dispatcher/settle.ts";
+import { messages } from "../../functions/background/dispatcher/reconcile/messages.ts";
+import { beginSubmission, settleSubmission } from "../../functions/background/dispatcher/reconcile/settle.ts";
+import type { Outcome } from "../../functions/background/dispatcher/scheduler/outcome.ts";
 import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createSlots } from "../../functions/background/dispatcher/slots.ts";
+import { createSlots } from "../../functions/background/dispatcher/limits/concurrency.ts";
 
 const never = new AbortController().signal;
 

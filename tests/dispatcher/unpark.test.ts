@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { unpark } from "../../functions/background/dispatcher/unpark.ts";
+import { unpark } from "../../functions/background/dispatcher/limits/unpark.ts";
 import { acquirePermit, keys, pauseDispatch } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, commandsDuring, openStore, workIds } from "../task-state/support.ts";

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { httpFunctions } from "../../functions/index.ts";
 import { buildApp } from "../../shared/http/app.ts";
-import { defaultLimits, type Limits } from "../../shared/http/limits.ts";
+import { defaultLimits, type Limits } from "../../shared/http/limits/limits.ts";
 import { closeApp } from "../../shared/runtime/close-app.ts";
 import { createServices } from "../../shared/services.ts";
 import { keys, type TaskStore } from "../../task-state/index.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createBatch } from "../../task-state/batch.ts";
+import { createBatch } from "../../task-state/redis/batch.ts";
 
 /** A batch that doubles numbers and remembers what was run together. */
 function doubling(enough: number) {

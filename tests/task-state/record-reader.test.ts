@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { maxRecordBytes, readRecord, statuses } from "../../task-state/index.ts";
-import { changeRecord, rewritable } from "../../task-state/record.ts";
+import { changeRecord, rewritable } from "../../task-state/record/record.ts";
 import { foreignRecord } from "./support.ts";
 
 const whole = {

@@ -4,14 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "../../../shared/logger.ts";
 import { isUnavailable, readEntries, retractDispatcher, type TaskStateContext } from "../../../task-state/index.ts";
-import { createDuties } from "./duties.ts";
-import { expressWay } from "./express.ts";
-import { createGate } from "./gate.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createIntake, logFault } from "./intake.ts";
-import type { Policy } from "./policy.ts";
-import type { SchedulerClient } from "./scheduler-client.ts";
-import { createSlots, fill } from "./slots.ts";
+import { createGate } from "./limits/circuit-breaker.ts";
+import { createSlots, fill } from "./limits/concurrency.ts";
+import type { Policy } from "./limits/policy.ts";
+import { createDuties } from "./maintenance.ts";
+import { expressWay } from "./reconcile/fast-path.ts";
+import type { SchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export interface DispatcherOptions {
   readonly context: TaskStateContext;

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { Budget, Round } from "../../../shared/runtime/background.ts";
+import type { Budget, Round } from "../../../shared/runtime/background/background.ts";
 import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 

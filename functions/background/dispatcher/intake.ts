@@ -11,11 +11,12 @@ import {
   take,
   type WorkEntry,
 } from "../../../task-state/index.ts";
-import { type Attendance, attend } from "./attend.ts";
-import { createInHand, type InHand } from "./in-hand.ts";
-import { createPlace } from "./place.ts";
-import { isCapped } from "./policy.ts";
-import { createSlots, type Slots } from "./slots.ts";
+import { createInHand, type InHand } from "./in-progress.ts";
+import { createSlots, type Slots } from "./limits/concurrency.ts";
+import { createPlace } from "./limits/place.ts";
+import { isCapped } from "./limits/policy.ts";
+import { attend } from "./reconcile/reconcile.ts";
+import type { Attendance } from "./reconcile/reconciliation.ts";
 
 /** Takes in work for places that have been taken; gives each place back once its task needs no request any more. */
 export interface Intake {

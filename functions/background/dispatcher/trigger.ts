@@ -1,8 +1,8 @@
-import { backgroundFunction } from "../../../shared/runtime/background.ts";
+import { backgroundFunction } from "../../../shared/runtime/background/background.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 import { drain } from "./drain.ts";
-import { policyOf } from "./policy.ts";
-import { createSchedulerClient } from "./scheduler-client.ts";
+import { policyOf } from "./limits/policy.ts";
+import { createSchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export default backgroundFunction({
   name: "dispatcher",

@@ -1,4 +1,4 @@
-import { backgroundFunction } from "../../../shared/runtime/background.ts";
+import { backgroundFunction } from "../../../shared/runtime/background/background.ts";
 import { mend, runJanitor } from "./janitor.ts";
 
 export default backgroundFunction({

@@ -70,16 +70,16 @@ export const mutations: readonly Mutation[] = [
     name: "a lease is not checked",
     replacements: [
       {
-        file: "task-state/claim-script.ts",
+        file: "task-state/queue/claim-script.ts",
         from: "and holds(leases, known.lease, known.leaseUntil, watched, wall) then",
         to: "and false then",
       },
       {
-        file: "task-state/claim-script.ts",
+        file: "task-state/queue/claim-script.ts",
         from: "and whole(math.max(known.checkAt or 0, watched + grace))",
         to: "and whole(watched)",
       },
-      { file: "task-state/reclaim.ts", from: "elseif left <= 0 then", to: "elseif true then" },
+      { file: "task-state/queue/reclaim.ts", from: "elseif left <= 0 then", to: "elseif true then" },
       { file: `${dispatcher}/duties.ts`, from: "const upkeepInterval = 5000;", to: "const upkeepInterval = 50;" },
     ],
     silence: "never",
@@ -104,7 +104,7 @@ export const mutations: readonly Mutation[] = [
     name: "an id is not checked",
     replacements: [
       {
-        file: "task-state/id-sequence.ts",
+        file: "task-state/task/id-sequence.ts",
         from: "if redis.call('EXISTS', unpack(names)) > 0 then return false end",
         to: "",
       },

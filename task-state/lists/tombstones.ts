@@ -1,0 +1,114 @@
+import { type Owner, ownerOf } from "../record/record.ts";
+import { idSets, keys } from "../redis/keys.ts";
+import { deletionMemory } from "../redis/lifetimes.ts";
+import { redisClock } from "../redis/redis-clock.ts";
+import { scan } from "../redis/scan.ts";
+import { defineScript } from "../redis/script.ts";
+import { writeAll } from "../redis/write-all.ts";
+import { writeCheck } from "../redis/write-check.ts";
+import { commit } from "../task/commit.ts";
+import type { TaskStateContext } from "../task/context.ts";
+import { ownerOnFile } from "../task/set-aside.ts";
+import { isOver, look } from "../task/view.ts";
+import { retire } from "./retire.ts";
+
+const pieceSize = 500;
+
+/*
+ * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
+ * further: from now on it is remembered only as long as a purged one.
+ * keys   record, metadata, sidecar, deleted
+ * args   id, orderedPrefix, forgetAt (ms), then the sets
+ * reply  1 there was something · 0 nothing
+ */
+const buryScript = defineScript({
+  name: "bury",
+  keys: ["record", "metadata", "sidecar", "deleted"],
+  args: ["id", "orderedPrefix", "forgetAt"],
+  lua: `${writeCheck}
+if redis.call('EXISTS', sidecar) == 1 then return 0 end
+check_writes({ { 'ZADD', deleted }, { 'DEL', record, metadata } })
+for index = first, #ARGV do
+  check_write('SREM', ARGV[index])
+  check_write('ZREM', orderedPrefix .. ARGV[index])
+end
+if redis.call('ZSCORE', deleted, id) == 'inf' then redis.call('ZADD', deleted, forgetAt, id) end
+local found = redis.call('DEL', record, metadata)
+for index = first, #ARGV do
+  found = found + redis.call('SREM', ARGV[index], id) + redis.call('ZREM', orderedPrefix .. ARGV[index], id)
+end
+return math.min(found, 1)`,
+});
+
+/** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
+export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
+  const { primary } = context;
+  const { now } = await redisClock(primary);
+  let buried = 0;
+  for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
+    if (signal?.aborted) return buried;
+    const ids = members.filter((_, index) => index % 2 === 0);
+    for (const id of await returned(context, ids)) buried += await bury(context, id, now);
+    const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
+    if (old.length > 0)
+      await writeAll(primary, [
+        ["ZREM", keys.deleted, ...old],
+        ["HDEL", keys.deletedOwners, ...old],
+      ]);
+  }
+  return buried;
+}
+
+/*
+ * keys   tasks
+ * args   recordPrefix, then ids
+ * reply  those ids of which there is something
+ */
+const returnedScript = defineScript({
+  name: "returned",
+  keys: ["tasks"],
+  args: ["recordPrefix"],
+  lua: `
+local returned = {}
+for index = first, #ARGV do
+  local id = ARGV[index]
+  if redis.call('EXISTS', recordPrefix .. id) == 1 or redis.call('SISMEMBER', tasks, id) == 1 then
+    returned[#returned + 1] = id
+  end
+end
+return returned`,
+});
+
+/** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
+async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
+}
+
+async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
+  const owner = await deletedOwner(context, id);
+  const reply = await buryScript(
+    context.primary,
+    { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
+    { id, orderedPrefix: keys.ordered(""), forgetAt: now + deletionMemory },
+    owner ? idSets(owner) : [keys.tasks],
+  );
+  if (reply === 1 && owner) await retire(context, owner);
+  if (reply === 0) await wakeIfOver(context, id);
+  return Number(reply);
+}
+
+/** A hidden task whose cancellation was given up ends by itself one day: then the rest of it can be removed. */
+async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> {
+  const view = await look(context, id);
+  if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });
+}
+
+async function deletedOwner(context: TaskStateContext, id: string): Promise<Owner | undefined> {
+  const known = await context.primary.hget(keys.deletedOwners, id);
+  if (known !== null) {
+    const [service, user] = JSON.parse(known) as [string, string];
+    return { service, user };
+  }
+  const { record } = await look(context, id);
+  return record ? ownerOf(record) : ownerOnFile(context, id);
+}

@@ -1,0 +1,209 @@
+import { marks, type RecordEdit } from "../record/record-edit.ts";
+import { dispatchGroup, keys } from "../redis/keys.ts";
+import { metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
+import { witness } from "../redis/redis-clock.ts";
+import type { TaskStateContext } from "../task/context.ts";
+import type { SetAside } from "../task/set-aside.ts";
+import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch, sidecarFault } from "../task/sidecar.ts";
+import { makeView, type View } from "../task/view.ts";
+import { type Hold, readHold } from "./blocks.ts";
+import {
+  type ClaimReply,
+  claimScript,
+  type FreshValues,
+  type Head,
+  isBegun,
+  isLater,
+  isOwn,
+  takeScript,
+} from "./claim-script.ts";
+import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
+
+/** A task whose lease was taken, with what the scheduler's blocks say about it. */
+export interface Claim {
+  readonly entry: WorkEntry;
+  readonly view: View;
+  /** Why it must not be submitted now. */
+  readonly hold: Hold | undefined;
+  /** When the change that was to begin fresh tasks was made, as records tell the time; `undefined`: it was not made. */
+  readonly begunAt: string | undefined;
+  /** When the claim was asked for, by `performance.now()`; the lease counts from no earlier time. */
+  readonly askedAt: number;
+}
+
+export interface ClaimOptions {
+  /** Who takes the leases, and for how long they hold after its last sign of life, in ms. */
+  readonly holder: string;
+  readonly leaseMs: number;
+  /** How long after a take-over the fate of a submission may be judged at the earliest, in ms. @default 0 */
+  readonly graceMs?: number;
+  /**
+   * Made in the same step to each task that is fresh: nobody has touched it since it was submitted, and nothing holds it
+   * back. Saves such tasks, which are most of them, a commit of their own.
+   */
+  readonly begin?: Begin | undefined;
+}
+
+/** A change that can be made to a fresh task without having seen it, see `createExpress`. */
+export interface Begin {
+  readonly edit: RecordEdit;
+  readonly patch: SidecarPatch;
+  /** The same as a JSON list of fields and values. */
+  readonly words: string;
+  /** When the fate may be judged, in ms from the claim on. */
+  readonly checkAfter: number;
+}
+
+/** What has become of entries that were to be claimed. Entries whose task needs nothing are acknowledged and in none of these. */
+export interface Claims {
+  readonly claimed: readonly Claim[];
+  /** Their tasks have the lease of this very dispatcher. */
+  readonly own: readonly WorkEntry[];
+  /** Not looked at, because the records before them are large: to be claimed by a further call. */
+  readonly later: readonly WorkEntry[];
+  /** Their tasks cannot be read, because: to be set aside. */
+  readonly spoilt: readonly SetAside[];
+}
+
+/** Bytes of records after which a call claims no further task. */
+const maxBytes = 1024 * 1024;
+
+/**
+ * Takes leases.
+ * @param idle true: the dispatcher is at work on none of these tasks, so that a lease of its own is no obstacle
+ */
+export async function claim(
+  context: TaskStateContext,
+  entries: readonly WorkEntry[],
+  options: ClaimOptions,
+  idle = false,
+): Promise<Claims> {
+  const wanted = entries.filter(({ taskId }) => taskId !== undefined);
+  const reader = createReader(context, options);
+  if (wanted.length === 0) return reader.claims;
+  const reply = await claimScript(
+    context.primary,
+    claimKeys,
+    { ...reader.args, idle: idle ? 1 : 0 },
+    wanted.flatMap(({ entryId, taskId = "" }) => [entryId, taskId]),
+  );
+  const [head, claims] = split<ClaimReply>(reply);
+  for (const [index, entry] of wanted.entries()) reader.read(head, entry, claims[index]);
+  return reader.claims;
+}
+
+/** New entries that a consumer was given, with what it has claimed of them. */
+export interface Taking extends Claims {
+  readonly entries: readonly WorkEntry[];
+}
+
+/** Reads up to `count` new entries and claims their tasks, in one step; does not wait for any. */
+export async function take(context: TaskStateContext, count: number, options: ClaimOptions): Promise<Taking> {
+  const reader = createReader(context, options);
+  const run = () => takeScript(context.primary, claimKeys, { ...reader.args, count });
+  const [head, taken] = split<[entryId: string, id: string | null, claim: ClaimReply]>(
+    await run().catch(async (error) => {
+      if (!isWithoutGroup(error)) throw error;
+      await ensureGroup(context.primary);
+      return run();
+    }),
+  );
+  const entries = taken.map(([entryId, id]) => ({ entryId, taskId: id ?? undefined }));
+  for (const [index, entry] of entries.entries()) reader.read(head, entry, taken[index]?.[2]);
+  return { entries, ...reader.claims };
+}
+
+const { work, deleted, paused, blocksAll, clock, leases } = keys;
+const claimKeys = { work, deleted, paused, blocksAll, clock, leases };
+
+function split<Item>(reply: unknown): [Head, Item[]] {
+  const [now, watched, wall, pause, blocks, ...items] = reply as [...Head, ...Item[]];
+  return [[now, watched, wall, pause, blocks], items];
+}
+
+/** What both scripts are told, and how to read what they tell of a task. */
+function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0, begin }: ClaimOptions) {
+  const askedAt = performance.now();
+  const spoilt: SetAside[] = [];
+  const claimed: Claim[] = [];
+  const own: WorkEntry[] = [];
+  const later: WorkEntry[] = [];
+  const { edit, patch = {}, words = "[]", checkAfter = 0 } = begin ?? {};
+  const begunAt = begin ? context.clock() : "";
+  const args = {
+    witness: witness(context.primary),
+    group: dispatchGroup,
+    holder,
+    leaseMs,
+    grace: graceMs,
+    recordPrefix: keys.record(""),
+    metadataSuffix: keys.metadata("").slice(keys.record("").length),
+    sidecarPrefix: keys.sidecar(""),
+    blocksPrefix: keys.blocksUser(""),
+    ttl: context.ttlSeconds,
+    metadataTtl: metadataTtl(context),
+    sidecarTtl: sidecarTtl(context),
+    maxBytes,
+    from: edit?.from ?? "",
+    to: edit?.to ?? "",
+    tail: edit?.tail ?? "",
+    nextTail: edit?.nextTail.replaceAll(marks[0], begunAt) ?? "",
+    checkAfter,
+    patch: words,
+  };
+  const read = (head: Head, entry: WorkEntry, found: ClaimReply | undefined): void => {
+    const { entryId, taskId: id } = entry;
+    if (!found || id === undefined) return;
+    if (found === isOwn) own.push(entry);
+    else if (found === isLater) later.push(entry);
+    else if (typeof found === "string") spoilt.push({ id, entryId, reason: found });
+    else {
+      const reason = isBegun(found) ? undefined : faultOf(found[1]);
+      if (reason === undefined) claimed.push(claimOf(head, entry, id, found));
+      else spoilt.push({ id, entryId, reason, holder });
+    }
+  };
+  const claimOf = (
+    head: Head,
+    entry: WorkEntry,
+    id: string,
+    found: Exclude<ClaimReply, string | number | null>,
+  ): Claim => {
+    const [now, watched, wall] = [Number(head[0]), Number(head[1]), Number(head[2])];
+    const lease: SidecarPatch = { lease: holder, leaseUntil: wall + leaseMs };
+    if (isBegun(found)) {
+      const [raw, values] = found;
+      const sidecar = patchSidecar(sidecarOf(values), { ...patch, checkAt: watched + checkAfter, ...lease });
+      const view = makeView(context, { id, now, watched, raw, sidecar, deleted: false });
+      return { entry, view, hold: undefined, begunAt, askedAt };
+    }
+    const [raw, flat, deleted, blocksUser, checkAt] = found;
+    const before = parseSidecar(flat);
+    const judged = typeof checkAt === "string" ? { checkAt: Number(checkAt) } : {};
+    const sidecar = before && patchSidecar(before, { ...lease, ...judged });
+    const view = makeView(context, { id, now, watched, raw, sidecar, deleted: deleted === 1 });
+    const hold = readHold(sidecar?.user ?? "", head[3], head[4], blocksUser);
+    return { entry, view, hold, begunAt: undefined, askedAt };
+  };
+  return { args, read, claims: { claimed, own, later, spoilt } satisfies Claims };
+}
+
+function faultOf(flat: readonly string[]): string | undefined {
+  const sidecar = parseSidecar(flat);
+  return sidecar && sidecarFault(sidecar);
+}
+
+/** The sidecar that a fresh task has. */
+function sidecarOf([service, user, rev, place, trace, since]: FreshValues): Sidecar {
+  return {
+    service,
+    user,
+    phase: "queued",
+    rev: Number(rev),
+    attempts: 0,
+    cancelAttempts: 0,
+    ...(place === null ? {} : { place: Number(place) }),
+    ...(trace === null ? {} : { trace }),
+    ...(since === null ? {} : { since: Number(since) }),
+  };
+}

@@ -1,0 +1,167 @@
+import type { Redis } from "ioredis";
+import { dispatchGroup, keys } from "../redis/keys.ts";
+import { redisClock } from "../redis/redis-clock.ts";
+import { defineScript } from "../redis/script.ts";
+import { recentSign } from "./leases.ts";
+
+/** A dispatcher that has given a sign of life lately. */
+export interface DispatcherState {
+  readonly name: string;
+  /** Since its last sign of life. */
+  readonly seen_seconds_ago: number;
+  /** Tasks that it is at work on. */
+  readonly in_flight: number;
+}
+
+/** How the queue stands; every figure costs the same whatever the number of tasks. */
+export interface DispatchState {
+  readonly state: "running" | "paused";
+  /** Entries that no dispatcher has taken yet; `null` when Redis cannot tell. */
+  readonly waiting: number | null;
+  readonly in_flight: number;
+  /** Tasks that wait for a retry or a check. */
+  readonly delayed: number;
+  /** Tasks that a block, a pause or a limit holds back. */
+  readonly held: number;
+  readonly dead: number;
+  /** Age of the first entry that no dispatcher has taken; 0 when there is none. */
+  readonly oldest_waiting_seconds: number;
+  readonly dispatchers: readonly DispatcherState[];
+}
+
+/** Stops all submissions until they are resumed, across all dispatchers and restarts. Cancellations go on. */
+export async function pauseDispatch(redis: Redis): Promise<void> {
+  await redis.set(keys.paused, new Date().toISOString());
+}
+
+/** Ends a pause; what it has held goes on within seconds. */
+export async function resumeDispatch(redis: Redis): Promise<void> {
+  await redis.del(keys.paused);
+}
+
+async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
+  const flat = await redis.zrange(keys.dispatchers, String(now - recentSign), "+inf", "BYSCORE", "WITHSCORES");
+  const signs: { name: string; at: number }[] = [];
+  for (let index = 0; index < flat.length; index += 2) {
+    signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
+  }
+  return signs;
+}
+
+/** Reads how the queue stands. */
+export async function readDispatchState(redis: Redis): Promise<DispatchState> {
+  const { now } = await redisClock(redis);
+  const [paused, delayed, dead, group, held, seen, consumers] = await Promise.all([
+    redis.exists(keys.paused),
+    redis.zcard(keys.due),
+    redis.zcard(keys.dead),
+    readGroup(redis),
+    redis.scard(keys.held),
+    readSigns(redis, now),
+    readConsumers(redis),
+  ]);
+  return {
+    state: paused === 1 ? "paused" : "running",
+    waiting: group.lag,
+    in_flight: group.pending,
+    delayed,
+    held,
+    dead,
+    oldest_waiting_seconds: await oldestWaiting(redis, group.lastDelivered, now),
+    dispatchers: seen.map(({ name, at }) => ({
+      name,
+      seen_seconds_ago: secondsBetween(at, now),
+      in_flight: consumers.find((consumer) => consumer.name === name)?.pending ?? 0,
+    })),
+  };
+}
+
+export interface Group {
+  readonly lag: number | null;
+  readonly pending: number;
+  readonly lastDelivered: string;
+  /** Entries that were ever given to a dispatcher; `null` when Redis cannot tell. */
+  readonly entriesRead: number | null;
+}
+
+/** The dispatchers' group as Redis knows it. */
+export async function readGroup(redis: Redis): Promise<Group> {
+  const groups = (await info(redis, "GROUPS")).map(fieldsOf);
+  const group = groups.find(({ name }) => name === dispatchGroup);
+  if (!group) return { lag: await redis.xlen(keys.work), pending: 0, lastDelivered: "0-0", entriesRead: 0 };
+  return {
+    lag: numberOrNull(group.lag),
+    pending: Number(group.pending),
+    lastDelivered: String(group["last-delivered-id"]),
+    // Redis does not count for a group that has read nothing yet.
+    entriesRead: group["last-delivered-id"] === "0-0" ? 0 : numberOrNull(group["entries-read"]),
+  };
+}
+
+/*
+ * In one step, because a consumer that asks for work in between would lose the entries that it is given.
+ * keys   work
+ * args   group, idleMs
+ * reply  how many consumers were removed
+ */
+const forgetScript = defineScript({
+  name: "forget-consumers",
+  keys: ["work"],
+  args: ["group", "idleMs"],
+  lua: `
+if redis.call('EXISTS', work) == 0 then return 0 end
+local known = false
+for _, info in ipairs(redis.call('XINFO', 'GROUPS', work)) do known = known or info[2] == group end
+if not known then return 0 end
+local gone = 0
+for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', work, group)) do
+  local consumer = {}
+  for index = 1, #info, 2 do consumer[info[index]] = info[index + 1] end
+  if consumer.pending == 0 and consumer.idle > tonumber(idleMs) then
+    redis.call('XGROUP', 'DELCONSUMER', work, group, consumer.name)
+    gone = gone + 1
+  end
+end
+return gone`,
+});
+
+/** Forgets dispatchers that have not asked for work for `idleMs` and hold no entry. @returns how many */
+export async function forgetConsumers(redis: Redis, idleMs: number): Promise<number> {
+  return Number(await forgetScript(redis, { work: keys.work }, { group: dispatchGroup, idleMs }));
+}
+
+async function readConsumers(redis: Redis): Promise<{ name: string; pending: number }[]> {
+  const consumers = (await info(redis, "CONSUMERS", dispatchGroup)).map(fieldsOf);
+  return consumers.map(({ name, pending }) => ({ name: String(name), pending: Number(pending) }));
+}
+
+async function oldestWaiting(redis: Redis, lastDelivered: string, now: number): Promise<number> {
+  const [first] = await redis.xrange(keys.work, `(${lastDelivered}`, "+", "COUNT", 1);
+  if (!first) return 0;
+  return secondsBetween(Number(first[0].split("-")[0]), now);
+}
+
+/** Never negative, to a tenth. */
+function secondsBetween(from: number, to: number): number {
+  return Math.max(0, Math.round((to - from) / 100) / 10);
+}
+
+/** XINFO; nothing where the stream or the group does not exist yet. */
+async function info(redis: Redis, what: "GROUPS" | "CONSUMERS", ...group: string[]): Promise<unknown[][]> {
+  try {
+    return (await redis.call("XINFO", what, keys.work, ...group)) as unknown[][];
+  } catch (error) {
+    if (error instanceof Error && /no such key|NOGROUP/i.test(error.message)) return [];
+    throw error;
+  }
+}
+
+function fieldsOf(flat: unknown[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) fields[String(flat[index])] = flat[index + 1];
+  return fields;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}

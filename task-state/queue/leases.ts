@@ -1,0 +1,74 @@
+import type { Redis } from "ioredis";
+import { keys } from "../redis/keys.ts";
+import { clockFunction, compareClocks, type RedisClock, witness } from "../redis/redis-clock.ts";
+import { defineScript } from "../redis/script.ts";
+import { writeAll } from "../redis/write-all.ts";
+import { writeCheck } from "../redis/write-check.ts";
+
+/*
+ * A task's lease names its dispatcher. It holds as long as that dispatcher gives signs of life, which renew all its leases
+ * at once; each claim is such a sign, too.
+ */
+
+/** A dispatcher that has given no sign for this long is not shown any more, in ms. */
+export const recentSign = 15_000;
+/** How long the end of a silent dispatcher's leases is remembered, in ms. */
+const memory = 10 * 60_000;
+
+/**
+ * Lua: holds(leases, holder, untilWall, watched, wall) is true while the leases of this dispatcher hold. Earlier versions give no
+ * signs that are kept there: their leases end by Redis's own time, `untilWall` in ms.
+ */
+export const leaseFunction = `
+local function holds(leases, holder, untilWall, watched, wall)
+  local over = redis.call('ZSCORE', leases, holder)
+  if over then return tonumber(over) > watched end
+  return untilWall and tonumber(untilWall) > wall
+end`;
+
+/*
+ * keys   clock, leases, dispatchers
+ * args   witness, holder, leaseMs, recent, memory (ms)
+ * reply  Redis's own time in ms
+ */
+const signScript = defineScript({
+  name: "sign-of-life",
+  keys: ["clock", "leases", "dispatchers"],
+  args: ["witness", "holder", "leaseMs", "recent", "memory"],
+  lua: `${writeCheck}${clockFunction}
+check_writes({
+  { 'ZADD', leases }, { 'ZREMRANGEBYSCORE', leases }, { 'ZADD', dispatchers }, { 'ZREMRANGEBYSCORE', dispatchers },
+})
+local now, watched, wall = tick_clock(clock, witness)
+redis.call('ZADD', leases, string.format('%.0f', watched + leaseMs), holder)
+redis.call('ZREMRANGEBYSCORE', leases, '-inf', string.format('%.0f', watched - memory))
+redis.call('ZADD', dispatchers, string.format('%.0f', now), holder)
+redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', string.format('%.0f', now - recent))
+return string.format('%.0f', wall)`,
+});
+
+/** Gives a sign of life: all leases of `holder` hold for `leaseMs` from now on, by the watched time. */
+export async function giveSign(redis: Redis, holder: string, leaseMs: number): Promise<void> {
+  const { clock, leases, dispatchers } = keys;
+  await compareClocks(redis, () =>
+    signScript(
+      redis,
+      { clock, leases, dispatchers },
+      { witness: witness(redis), holder, leaseMs, recent: recentSign, memory },
+    ),
+  );
+}
+
+/** Ends a dispatcher: what leases it still has are over. */
+export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
+  await writeAll(redis, [
+    ["ZREM", keys.leases, holder],
+    ["ZREM", keys.dispatchers, holder],
+  ]);
+}
+
+/** Forgets dispatchers that have died, as each sign of life does, too. @returns how many */
+export async function forgetDispatchers(redis: Redis, { now, watched }: RedisClock): Promise<number> {
+  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentSign);
+  return forgotten + (await redis.zremrangebyscore(keys.leases, "-inf", watched - memory));
+}

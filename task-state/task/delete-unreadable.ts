@@ -1,0 +1,87 @@
+import { isTerminal, type Status } from "../record/lifecycle.ts";
+import type { Owner, TaskRecord } from "../record/record.ts";
+import { readRecord } from "../record/record-reader.ts";
+import type { Command } from "../redis/command.ts";
+import { keys } from "../redis/keys.ts";
+import { writeAll } from "../redis/write-all.ts";
+import { commit } from "./commit.ts";
+import type { TaskStateContext } from "./context.ts";
+import { ownerOnFile } from "./set-aside.ts";
+import type { Sidecar } from "./sidecar.ts";
+import type { View } from "./view.ts";
+import { wish } from "./wish.ts";
+
+/**
+ * Deletes a task that cannot be read, as an operator asks for it. What the scheduler may have of it is cancelled there first:
+ * until then a record that says as much as is known takes the place of the spoilt one, hidden from every reader.
+ * @returns that record's JSON, or `undefined` when somebody else was faster
+ */
+export async function deleteUnreadable(context: TaskStateContext, view: View): Promise<string | undefined> {
+  const { id, sidecar } = view;
+  // There is none, or none of any use.
+  if (!sidecar) await context.primary.del(keys.sidecar(id));
+  const owner = sidecar ?? (await ownerOnFile(context, id));
+  const record = mended(context, view, owner);
+  // Without an owner nobody can be asked to cancel it.
+  const change =
+    owner === undefined || isTerminal(record.status) || isNowhereElse(sidecar)
+      ? ({ remove: "purge" } as const)
+      : ({ ...wish("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
+  const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
+  if (!(await commit(context, known, change))) return undefined;
+  await writeAll(context.primary, [
+    ["ZREM", keys.unreadable, id],
+    // Which other sets hold it only the janitor finds out.
+    ...(owner
+      ? []
+      : ([
+          ["SREM", keys.tasks, id],
+          ["ZREM", keys.ordered(keys.tasks), id],
+        ] satisfies Command[])),
+  ]);
+  return JSON.stringify(record);
+}
+
+/** True when the scheduler provably never had the task, as far as we know, or was never to have it. */
+function isNowhereElse(sidecar: Sidecar | undefined): boolean {
+  return sidecar?.phase === "external" || (sidecar?.phase === "queued" && sidecar.doubtful === undefined);
+}
+
+/** What takes the place of a record that cannot be read: its end and its jobs are kept where they can be made out. */
+function mended(context: TaskStateContext, { id, raw, sidecar, unreadable }: View, owner: Owner | undefined) {
+  const time = context.clock();
+  const status: Status = sidecar?.phase === "sending" ? "dispatching" : "running";
+  const members = membersOf(id, raw);
+  const record: TaskRecord = {
+    task_id: id,
+    service: owner?.service ?? "",
+    user_id: owner?.user ?? "",
+    status,
+    parameters: {},
+    created_at: time,
+    updated_at: time,
+    logs: [`${time},Deleted by an operator: ${unreadable ?? "cannot be read"}`],
+    result: { pod_status: null, launcher_output: null },
+    priority: "low",
+    active_jobs: [],
+  };
+  const ended = { ...record, status: members.status } as TaskRecord;
+  const named = { ...record, active_jobs: members.active_jobs } as TaskRecord;
+  const isEnd = readRecord(id, JSON.stringify(ended)).kind === "record" && isTerminal(ended.status);
+  if (isEnd) return ended;
+  const { active_jobs } = members;
+  const areNames = Array.isArray(active_jobs) && active_jobs.every((job) => typeof job === "string");
+  return areNames ? named : record;
+}
+
+/** The members of a spoilt record, where it is a JSON object that names its own task. */
+function membersOf(id: string, raw: string | null): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(raw ?? "");
+    if (typeof value !== "object" || value === null) return {};
+    const members = { ...value } as Record<string, unknown>;
+    return members.task_id === id ? members : {};
+  } catch {
+    return {};
+  }
+}
