@@ -5,18 +5,15 @@ import { type DeployableFunction, root } from "./functions.ts";
 import { lean } from "./lean.ts";
 import { patched } from "./patches.ts";
 import { selfCompiling, shiftedMap } from "./self-compiling.ts";
-
-/** The runtimes that have bundles of their own. */
-export const targets = ["server", "lambda"] as const;
-export type Target = (typeof targets)[number];
+import type { Target } from "./target.ts";
 
 /** How the adapter of a runtime is called; what it gives is exported where the runtime wants it. */
 const adapters = {
   // Every process answers for its own health; the health function is itself already.
   "http server": { file: "server", call: "runServer([...new Set([fn, health])], process.env)" },
-  "background server": { file: "background-server", call: "runBackgroundServer(fn, [health], process.env)" },
+  "background server": { file: "background/server", call: "runBackgroundServer(fn, [health], process.env)" },
   "http lambda": { file: "lambda", call: "lambdaHandler(fn, process.env)" },
-  "background lambda": { file: "background-lambda", call: "backgroundLambdaHandler(fn, process.env)" },
+  "background lambda": { file: "background/lambda", call: "backgroundLambdaHandler(fn, process.env)" },
 } as const;
 
 /** What a bundle starts with: the function, and the adapter of its runtime. */

@@ -1,8 +1,9 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
-import { bundle, type Target, targets } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
 import { type DeployableFunction, findFunctions, routePath } from "./functions.ts";
+import { type Target, targets } from "./target.ts";
 
 /** A function as `functions.json` lists it, for deployments and tests. */
 export interface BuiltFunction {

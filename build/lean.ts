@@ -1,6 +1,6 @@
 import type { Plugin } from "esbuild";
-import type { Target } from "./bundle.ts";
 import { root } from "./functions.ts";
+import type { Target } from "./target.ts";
 
 /** A module that the functions' dependencies load and that no function ever reaches. */
 interface Replacement {

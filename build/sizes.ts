@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Metafile } from "esbuild";
-import { type Target, targets } from "./bundle.ts";
+import { type Target, targets } from "./target.ts";
 
 /** The parts of a bundle that are named. */
 const shownParts = 5;

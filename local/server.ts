@@ -5,7 +5,7 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
-import { dutiesOf, reportMissingRights } from "../shared/rights.ts";
+import { dutiesOf, reportMissingRights } from "../shared/runtime/rights.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";

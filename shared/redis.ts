@@ -65,7 +65,7 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
 }
 
 function open(url: string, log: Logger, options: RedisOptions): Redis {
-  let brokenAt = 0;
+  let brokenAt = Number.NEGATIVE_INFINITY;
   let broken = false;
   const settings: RedisOptions & { replyMapping: "legacy" } = {
     enableOfflineQueue: false,
@@ -79,8 +79,8 @@ function open(url: string, log: Logger, options: RedisOptions): Redis {
       return wait;
     },
     reconnectOnError(error) {
-      if (!error.message.startsWith("READONLY") || Date.now() - brokenAt < readOnlyPause) return false;
-      brokenAt = Date.now();
+      if (!error.message.startsWith("READONLY") || performance.now() - brokenAt < readOnlyPause) return false;
+      brokenAt = performance.now();
       broken = true;
       return true;
     },

@@ -1,13 +1,8 @@
 import type { Command, Option } from "commander";
 import { tame } from "../output/width.ts";
 import type { Shell } from "../shell.ts";
+import type { Candidate } from "./candidate.ts";
 import { liveValues } from "./live.ts";
-
-/** What may stand at the cursor, with what it means. */
-export interface Candidate {
-  readonly value: string;
-  readonly meaning?: string;
-}
 
 /** The shell completes names of files itself. */
 const files = ":files";

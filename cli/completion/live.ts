@@ -7,7 +7,7 @@ import { hasEnded } from "../request/poll.ts";
 import { openSession, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { variables } from "../variables.ts";
-import type { Candidate } from "./complete.ts";
+import type { Candidate } from "./candidate.ts";
 
 /** Longer than this nobody waits for a completion, in ms. */
 const patience = 1000;

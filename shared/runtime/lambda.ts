@@ -2,11 +2,11 @@ import awsLambdaFastify from "@fastify/aws-lambda";
 import { type Environment, loadConfig } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
-import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
+import { dutiesOf, reportMissingRights } from "./rights.ts";
 
 /** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {

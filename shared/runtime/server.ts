@@ -3,11 +3,11 @@ import type { Config, Environment } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Logger } from "../logger.ts";
-import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { runProcess, type Service } from "./process.ts";
+import { dutiesOf, reportMissingRights } from "./rights.ts";
 
 /** A server on a port of its own. */
 export interface FunctionServer extends Service {

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "../redis/keys.ts";
 import { pageBytes } from "../redis/raw-records.ts";
+import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeAll } from "../redis/write-all.ts";
 import { addition, type DeadLetter, removal, timeText } from "../task/dead-letter.ts";
@@ -17,7 +18,7 @@ export async function recordMalformedEntry(
   entryId: string,
   error = "The entry names no task",
 ): Promise<void> {
-  const now = Date.now();
+  const { now } = await redisClock(redis);
   const letter: DeadLetter = { task_id: entryId, request: "read", attempts: 1, error, at: timeText(now) };
   await writeAll(redis, [...addition(entryId, letter, now), ["XACK", keys.work, dispatchGroup, entryId]]);
 }

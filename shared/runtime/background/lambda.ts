@@ -1,7 +1,7 @@
 import { type Environment, loadConfig } from "../../config.ts";
-import { reportMissingRights } from "../../rights.ts";
 import { createServices } from "../../services.ts";
 import { createLambdaLogger } from "../lambda-logger.ts";
+import { reportMissingRights } from "../rights.ts";
 import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
 import { createRounds } from "./repeat.ts";
 import { reportOf } from "./report.ts";

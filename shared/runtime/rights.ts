@@ -1,6 +1,6 @@
-import { type Duty, missingRights } from "../task-state/index.ts";
-import type { HttpFunction } from "./http/function.ts";
-import type { Services } from "./services.ts";
+import { type Duty, missingRights } from "../../task-state/index.ts";
+import type { HttpFunction } from "../http/function.ts";
+import type { Services } from "../services.ts";
 
 /** What HTTP functions do with Redis. */
 export function dutiesOf(functions: readonly HttpFunction[]): Duty[] {

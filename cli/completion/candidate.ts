@@ -1,0 +1,5 @@
+/** What may stand at the cursor, with what it means. */
+export interface Candidate {
+  readonly value: string;
+  readonly meaning?: string;
+}
