@@ -61,18 +61,19 @@ export async function buryDeleted(context: TaskStateContext, signal?: AbortSigna
 
 /*
  * keys   tasks
- * args   recordPrefix, then ids
+ * args   recordPrefix, metadataSuffix, then ids
  * reply  those ids of which there is something
  */
 const returnedScript = defineScript({
   name: "returned",
   keys: ["tasks"],
-  args: ["recordPrefix"],
+  args: ["recordPrefix", "metadataSuffix"],
   lua: `
 local returned = {}
 for index = first, #ARGV do
   local id = ARGV[index]
-  if redis.call('EXISTS', recordPrefix .. id) == 1 or redis.call('SISMEMBER', tasks, id) == 1 then
+  local record = recordPrefix .. id
+  if redis.call('EXISTS', record, record .. metadataSuffix) > 0 or redis.call('SISMEMBER', tasks, id) == 1 then
     returned[#returned + 1] = id
   end
 end
@@ -81,7 +82,9 @@ return returned`,
 
 /** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
 async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
-  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
+  const recordPrefix = keys.record("");
+  const metadataSuffix = keys.metadata("").slice(recordPrefix.length);
+  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix, metadataSuffix }, ids)) as string[];
 }
 
 async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
