@@ -75,7 +75,7 @@ function commandSection(name: string, command: Command): string {
     `\`\`\`\n${name} ${command.usage()}\n\`\`\``,
     ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
     optionTable(command.options),
-    `<!-- not run: examples with invented ids -->\n\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
+    `<!-- not run: examples with invented ids -->\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
   ].join("\n\n");
 }
 
