@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 /** The messages in the tables of log lines, with their levels. */
 function linesOnPage(): { level: string; message: string }[] {
-  const rows = page.matchAll(/^\| (warn|error|fatal) \| `([^`]+)` /gm);
+  const rows = page.matchAll(/^\| (warn|error|fatal) *\| `([^`]+)` /gm);
   return [...rows].map(([, level = "", message = ""]) => ({ level, message }));
 }
 
