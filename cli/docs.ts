@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
 import { textOf } from "./command.ts";
 import { exitCodeMeanings, exitCodes } from "./exit-code.ts";
@@ -9,13 +9,21 @@ import { variables } from "./variables.ts";
 /** Where the reference of the command line lives. */
 export const referencePath = join(import.meta.dirname, "../docs/cli.md");
 
+/** Where the generated part of that page begins; the guide before it is written by hand. */
+const startOfReference = "<!-- npm run docs:cli writes everything below this line. -->\n";
+
+/** The page with its generated part as the commands are defined now. */
+export function withReference(page: string): string {
+  const [guide = ""] = page.split(startOfReference, 1);
+  return `${guide}${startOfReference}\n${cliReference()}`;
+}
+
 /** The reference of the command line in Markdown, from the commands' own definitions. */
 export function cliReference(): string {
   const program = createProgram({ shell: idleShell(), finish: () => {} });
   const commands = leavesOf(program, "dms-frontend");
   return [
-    "# The command line",
-    "This page is made from the commands' own definitions: `npm run docs:cli` writes it anew.",
+    "## Commands",
     commands.map(({ name, command }) => `- [\`${name}\`](#${anchor(name)}) – ${command.summary()}`).join("\n"),
     ...commands.map(({ name, command }) => commandSection(name, command)),
     `## Exit codes\n\n${exitCodeTable()}`,
@@ -64,10 +72,10 @@ function commandSection(name: string, command: Command): string {
   return [
     `## ${name}`,
     command.description(),
-    `\`\`\`\n${name} ${command.usage()}\n\`\`\``,
+    `\`\`\`text\n${name} ${command.usage()}\n\`\`\``,
     ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
     optionTable(command.options),
-    `\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
+    `<!-- not run: examples with invented ids -->\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
   ].join("\n\n");
 }
 
@@ -116,6 +124,5 @@ function idleShell() {
 }
 
 if (import.meta.main) {
-  await mkdir(dirname(referencePath), { recursive: true });
-  await writeFile(referencePath, cliReference());
+  await writeFile(referencePath, withReference(await readFile(referencePath, "utf8")));
 }
