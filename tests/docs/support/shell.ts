@@ -1,0 +1,93 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { startProcess } from "../../cli/support/run.ts";
+import { plain } from "../../cli/support/terminal.ts";
+import { addCommand, type Checkout } from "./checkout.ts";
+import { root } from "./documents.ts";
+import type { Step } from "./step.ts";
+
+/** What has become of one step. */
+export interface StepResult {
+  readonly step: Step;
+  /** Both streams, as a terminal shows them. */
+  readonly printed: string;
+  /** How it ended: a failing command has stopped the shell, the step before has, or it went to its end. */
+  readonly end: "done" | "failed" | "not reached";
+}
+
+export interface ShellOptions {
+  readonly checkout: Checkout;
+  /** Ports of the documents → the real ones. */
+  readonly ports: ReadonlyMap<number, number>;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Separates what the steps print; no program of ours prints it. */
+const separator = "\u001e";
+const host = "(?<=\\b(?:localhost|127\\.0\\.0\\.1):)";
+
+/**
+ * Runs steps in order in one bash in a terminal of 120 columns, in the checkout. A failing command ends it, except in a
+ * step whose output is shown: there the comparison of the output decides.
+ */
+export async function runSteps(
+  steps: readonly Step[],
+  { checkout, ports, env }: ShellOptions,
+): Promise<readonly StepResult[]> {
+  await addOwnCommands(checkout);
+  const folder = join(dirname(checkout.directory), "steps");
+  await mkdir(folder);
+  const write = async (name: string, text: string) => {
+    await writeFile(join(folder, name), `${mapPorts(text, ports)}\n`);
+    return `source '${join(folder, name)}' </dev/null`;
+  };
+  const lines = ["stty cols 120 rows 50"];
+  for (const [index, { before, commands, output }] of steps.entries()) {
+    if (before !== undefined) lines.push("set -e", await write(`before-${index}.sh`, before), "set +e");
+    lines.push(print(`begin ${index}`), ...(output === undefined ? ["set -e"] : []));
+    lines.push(await write(`step-${index}.sh`, commands), "set +e", print(`end ${index}`));
+  }
+  const main = join(folder, "main.sh");
+  await writeFile(main, lines.join("\n"));
+  const { over } = startProcess("script", ["-qefc", `bash --noprofile --norc '${main}'`, "/dev/null"], {
+    cwd: checkout.directory,
+    input: "",
+    env: {
+      PATH: [checkout.bin, join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
+      HOME: checkout.home,
+      TERM: "xterm",
+      SHELL: "/bin/sh",
+      NO_COLOR: "1",
+      ...env,
+    },
+  });
+  const screen = plain((await over).stdout)
+    .replaceAll("\r\n", "\n")
+    .replaceAll("\r", "\n");
+  const back = new Map([...ports].map(([documented, real]) => [real, documented]));
+  return steps.map((step, index) => resultOf(step, index, mapPorts(screen, back)));
+}
+
+/** The project's own commands, by every name under which the documents call them. */
+async function addOwnCommands(checkout: Checkout): Promise<void> {
+  const command = `exec '${process.execPath}' '${join(checkout.directory, "dist/cli/dms-frontend.cjs")}' "$@"`;
+  await addCommand(checkout, "dms-frontend", command);
+  // npx takes seconds to find what lies in this folder; a test of its own shows that it does find it.
+  const shorter = `if [ "$1" = dms-frontend ]; then shift; ${command}; fi`;
+  await addCommand(checkout, "npx", `${shorter}\nPATH="\${PATH#*:}" exec npx "$@"`);
+}
+
+function print(words: string): string {
+  return `printf '${separator}${words}${separator}'`;
+}
+
+function mapPorts(text: string, ports: ReadonlyMap<number, number>): string {
+  return text.replaceAll(new RegExp(`${host}\\d+\\b`, "g"), (port) => String(ports.get(Number(port)) ?? port));
+}
+
+function resultOf(step: Step, index: number, screen: string): StepResult {
+  const [, printed] = screen.split(`${separator}begin ${index}${separator}`);
+  if (printed === undefined) return { step, printed: screen.split(separator).at(-1) ?? "", end: "not reached" };
+  const [own = "", rest] = printed.split(`${separator}end ${index}${separator}`);
+  return { step, printed: own, end: rest === undefined ? "failed" : "done" };
+}
