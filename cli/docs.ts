@@ -64,7 +64,7 @@ function commandSection(name: string, command: Command): string {
   return [
     `## ${name}`,
     command.description(),
-    `\`\`\`\n${name} ${command.usage()}\n\`\`\``,
+    `\`\`\`text\n${name} ${command.usage()}\n\`\`\``,
     ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
     optionTable(command.options),
     `\`\`\`sh\n${lines.join("\n")}\n\`\`\``,

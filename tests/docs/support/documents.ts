@@ -7,10 +7,13 @@ export const root = join(import.meta.dirname, "../../..");
 const guides = ["README.md", "CONTRIBUTING.md"];
 const ours = (path: string) => !/(^|\/)(node_modules|dist|coverage|\.[a-z][^/]*)(\/|$)/.test(path);
 
-/** The pages whose shell blocks run: the README, the guide for contributors and everything in `docs/`, from the root. */
+/** Its examples stand alone, and run one by one in a test of their own. */
+export const commandReference = "docs/cli.md";
+
+/** The pages whose shell blocks run: the README, the guide for contributors and what is in `docs/`, from the root. */
 export async function documents(): Promise<string[]> {
   const present = guides.filter((path) => existsSync(join(root, path)));
-  return [...present, ...(await pages("docs/*.md"))];
+  return [...present, ...(await pages("docs/*.md")).filter((path) => path !== commandReference)];
 }
 
 /** Every page of the project, from the root. */

@@ -12,6 +12,8 @@ import type { Checkout } from "./checkout.ts";
 export interface ReadersService {
   readonly port: number;
   readonly redisPort: number;
+  /** What it has written so far. */
+  readonly output: { readonly stdout: string };
 }
 
 const owner = z.looseObject({ port: z.number() });
@@ -31,5 +33,5 @@ export async function startReadersService({ directory }: Checkout): Promise<Read
   });
   await until(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, { timeoutMs: 60_000 });
   const state = await readFile(join(directory, ".dms/redis/owner.json"), "utf8");
-  return { port, redisPort: owner.parse(JSON.parse(state)).port };
+  return { port, redisPort: owner.parse(JSON.parse(state)).port, output: started.output };
 }

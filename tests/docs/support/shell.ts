@@ -1,15 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { findRedisServer } from "../../../local/redis-binary.ts";
 import { startProcess } from "../../cli/support/run.ts";
-import { plain } from "../../cli/support/terminal.ts";
 import { addCommand, type Checkout } from "./checkout.ts";
 import { root } from "./documents.ts";
+import { screenOf } from "./screen.ts";
 import type { Step } from "./step.ts";
 
 /** What has become of one step. */
 export interface StepResult {
   readonly step: Step;
-  /** Both streams, as a terminal shows them. */
+  /** Both streams, as they stay on a terminal's screen. */
   readonly printed: string;
   /** How it ended: a failing command has stopped the shell, the step before has, or it went to its end. */
   readonly end: "done" | "failed" | "not reached";
@@ -17,6 +18,8 @@ export interface StepResult {
 
 export interface ShellOptions {
   readonly checkout: Checkout;
+  /** That of the private Redis, to which `redis-cli` connects. */
+  readonly redisPort: number;
   /** Ports of the documents → the real ones. */
   readonly ports: ReadonlyMap<number, number>;
   readonly env: Readonly<Record<string, string>>;
@@ -24,7 +27,7 @@ export interface ShellOptions {
 
 /** Separates what the steps print; no program of ours prints it. */
 const separator = "\u001e";
-const host = "(?<=\\b(?:localhost|127\\.0\\.0\\.1):)";
+const portPlace = "(?<=\\b(?:localhost|127\\.0\\.0\\.1):| -p )";
 
 /**
  * Runs steps in order in one bash in a terminal of 120 columns, in the checkout. A failing command ends it, except in a
@@ -32,9 +35,12 @@ const host = "(?<=\\b(?:localhost|127\\.0\\.0\\.1):)";
  */
 export async function runSteps(
   steps: readonly Step[],
-  { checkout, ports, env }: ShellOptions,
+  { checkout, redisPort, ports, env }: ShellOptions,
 ): Promise<readonly StepResult[]> {
   await addOwnCommands(checkout);
+  const server = await findRedisServer();
+  const redisCli = isAbsolute(server) ? `exec '${join(dirname(server), "redis-cli")}'` : behindOurs("redis-cli");
+  await addCommand(checkout, "redis-cli", `${redisCli} -p ${redisPort} "$@"`);
   const folder = join(dirname(checkout.directory), "steps");
   await mkdir(folder);
   const write = async (name: string, text: string) => {
@@ -61,9 +67,7 @@ export async function runSteps(
       ...env,
     },
   });
-  const screen = plain((await over).stdout)
-    .replaceAll("\r\n", "\n")
-    .replaceAll("\r", "\n");
+  const screen = screenOf((await over).stdout);
   const back = new Map([...ports].map(([documented, real]) => [real, documented]));
   return steps.map((step, index) => resultOf(step, index, mapPorts(screen, back)));
 }
@@ -74,15 +78,21 @@ async function addOwnCommands(checkout: Checkout): Promise<void> {
   await addCommand(checkout, "dms-frontend", command);
   // npx takes seconds to find what lies in this folder; a test of its own shows that it does find it.
   const shorter = `if [ "$1" = dms-frontend ]; then shift; ${command}; fi`;
-  await addCommand(checkout, "npx", `${shorter}\nPATH="\${PATH#*:}" exec npx "$@"`);
+  await addCommand(checkout, "npx", `${shorter}\n${behindOurs("npx")} "$@"`);
+}
+
+/** The machine's command of this name, which the first folder of PATH hides. */
+function behindOurs(name: string): string {
+  return `PATH="\${PATH#*:}" exec ${name}`;
 }
 
 function print(words: string): string {
   return `printf '${separator}${words}${separator}'`;
 }
 
-function mapPorts(text: string, ports: ReadonlyMap<number, number>): string {
-  return text.replaceAll(new RegExp(`${host}\\d+\\b`, "g"), (port) => String(ports.get(Number(port)) ?? port));
+/** Puts other ports where a text names one of this machine. */
+export function mapPorts(text: string, ports: ReadonlyMap<number, number>): string {
+  return text.replaceAll(new RegExp(`${portPlace}\\d+\\b`, "g"), (port) => String(ports.get(Number(port)) ?? port));
 }
 
 function resultOf(step: Step, index: number, screen: string): StepResult {
