@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { readPage } from "./support/block.ts";
 import { unreadableBlocks } from "./support/data-block.ts";
 import { documents, root } from "./support/documents.ts";
@@ -12,14 +12,21 @@ const pages = await Promise.all(
   (await documents()).map(async (path) => ({ path, text: await readFile(join(root, path), "utf8") })),
 );
 
-describe.each(pages)("$path", ({ text }) => {
-  test("its shell blocks run, and print what it shows", { timeout: 120_000 }, async () => {
-    expect(await runDocument(text)).toEqual([]);
-  });
+/** Transfers of the development scheduler take seconds: as many documents wait for theirs at once. */
+const atOnce = 3;
 
-  test("its blocks of data and code can be read", async () => {
-    expect(await unreadableBlocks(readPage(text).blocks)).toEqual([]);
-  });
+test("the shell blocks of every document run, and print what it shows", { timeout: 180_000 }, async () => {
+  const faults: Record<string, string[]> = {};
+  const waiting = [...pages];
+  const work = async () => {
+    for (let page = waiting.shift(); page; page = waiting.shift()) faults[page.path] = await runDocument(page.text);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  expect(faults).toEqual(Object.fromEntries(pages.map(({ path }) => [path, []])));
+});
+
+test.each(pages)("the data and code in $path can be read", async ({ text }) => {
+  expect(await unreadableBlocks(readPage(text).blocks)).toEqual([]);
 });
 
 test("data and code that cannot be read are found", async () => {
@@ -31,7 +38,7 @@ test("data and code that cannot be read are found", async () => {
   ]);
 });
 
-/** What nobody has run is said, with its reason. */
+/** What is not run is listed, with the reasons. */
 afterAll(() => {
   const lines = pages.flatMap(({ path, text }) =>
     readSteps(readPage(text).blocks).flatMap(({ line, notRun, special }) => [

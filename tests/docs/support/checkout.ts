@@ -13,7 +13,8 @@ export interface Checkout {
   readonly bin: string;
 }
 
-const left = new Set([".git", ".dms", "node_modules", "coverage"]);
+/** What no document needs, or what is too large to copy. */
+const left = new Set([".git", ".dms", "node_modules", "coverage", "tests", "bench"]);
 
 /** Copies the project, with the built command line and without its git history; gone after the test. */
 export async function makeCheckout(): Promise<Checkout> {
