@@ -56,6 +56,7 @@ test("special commands are taken out, alone or between others", () => {
     commands: "cd x && ls\n\necho 1 && echo 2",
     found: ["npm ci", "npm test"],
   });
+  expect(withoutSpecial("npm start &\necho 1 &")).toEqual({ commands: "echo 1 &", found: ["npm start"] });
   expect(withoutSpecial("npm start --help").found).toEqual([]);
   for (const meaning of Object.values(specialCommands)) expect(meaning).toMatch(/^not run: ./);
 });

@@ -1,17 +1,16 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startProcess } from "../cli/support/run.ts";
 import { useRedis } from "../support/redis.ts";
 import { readPage } from "./support/block.ts";
+import { makeCheckout } from "./support/checkout.ts";
 import { root } from "./support/documents.ts";
 import { difference } from "./support/output.ts";
 import { readSteps } from "./support/step.ts";
 
 const redis = useRedis();
-/** What `prepare` builds the package from. */
-const sources = ["package.json", "tsconfig.json", "task-state", "shared", "functions", "local", "cli"];
 const strict = ["--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes", "--skipLibCheck"];
 
 /** What a machine may need to reach its registry. */
@@ -30,15 +29,12 @@ async function output(cwd: string, command: string, args: readonly string[], env
   return stdout;
 }
 
-/** Packs the project from a copy, because that builds it anew while other tests use what is built. */
-async function pack(folder: string): Promise<string> {
-  const copy = join(folder, "dms-frontend");
-  await mkdir(copy);
-  for (const name of sources) await cp(join(root, name), join(copy, name), { recursive: true });
-  await symlink(join(root, "node_modules"), join(copy, "node_modules"));
-  await output(copy, "npm", ["pack"]);
-  const [packed = ""] = (await readdir(copy)).filter((name) => name.endsWith(".tgz"));
-  return join(copy, packed);
+/** Packs the project in a copy, because that builds it anew while other tests use what is built. */
+async function pack(): Promise<string> {
+  const { directory } = await makeCheckout();
+  await output(directory, "npm", ["pack"]);
+  const [packed = ""] = (await readdir(directory)).filter((name) => name.endsWith(".tgz"));
+  return join(directory, packed);
 }
 
 test("the library's example can be pasted into an empty project, where it compiles and runs", {
@@ -50,7 +46,7 @@ test("the library's example can be pasted into an empty project, where it compil
   expect(example).not.toBe("");
   const folder = await mkdtemp(join(tmpdir(), "dms-library-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const packed = await pack(folder);
+  const packed = await pack();
 
   const project = join(folder, "my-service");
   await mkdir(project);

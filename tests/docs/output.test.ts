@@ -6,6 +6,7 @@ test.each([
   ["other spaces within a line", "ID  STATUS", "ID     STATUS  "],
   ["any text for …", "Copied … GB\n…\ndone", "Copied 0.6 GB\nx\ny\ndone"],
   ["other times", "at 2026-11-24T08:30:44.307665+09:00, 08:30:31", "at 2027-01-01T00:00:00Z, 23:59:59"],
+  ["another date in a header", "date: Thu, 26 Nov 2026 08:03:01 GMT", "date: Fri, 01 Jan 2027 00:00:00 GMT"],
   ["other durations", "round trip  4.7 ms, 13s ago, now", "round trip 12 ms, 2s ago, 1m ago"],
   ["other ids", "Submitted task 1. Task 1 on host-6415-b70543ed", "Submitted task 17. Task 17 on a.b-1-00000000"],
   ["other ports", "on http://127.0.0.1:6379/", "on http://127.0.0.1:41234/"],

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { run, startProcess } from "../cli/support/run.ts";
+import { readPage } from "./support/block.ts";
 import { makeCheckout } from "./support/checkout.ts";
 import { runDocument } from "./support/run-document.ts";
+import { runSteps } from "./support/shell.ts";
+import { readSteps } from "./support/step.ts";
 
 const sh = (...lines: string[]) => ["```sh", ...lines, "```", ""];
 const output = (...lines: string[]) => ["<!-- output -->", "```text", ...lines, "```", ""];
@@ -27,6 +30,12 @@ test("a page that tells the truth has no faults", async () => {
   ).toEqual([]);
 });
 
+test("a command that fails without a word of it in the output shown is a fault", async () => {
+  const [step] = readSteps(readPage([...sh("false; echo 1"), ...output("1")].join("\n")).blocks);
+  const options = { checkout: await makeCheckout(), redisPort: 0, ports: new Map(), env: {} };
+  expect(await runSteps(step ? [step] : [], options)).toMatchObject([{ end: "failed", printed: "" }]);
+});
+
 test("another output, a failing command and what it keeps from running are faults with their lines", async () => {
   expect(
     await document(
@@ -47,6 +56,17 @@ test("another output, a failing command and what it keeps from running are fault
 test("what the service does not write at its start, and the output of what is not run, are faults", async () => {
   expect(await document(sh("npm test"), output("all tests passed"))).toEqual([
     "line 1: the output of npm test is not compared: do not show it",
+  ]);
+});
+
+test("a step that does not end times out, and is told apart from one that fails", async () => {
+  const commands = ["echo 1", "echo 2; sleep 600", "echo 3"];
+  const steps = commands.map((text, index) => ({ line: index, commands: text, special: [] }));
+  const options = { checkout: await makeCheckout(), redisPort: 0, ports: new Map(), env: {}, limitSeconds: 1 };
+  expect((await runSteps(steps, options)).map(({ end, printed }) => [end, printed.trim()])).toEqual([
+    ["done", "1"],
+    ["timed out", "2"],
+    ["not reached", expect.anything()],
   ]);
 });
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 /** What differs from run to run, and what stands for it on both sides of a comparison. */
 const variable: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?/g, "<time>"],
+  [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\b/g, "<time>"],
   [/\b\d\d:\d\d:\d\d(?:\.\d+)?\b/g, "<time>"],
   [/\b\d+(?:\.\d+)? ?(?:ms|µs|s|secs?|seconds?|m|min|minutes?|h|hours?|d|days?)\b(?: ago)?/g, "<duration>"],
   [/\bjust now\b|\bnow\b/g, "<duration>"],

@@ -45,6 +45,7 @@ function isStart({ special }: Step): boolean {
 function faultOf({ step, printed, end }: StepResult): string | undefined {
   const fault = (text: string) => `line ${step.line}: ${text}`;
   if (end === "failed") return fault(`a command fails, after the block has printed\n${printed.trim()}`);
+  if (end === "timed out") return fault(`it does not end; the block has printed\n${printed.trim()}`);
   if (end === "not reached") return fault("not reached: a command before it fails");
   const differs = step.output === undefined ? undefined : difference(step.output, printed);
   return differs === undefined ? undefined : fault(differs);

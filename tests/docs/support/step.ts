@@ -50,3 +50,11 @@ function stepOf({ line, text, mark }: Block): Step {
   const { commands, found } = withoutSpecial(text);
   return { line, commands, special: found, ...(mark.kind === "before" ? { before: mark.commands } : {}) };
 }
+
+const errorWords =
+  /\b(exit (code|status)|errors?|fail(s|ed|ure)?|not found|denied|refused|timed out|cancelled|unavailable)\b/i;
+
+/** True for a step whose output shows that a command does not succeed. */
+export function showsError({ output = "" }: Step): boolean {
+  return errorWords.test(output);
+}
