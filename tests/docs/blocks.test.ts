@@ -46,6 +46,10 @@ test("a block that is not run keeps its reason and may show an output", () => {
   ).toEqual([{ line: 2, commands: "kubectl get pods", notRun: "needs a cluster", special: [], output: "x" }]);
 });
 
+test("a mark that the prose speaks of is none, and a picture needs no language", () => {
+  expect(steps("write `<!-- not run: reason -->` or", "```", "a ──▶ b", "```")).toEqual([]);
+});
+
 test("commands before a block are the reader's no concern, but run", () => {
   expect(steps("<!-- before: sleep 0 -->", "```sh", "true", "```")).toMatchObject([{ before: "sleep 0" }]);
 });
@@ -74,7 +78,7 @@ test.each([
     "line 2: only shell blocks",
   ],
   ["another name of the shell", ["```console", "$ true", "```"], 'line 1: commands are written as "sh"'],
-  ["a block without a language", ["```", "true", "```"], "line 1: the block has no language"],
+  ["a command without a language", ["```", "A=1 curl x", "```"], 'line 1: commands are written as "sh"'],
 ])("%s is a fault with its line", (_name, lines, message) => {
   expect(() => steps(...lines)).toThrow(message);
 });

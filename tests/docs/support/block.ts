@@ -28,8 +28,11 @@ export interface Page {
 
 const opening = /^(\s*)(`{3,}|~{3,})\s*([\w+-]*)/;
 const comment = /^\s*<!--\s*(output|not run|before)\b\s*(?::\s*(.*?))?\s*-->\s*$/;
-/** A comment that wants to be a mark, however it is written. */
-const attempt = /<!--\s*(output|not[ -]?run|before)\b/i;
+
+/** True for a comment that wants to be a mark, however it is written. A mark that the prose speaks of is code. */
+function isAttempt(line: string): boolean {
+  return /<!--\s*(output|not[ -]?run|before)\b/i.test(line.replaceAll(/`[^`]*`/g, ""));
+}
 
 /**
  * Reads the blocks of a page with their marks.
@@ -57,7 +60,7 @@ export function readPage(text: string): Page {
     prose.fill("", at, end + 1);
     at = end + 1;
   }
-  const stray = prose.findIndex((line) => attempt.test(line));
+  const stray = prose.findIndex(isAttempt);
   if (stray >= 0) throw new Error(`line ${stray + 1}: the mark precedes no block: ${prose[stray]?.trim()}`);
   return { blocks, prose };
 }
@@ -73,6 +76,6 @@ function readMark(text: string, line: number): Mark {
   if (kind === "output" && rest === "") return { kind };
   if (kind === "not run" && rest !== "") return { kind, reason: rest };
   if (kind === "before" && rest !== "") return { kind, commands: rest };
-  if (attempt.test(text)) throw new Error(`line ${line}: not a mark: ${text.trim()}`);
+  if (isAttempt(text)) throw new Error(`line ${line}: not a mark: ${text.trim()}`);
   return { kind: "none" };
 }

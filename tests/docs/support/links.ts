@@ -11,7 +11,7 @@ export interface Project {
 }
 
 const inline = /\]\(\s*<?([^)\s>]*)>?(?:\s+"[^"]*")?\s*\)/g;
-const definition = /^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)/;
+const definition = /^ {0,3}\[[^\]^][^\]]*\]:\s*<?(\S+?)>?(?:\s|$)/;
 const code = /(`+)(?!`)[\s\S]*?(?<!`)\1(?!`)/g;
 const elsewhere = /^(?:https?|mailto):/;
 

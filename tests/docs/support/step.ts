@@ -20,6 +20,9 @@ export interface Step {
 /** Names under which shell blocks go elsewhere. */
 const otherShells = new Set(["bash", "shell", "zsh", "console", "shellsession"]);
 
+const beginsWithCommand =
+  /^(\$ |[A-Z_]+=\S* )?(npm|npx|node|dms-frontend|curl|redis-cli|kubectl|podman|docker|git|cd|export) /;
+
 /**
  * The shell blocks of a document in order, each with its output.
  * @throws Error with the line of a block whose language or mark does not fit
@@ -28,8 +31,7 @@ export function readSteps(blocks: readonly Block[]): Step[] {
   const steps: Step[] = [];
   blocks.forEach((block, index) => {
     const { line, language, text, mark } = block;
-    if (language === "") throw new Error(`line ${line}: the block has no language; "text" is the one of plain text`);
-    if (otherShells.has(language)) {
+    if (otherShells.has(language) || (language === "" && beginsWithCommand.test(text) && mark.kind !== "output")) {
       throw new Error(`line ${line}: commands are written as "sh", their output as a block after <!-- output -->`);
     }
     if (mark.kind === "output") {
