@@ -25,16 +25,15 @@ test("the shell blocks of every document run, and print what it shows", { timeou
   expect(faults).toEqual(Object.fromEntries(pages.map(({ path }) => [path, []])));
 });
 
-test.each(pages)("the data and code in $path can be read", async ({ text }) => {
-  expect(await unreadableBlocks(readPage(text).blocks)).toEqual([]);
+test.each(pages)("the data in $path can be read", ({ text }) => {
+  expect(unreadableBlocks(readPage(text).blocks)).toEqual([]);
 });
 
-test("data and code that cannot be read are found", async () => {
-  const page = ["json", "yaml", "ts"].flatMap((language) => [`\`\`\`${language}`, "a: [1", "```"]);
-  expect(await unreadableBlocks(readPage(page.join("\n")).blocks)).toEqual([
+test("data that cannot be read are found", () => {
+  const page = ["json", "yaml"].flatMap((language) => [`\`\`\`${language}`, "a: [1", "```"]);
+  expect(unreadableBlocks(readPage(page.join("\n")).blocks)).toEqual([
     expect.stringMatching(/^line 1: /),
     expect.stringMatching(/^line 4: /),
-    expect.stringMatching(/^line 7: /),
   ]);
 });
 
