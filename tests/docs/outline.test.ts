@@ -10,7 +10,7 @@ const comment = [
   " *   under `task:{id}`;",
   " * - lease: a right.",
 ];
-const source = [...comment, " */", "", 'export { a } from "./a.ts";'].join("\n");
+const source = [...comment, " */", "", "export const a = 1;"].join("\n");
 const page = "# Terms\n\n- **record**: the task\n  as JSON, under `task:{id}`;\n- **lease**: a right.\n\nMore.";
 
 test("a page that holds the terms of the comment has no fault, however its lines break", () => {
@@ -22,7 +22,7 @@ test.each([
   ["a term less on the page", source, page.replace(/- \*\*lease.*/, ""), "the page does not hold these words"],
   ["a term less in the comment", source.replace(/ \* - lease.*\n/, ""), page, "the comment does not explain lease"],
   ["no list", "/** The library. */", page, "the comment does not explain record, lease"],
-  ["no comment", 'export { a } from "./a.ts";', page, "the source begins with no comment"],
+  ["no comment", "export const a = 1;", page, "the source begins with no comment"],
   ["a long comment", source.replace(" */", `${" *\n".repeat(14)} */`), page, "the comment has 21 lines"],
 ])("%s is a fault of the terminology", (_name, text, other, fault) => {
   expect(terminologyFault(text, other, ["record", "lease"])).toMatch(fault);
