@@ -1,5 +1,8 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { linkedInTables } from "./support/document-table.ts";
+import { allPages, root } from "./support/documents.ts";
 import { terminologyFault } from "./support/terminology.ts";
 
 const comment = [
@@ -31,4 +34,22 @@ test.each([
 test("only links in tables are in the table of documents", () => {
   const readme = "[a](docs/a.md)\n\n| Page | |\n| --- | --- |\n| [b](docs/b.md) | B |\n| [c](docs/c.md#x) | C |";
   expect(linkedInTables(readme)).toEqual(["docs/b.md", "docs/c.md"]);
+});
+
+const read = (path: string) => readFile(join(root, path), "utf8");
+const terms = ["record", "sidecar", "claim", "lease", "fast path", "park", "dead letter", "adopt"];
+const maxLines = 200;
+
+test("the head of the library explains its terms in the words of docs/architecture.md", async () => {
+  const [head, architecture] = [await read("task-state/index.ts"), await read("docs/architecture.md")];
+  expect(terminologyFault(head, architecture, terms)).toBeUndefined();
+});
+
+test(`the README has at most ${maxLines} lines`, async () => {
+  expect((await read("README.md")).trimEnd().split("\n").length).toBeLessThanOrEqual(maxLines);
+});
+
+test("the README's table of documents links every page of docs/", async () => {
+  const pages = (await allPages()).filter((path) => path.startsWith("docs/"));
+  expect(linkedInTables(await read("README.md"))).toEqual(expect.arrayContaining(pages));
 });
