@@ -75,7 +75,7 @@ function commandSection(name: string, command: Command): string {
     `\`\`\`text\n${name} ${command.usage()}\n\`\`\``,
     ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
     optionTable(command.options),
-    `<!-- not run: examples with invented ids -->\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
+    `<!-- not run: the examples run one by one, each on tasks of its own -->\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
   ].join("\n\n");
 }
 
