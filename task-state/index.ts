@@ -2,14 +2,16 @@
  * The state of tasks in Redis, shared by the functions, the dispatcher and other services.
  *
  * Terms
- * - record: the task as every program sees it, JSON under `task:{id}`;
- * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`;
- * - entry: "look at task n" on the work stream; it carries no state;
- * - claim: to take an entry together with the task's lease; lease: the right to act on a task, for a limited time;
- * - commit: to change record and sidecar in one step, if both are still as they were seen;
- * - express: the short way to commit two changes that most tasks go through while nobody else touches them;
- * - hide: to make a task invisible to readers while the scheduler may still have it; purge: to remove all of it;
- * - adopt: to add a task that another program recorded to the ordered indexes.
+ * - record: the task as every program sees it, JSON under `task:{id}`; other programs rewrite it whole.
+ * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`: progress, attempts, due time, lease.
+ * - claim: to take a queue entry together with its task's lease, in one script.
+ * - lease: the right of one dispatcher to act on a task; it lasts while the dispatcher's heartbeats do, and a while
+ *   longer.
+ * - fast path: one script that claims and begins many untouched tasks, and one that finishes them; every other task
+ *   takes the slow path, one commit at a time.
+ * - park: to hold a task back, without a lease, while a block, a pause or a limit applies.
+ * - dead letter: a submission or cancellation that failed for good, or an unreadable task, listed for an operator.
+ * - adopt: to add a task that another program has recorded to our ordered indexes, so that lists show it.
  */
 
 export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists/lists.ts";
