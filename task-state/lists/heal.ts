@@ -6,7 +6,7 @@ import { scan } from "../redis/scan.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { ownerOnFile, reportUnreadable } from "../task/set-aside.ts";
+import { ownerOnFile, reportUnreadable } from "../task/quarantine.ts";
 
 /** What a repair has mended. */
 export interface Repair {

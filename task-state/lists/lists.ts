@@ -5,8 +5,8 @@ import { keys } from "../redis/keys.ts";
 import { pageBytes, pieceBytes, type RawRecord, readRaw, readRaws } from "../redis/raw-records.ts";
 import { isGarbled, mayBeGarbled, wrongType } from "../redis/record-text.ts";
 import type { TaskStateContext } from "../task/context.ts";
+import { reportUnreadable, type Unreadable } from "../task/quarantine.ts";
 import { withDeferredCancel } from "../task/read.ts";
-import { reportUnreadable, type Unreadable } from "../task/set-aside.ts";
 import { healIfBehind } from "./heal.ts";
 import { idsBehind } from "./ids-behind.ts";
 

@@ -3,7 +3,7 @@ import { scan } from "../redis/scan.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { type Repair, repairSet } from "./heal.ts";
 import { retire } from "./retire.ts";
-import { buryDeleted } from "./tombstones.ts";
+import { enforceTombstones } from "./tombstones.ts";
 
 /** What a sweep has mended. */
 export interface Sweep extends Repair {
@@ -20,7 +20,7 @@ const pieceSize = 500;
  * without tasks, buries deleted tasks again. Safe beside every other verb, any number of times; stops at the signal.
  */
 export async function sweep(context: TaskStateContext, signal?: AbortSignal): Promise<Sweep> {
-  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, buried: await buryDeleted(context, signal) };
+  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, buried: await enforceTombstones(context, signal) };
   const services = new Set<string>();
   for await (const set of indexKeys(context)) {
     if (signal?.aborted) return total;

@@ -8,8 +8,8 @@ import { writeAll } from "../redis/write-all.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { ownerOnFile } from "../task/set-aside.ts";
-import { isOver, look } from "../task/view.ts";
+import { ownerOnFile } from "../task/quarantine.ts";
+import { isOver, readView } from "../task/view.ts";
 import { retire } from "./retire.ts";
 
 const pieceSize = 500;
@@ -21,7 +21,7 @@ const pieceSize = 500;
  * args   id, orderedPrefix, forgetAt (ms), then the sets
  * reply  1 there was something · 0 nothing
  */
-const buryScript = defineScript({
+const removeReturnedScript = defineScript({
   name: "bury",
   keys: ["record", "metadata", "sidecar", "deleted"],
   args: ["id", "orderedPrefix", "forgetAt"],
@@ -41,14 +41,14 @@ return math.min(found, 1)`,
 });
 
 /** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
-export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
+export async function enforceTombstones(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
   const { now } = await redisClock(primary);
   let buried = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
     if (signal?.aborted) return buried;
     const ids = members.filter((_, index) => index % 2 === 0);
-    for (const id of await returned(context, ids)) buried += await bury(context, id, now);
+    for (const id of await returned(context, ids)) buried += await removeReturned(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
       await writeAll(primary, [
@@ -84,9 +84,9 @@ async function returned({ primary }: TaskStateContext, ids: readonly string[]): 
   return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
 }
 
-async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
+async function removeReturned(context: TaskStateContext, id: string, now: number): Promise<number> {
   const owner = await deletedOwner(context, id);
-  const reply = await buryScript(
+  const reply = await removeReturnedScript(
     context.primary,
     { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { id, orderedPrefix: keys.ordered(""), forgetAt: now + deletionMemory },
@@ -99,7 +99,7 @@ async function bury(context: TaskStateContext, id: string, now: number): Promise
 
 /** A hidden task whose cancellation was given up ends by itself one day: then the rest of it can be removed. */
 async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });
 }
 
@@ -109,6 +109,6 @@ async function deletedOwner(context: TaskStateContext, id: string): Promise<Owne
     const [service, user] = JSON.parse(known) as [string, string];
     return { service, user };
   }
-  const { record } = await look(context, id);
+  const { record } = await readView(context, id);
   return record ? ownerOf(record) : ownerOnFile(context, id);
 }

@@ -161,7 +161,7 @@ return reply`,
  * args   also: count, but no entries
  * reply  as above, but per entry: { entry id, its fields, claim }
  */
-export const takeScript = defineScript({
+export const readAndClaimScript = defineScript({
   name: "take",
   ...claiming,
   args: [...claiming.args, "count"],

@@ -3,7 +3,7 @@ import { dispatchGroup, keys } from "../redis/keys.ts";
 import { metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
 import { witness } from "../redis/redis-clock.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import type { SetAside } from "../task/set-aside.ts";
+import type { QuarantinedTask } from "../task/quarantine.ts";
 import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch, sidecarFault } from "../task/sidecar.ts";
 import { makeView, type View } from "../task/view.ts";
 import { type Hold, readHold } from "./blocks.ts";
@@ -15,7 +15,7 @@ import {
   isBegun,
   isLater,
   isOwn,
-  takeScript,
+  readAndClaimScript,
 } from "./claim-script.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
 
@@ -62,7 +62,7 @@ export interface Claims {
   /** Not looked at, because the records before them are large: to be claimed by a further call. */
   readonly later: readonly WorkEntry[];
   /** Their tasks cannot be read, because: to be set aside. */
-  readonly spoilt: readonly SetAside[];
+  readonly unreadable: readonly QuarantinedTask[];
 }
 
 /** Bytes of records after which a call claims no further task. */
@@ -93,14 +93,18 @@ export async function claim(
 }
 
 /** New entries that a consumer was given, with what it has claimed of them. */
-export interface Taking extends Claims {
+export interface ReadClaims extends Claims {
   readonly entries: readonly WorkEntry[];
 }
 
 /** Reads up to `count` new entries and claims their tasks, in one step; does not wait for any. */
-export async function take(context: TaskStateContext, count: number, options: ClaimOptions): Promise<Taking> {
+export async function readAndClaim(
+  context: TaskStateContext,
+  count: number,
+  options: ClaimOptions,
+): Promise<ReadClaims> {
   const reader = createReader(context, options);
-  const run = () => takeScript(context.primary, claimKeys, { ...reader.args, count });
+  const run = () => readAndClaimScript(context.primary, claimKeys, { ...reader.args, count });
   const [head, taken] = split<[entryId: string, id: string | null, claim: ClaimReply]>(
     await run().catch(async (error) => {
       if (!isWithoutGroup(error)) throw error;
@@ -124,7 +128,7 @@ function split<Item>(reply: unknown): [Head, Item[]] {
 /** What both scripts are told, and how to read what they tell of a task. */
 function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const spoilt: SetAside[] = [];
+  const unreadable: QuarantinedTask[] = [];
   const claimed: Claim[] = [];
   const own: WorkEntry[] = [];
   const later: WorkEntry[] = [];
@@ -156,11 +160,11 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     if (!found || id === undefined) return;
     if (found === isOwn) own.push(entry);
     else if (found === isLater) later.push(entry);
-    else if (typeof found === "string") spoilt.push({ id, entryId, reason: found });
+    else if (typeof found === "string") unreadable.push({ id, entryId, reason: found });
     else {
       const reason = isBegun(found) ? undefined : faultOf(found[1]);
       if (reason === undefined) claimed.push(claimOf(head, entry, id, found));
-      else spoilt.push({ id, entryId, reason, holder });
+      else unreadable.push({ id, entryId, reason, holder });
     }
   };
   const claimOf = (
@@ -185,7 +189,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     const hold = readHold(sidecar?.user ?? "", head[3], head[4], blocksUser);
     return { entry, view, hold, begunAt: undefined, askedAt };
   };
-  return { args, read, claims: { claimed, own, later, spoilt } satisfies Claims };
+  return { args, read, claims: { claimed, own, later, unreadable } satisfies Claims };
 }
 
 function faultOf(flat: readonly string[]): string | undefined {

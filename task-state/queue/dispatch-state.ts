@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "../redis/keys.ts";
 import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
-import { recentSign } from "./leases.ts";
+import { recentHeartbeat } from "./leases.ts";
 
 /** A dispatcher that has given a sign of life lately. */
 export interface DispatcherState {
@@ -39,13 +39,13 @@ export async function resumeDispatch(redis: Redis): Promise<void> {
   await redis.del(keys.paused);
 }
 
-async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
-  const flat = await redis.zrange(keys.dispatchers, String(now - recentSign), "+inf", "BYSCORE", "WITHSCORES");
-  const signs: { name: string; at: number }[] = [];
+async function readHeartbeats(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
+  const flat = await redis.zrange(keys.dispatchers, String(now - recentHeartbeat), "+inf", "BYSCORE", "WITHSCORES");
+  const heartbeats: { name: string; at: number }[] = [];
   for (let index = 0; index < flat.length; index += 2) {
-    signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
+    heartbeats.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
   }
-  return signs;
+  return heartbeats;
 }
 
 /** Reads how the queue stands. */
@@ -57,7 +57,7 @@ export async function readDispatchState(redis: Redis): Promise<DispatchState> {
     redis.zcard(keys.dead),
     readGroup(redis),
     redis.scard(keys.held),
-    readSigns(redis, now),
+    readHeartbeats(redis, now),
     readConsumers(redis),
   ]);
   return {

@@ -1,10 +1,10 @@
 import { hasEnded, type Owner, type TaskRecord } from "../record/record.ts";
 import { keys } from "../redis/keys.ts";
 import type { TaskStateContext } from "../task/context.ts";
+import { refuseUnreadable } from "../task/quarantine.ts";
 import { belongsTo } from "../task/read.ts";
-import { refuseUnreadable } from "../task/set-aside.ts";
 import type { Sidecar } from "../task/sidecar.ts";
-import { look, type View } from "../task/view.ts";
+import { readView, type View } from "../task/view.ts";
 import { findHold, holdText } from "./blocks.ts";
 import { readGroup } from "./dispatch-state.ts";
 
@@ -23,7 +23,7 @@ export async function explainTask(
   id: string,
   owner: Owner | undefined,
 ): Promise<Explanation | undefined> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   const { record, deleted, unreadable } = view;
   if (unreadable !== undefined && !deleted) await refuseUnreadable(context, { id, reason: unreadable }, owner);
   if (!record || deleted || (owner && !belongsTo(record, owner))) return undefined;

@@ -7,14 +7,14 @@ import { writeCheck } from "../redis/write-check.ts";
 import { type Change, refreshSets } from "../task/commands.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { wordsOf } from "../task/sidecar.ts";
-import { lookFunction, type Sight, type View, viewOf } from "../task/view.ts";
+import { type View, type ViewReply, viewFunction, viewOf } from "../task/view.ts";
 import type { Begin, Claim } from "./claim.ts";
 
 /**
  * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without sending its
  * record to and fro. It does what commits of the same changes would do.
  */
-export interface Express {
+export interface FastPath {
   /** For `claim` and `take`. */
   readonly begin: Begin;
   /**
@@ -37,7 +37,7 @@ const finishScript = defineScript({
   name: "finish",
   keys: ["work", "deleted", "clock"],
   args: ["witness", "group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${writeCheck}${spliceFunction}${clockFunction}${lookFunction}
+  lua: `${writeCheck}${spliceFunction}${clockFunction}${viewFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands, begun)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
@@ -67,11 +67,11 @@ const longestText = 16 * 1024;
  * @param begin made to tasks that are fresh; its `checkAt` counts from the claim
  * @param finish made to them afterwards; of the sidecar it sets and drops at least one field each
  */
-export function createExpress(
+export function createFastPath(
   context: TaskStateContext,
   begin: Pick<Change, "record" | "sidecar">,
   finish: Pick<Change, "record" | "sidecar">,
-): Express {
+): FastPath {
   const [first, second] = createEdits(begin.record ?? {}, finish.record ?? {});
   const { checkAt, ...patch } = begin.sidecar ?? {};
   const { set, drop } = wordsOf(finish.sidecar ?? {});
@@ -87,7 +87,7 @@ export function createExpress(
     drop: JSON.stringify(drop),
   };
   const nextTail = (time: string) => second.nextTail.replaceAll(marks[1], time);
-  const run = createTaskBatch<number | Sight>((words) =>
+  const run = createTaskBatch<number | ViewReply>((words) =>
     finishScript(
       context.primary,
       { work: keys.work, deleted: keys.deleted, clock: keys.clock },

@@ -11,7 +11,7 @@ import { writeCheck } from "../redis/write-check.ts";
  */
 
 /** A dispatcher that has given no sign for this long is not shown any more, in ms. */
-export const recentSign = 15_000;
+export const recentHeartbeat = 15_000;
 /** How long the end of a silent dispatcher's leases is remembered, in ms. */
 const memory = 10 * 60_000;
 
@@ -31,7 +31,7 @@ end`;
  * args   witness, holder, leaseMs, recent, memory (ms)
  * reply  Redis's own time in ms
  */
-const signScript = defineScript({
+const heartbeatScript = defineScript({
   name: "sign-of-life",
   keys: ["clock", "leases", "dispatchers"],
   args: ["witness", "holder", "leaseMs", "recent", "memory"],
@@ -48,19 +48,19 @@ return string.format('%.0f', wall)`,
 });
 
 /** Gives a sign of life: all leases of `holder` hold for `leaseMs` from now on, by the watched time. */
-export async function giveSign(redis: Redis, holder: string, leaseMs: number): Promise<void> {
+export async function sendHeartbeat(redis: Redis, holder: string, leaseMs: number): Promise<void> {
   const { clock, leases, dispatchers } = keys;
   await compareClocks(redis, () =>
-    signScript(
+    heartbeatScript(
       redis,
       { clock, leases, dispatchers },
-      { witness: witness(redis), holder, leaseMs, recent: recentSign, memory },
+      { witness: witness(redis), holder, leaseMs, recent: recentHeartbeat, memory },
     ),
   );
 }
 
 /** Ends a dispatcher: what leases it still has are over. */
-export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
+export async function deregisterDispatcher(redis: Redis, holder: string): Promise<void> {
   await writeAll(redis, [
     ["ZREM", keys.leases, holder],
     ["ZREM", keys.dispatchers, holder],
@@ -69,6 +69,6 @@ export async function retractDispatcher(redis: Redis, holder: string): Promise<v
 
 /** Forgets dispatchers that have died, as each sign of life does, too. @returns how many */
 export async function forgetDispatchers(redis: Redis, { now, watched }: RedisClock): Promise<number> {
-  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentSign);
+  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentHeartbeat);
   return forgotten + (await redis.zremrangebyscore(keys.leases, "-inf", watched - memory));
 }

@@ -3,7 +3,7 @@ import { clockFunction, witness } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { look } from "../task/view.ts";
+import { readView } from "../task/view.ts";
 import { leaseFunction } from "./leases.ts";
 
 /** Keys that one step of the search goes through. */
@@ -58,7 +58,7 @@ export async function purgeOrphans(context: TaskStateContext, signal?: AbortSign
 }
 
 async function purgeOrphan(context: TaskStateContext, id: string): Promise<boolean> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   if (view.raw !== null || !view.sidecar) return false;
   return (await commit(context, view, { remove: "purge" })) !== undefined;
 }

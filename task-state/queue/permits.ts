@@ -109,7 +109,12 @@ export function releaseExpiredPermits(redis: Redis, now: number): Promise<number
 }
 
 /** How many more submissions of this user may be in flight. */
-export async function roomOf(redis: Redis, user: string, caps: Caps, now: number): Promise<number | undefined> {
+export async function availablePermits(
+  redis: Redis,
+  user: string,
+  caps: Caps,
+  now: number,
+): Promise<number | undefined> {
   if (caps.maxInFlightPerUser === 0) return undefined;
   const taken = await redis.zcount(keys.inFlightOf(user), now, "+inf");
   return Math.max(0, caps.maxInFlightPerUser - taken);

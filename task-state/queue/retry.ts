@@ -2,9 +2,9 @@ import { hasEnded, untouched } from "../record/record.ts";
 import { TaskStateError } from "../redis/errors.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { look } from "../task/view.ts";
+import { readView } from "../task/view.ts";
 import { findDeadLetter } from "./dead-letters.ts";
-import { revive } from "./revive.ts";
+import { restore } from "./restore.ts";
 
 /** What became of sending a dead letter again. */
 export type Retry =
@@ -34,9 +34,9 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     if (!letter) return { outcome: "not_found" };
     // A letter of an entry, not of a task.
     if (letter.request === "read" && isEntryId(id)) return { outcome: "not_retryable" };
-    const view = await look(context, id);
+    const view = await readView(context, id);
     if (view.unreadable !== undefined) return { outcome: "unreadable", reason: view.unreadable };
-    if (letter.request === "read") await revive(context, view);
+    if (letter.request === "read") await restore(context, view);
     if (!view.record || view.raw === null) return { outcome: "not_found" };
     if (letter.request === "read") return { outcome: "queued", raw: view.raw };
     const submission = letter.request === "submit";

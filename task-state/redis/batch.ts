@@ -11,7 +11,7 @@ interface Waiting<Item, Reply> {
  */
 export function createBatch<Item, Reply>(
   run: (items: readonly Item[]) => Promise<readonly (Reply | Error)[]>,
-  enough: number,
+  batchSize: number,
 ): (item: Item) => Promise<Reply> {
   let waiting: Waiting<Item, Reply>[] = [];
   let scheduled = false;
@@ -41,7 +41,7 @@ export function createBatch<Item, Reply>(
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (waiting.length >= enough) void flush();
+      if (waiting.length >= batchSize) void flush();
       else schedule();
     });
 }

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 /** How long replicas may take to have what was written, in ms. */
-const patience = 1000;
+const waitTimeout = 1000;
 
 /**
  * Makes a barrier behind which everything that `writer` was asked to write before is on `replicas` replicas.
@@ -12,7 +12,7 @@ const patience = 1000;
 export function createReplicationBarrier(writer: Redis, replicas: number): () => Promise<boolean> {
   let running: Promise<boolean> | undefined;
   let next: Promise<boolean> | undefined;
-  const wait = async () => (await writer.wait(replicas, patience)) >= replicas;
+  const wait = async () => (await writer.wait(replicas, waitTimeout)) >= replicas;
   return () => {
     if (!running) {
       running = wait().finally(() => {

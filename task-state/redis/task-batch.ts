@@ -1,7 +1,7 @@
 import { createBatch } from "./batch.ts";
 
 /** Tasks that one call handles; more would keep Redis from answering the first ones. */
-const enough = 8;
+const batchSize = 8;
 
 /**
  * Lua: calls a function for each task, with so many arguments from ARGV[first] on; the reply is a list of what it gives.
@@ -34,5 +34,5 @@ export function createTaskBatch<Reply>(
   return createBatch(async (batch) => {
     const replies = (await run(batch.flat())) as (Reply | string)[];
     return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
-  }, enough);
+  }, batchSize);
 }

@@ -6,11 +6,11 @@ import type { Change } from "./commands.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { deleteUnreadable } from "./delete-unreadable.ts";
+import { ownerRequest } from "./owner-request.ts";
+import { refuseUnreadable } from "./quarantine.ts";
 import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
-import { refuseUnreadable } from "./set-aside.ts";
 import { isRunByItsService, isUnsent } from "./sidecar.ts";
-import { look, type View } from "./view.ts";
-import { wish } from "./wish.ts";
+import { readView, type View } from "./view.ts";
 
 /** A view whose record can be read. */
 interface Seen extends View {
@@ -33,14 +33,14 @@ export type Update =
  */
 export async function updateTask(context: TaskStateContext, id: string, change: RecordChange): Promise<Update> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const view = await visible(context, await look(context, id), undefined);
+    const view = await visible(context, await readView(context, id), undefined);
     if (!view) return { outcome: "not_found" };
     const from = view.record.status;
     const to = change.status ?? from;
     if (!canMove(from, to)) return { outcome: "refused", from, to };
     const done = await commit(context, view, { record: change });
     if (done?.record) return { outcome: "updated", record: done.record };
-    await stepAside(tries);
+    await backOff(tries);
   }
   throw contended(id);
 }
@@ -88,7 +88,7 @@ export function cancelTask(
     if (isRunByItsService(record, sidecar)) return requested ? { shown } : { change: { record: request } };
     if (requested && sidecar?.want !== undefined && sidecar.dead === undefined) return { shown };
     const since = context.clock();
-    const { sidecar: wanted, ...rest } = wish("cancel", sidecar);
+    const { sidecar: wanted, ...rest } = ownerRequest("cancel", sidecar);
     // Readers are shown the request until it is confirmed: a writer without compare-and-set may take it off the record.
     const change = { ...rest, sidecar: { ...wanted, wantedAt: since, wantLogged: 1 }, deferCancel: since };
     return { change: { record: request, ...change } };
@@ -112,7 +112,7 @@ export function deleteTask(
     const { record, sidecar } = view;
     const nowhereElse = isUnsent(record, sidecar) || isRunByItsService(record, sidecar);
     if (hasEnded(record) || nowhereElse) return { shown, change: { remove: "purge" } };
-    return { shown, change: { remove: "hide", ...wish("delete", sidecar) } };
+    return { shown, change: { remove: "hide", ...ownerRequest("delete", sidecar) } };
   };
   return decideAndCommit(context, id, owner, decide, owner ? undefined : deleteUnreadable);
 }
@@ -132,12 +132,12 @@ async function decideAndCommit(
   handleUnreadable?: (context: TaskStateContext, view: View) => Promise<string | undefined>,
 ): Promise<string | undefined> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const seen = await look(context, id);
+    const seen = await readView(context, id);
     // One that is deleted already but cannot go, because it has been spoilt since, is deleted anew.
     if (handleUnreadable && seen.unreadable !== undefined && (!seen.deleted || seen.sidecar)) {
       const handled = await handleUnreadable(context, seen);
       if (handled !== undefined) return handled;
-      await stepAside(tries);
+      await backOff(tries);
       continue;
     }
     const view = await visible(context, seen, owner);
@@ -146,7 +146,7 @@ async function decideAndCommit(
     if (!change) return (shown ?? (() => view.raw))();
     const done = await commit(context, view, change);
     if (done) return shown ? shown() : (done.raw ?? view.raw);
-    await stepAside(tries);
+    await backOff(tries);
   }
   throw contended(id);
 }
@@ -160,7 +160,7 @@ async function visible(context: TaskStateContext, view: View, owner: Owner | und
 }
 
 /** Lets faster writers go ahead. By chance, because writers that started together would meet again at each try. */
-async function stepAside(tries: number): Promise<void> {
+async function backOff(tries: number): Promise<void> {
   if (tries > 0) await setTimeout(Math.random() * 2 ** Math.min(tries, 6));
 }
 

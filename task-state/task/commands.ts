@@ -48,7 +48,7 @@ export function commandsFor(
   if (saved && owner) commands.push(...refresh(context, id, owner));
   if (change.remove === "purge") commands.push(...purge(view, owner));
   else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
-  if (change.remove === "hide") commands.push(...remember(id, owner, "+inf"));
+  if (change.remove === "hide") commands.push(...tombstone(id, owner, "+inf"));
   if (owner) commands.push(...follow(view, owner, change));
   return commands;
 }
@@ -120,11 +120,11 @@ function purge(view: View, owner: Owner | undefined): Command[] {
           ["ZREM", keys.inFlightOf(owner.user), id],
         ]
       : []),
-    ...remember(id, owner, view.now + deletionMemory),
+    ...tombstone(id, owner, view.now + deletionMemory),
   ];
 }
 
-function remember(id: string, owner: Owner | undefined, until: number | string): Command[] {
+function tombstone(id: string, owner: Owner | undefined, until: number | string): Command[] {
   const commands: Command[] = [["ZADD", keys.deleted, until, id]];
   if (owner) commands.push(["HSET", keys.deletedOwners, id, JSON.stringify([owner.service, owner.user])]);
   return commands;

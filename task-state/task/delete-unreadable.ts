@@ -6,10 +6,10 @@ import { keys } from "../redis/keys.ts";
 import { writeAll } from "../redis/write-all.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
-import { ownerOnFile } from "./set-aside.ts";
+import { ownerRequest } from "./owner-request.ts";
+import { ownerOnFile } from "./quarantine.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
-import { wish } from "./wish.ts";
 
 /**
  * Deletes a task that cannot be read, as an operator asks for it. What the scheduler may have of it is cancelled there first:
@@ -26,7 +26,7 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
   const change =
     owner === undefined || isTerminal(record.status) || isNowhereElse(sidecar)
       ? ({ remove: "purge" } as const)
-      : ({ ...wish("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
+      : ({ ...ownerRequest("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
   const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
   if (!(await commit(context, known, change))) return undefined;
   await writeAll(context.primary, [

@@ -2,7 +2,7 @@ import { changeRecord, hasEnded, type Owner, rewritable, type TaskRecord } from 
 import { notUtf8, readRecord, unreadable } from "../record/record-reader.ts";
 import { isGarbled, mayBeGarbled } from "../redis/record-text.ts";
 import type { TaskStateContext } from "./context.ts";
-import { refuseUnreadable } from "./set-aside.ts";
+import { refuseUnreadable } from "./quarantine.ts";
 
 /** The log entry of a cancellation as its owner asked for it. */
 export const cancellationRequested = "Cancellation requested";

@@ -29,7 +29,7 @@ export interface View {
  * Lua: look(clock, witness, record, sidecar, deleted, id) gives { now, watched (ms), record or false, sidecar as a flat list,
  * deleted 0|1, why one of the two cannot be read or false }. Needs `clockFunction` before it.
  */
-export const lookFunction = `${recordTextFunction}
+export const viewFunction = `${recordTextFunction}
 local function look(clock, witness, record, sidecar, deleted, id)
   local now, watched = read_clock(clock, witness)
   local raw, fault = record_text(record)
@@ -49,7 +49,7 @@ local function look(clock, witness, record, sidecar, deleted, id)
 end`;
 
 /** What it gives. */
-export type Sight = readonly [
+export type ViewReply = readonly [
   now: string,
   watched: string,
   raw: string | null,
@@ -58,28 +58,32 @@ export type Sight = readonly [
   fault: string | null,
 ];
 
-const lookScript = defineScript({
+const viewScript = defineScript({
   name: "look",
   keys: ["clock", "record", "sidecar", "deleted"],
   args: ["witness", "id"],
-  lua: `${clockFunction}${lookFunction}
+  lua: `${clockFunction}${viewFunction}
 return look(clock, witness, record, sidecar, deleted, id)`,
 });
 
 /** Reads record and sidecar in one step. */
-export async function look(context: TaskStateContext, id: string): Promise<View> {
-  const reply = await lookScript(
+export async function readView(context: TaskStateContext, id: string): Promise<View> {
+  const reply = await viewScript(
     context.primary,
     { clock: keys.clock, record: keys.record(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { witness: witness(context.primary), id },
   );
-  const [now, watched, raw, sidecar, deleted, fault] = reply as Sight;
+  const [now, watched, raw, sidecar, deleted, fault] = reply as ViewReply;
   const garbled = raw !== null && fault === null && mayBeGarbled(raw) && (await isGarbled(context.primary, id));
   return viewOf(context, id, [now, watched, raw, sidecar, deleted, garbled ? notUtf8 : fault]);
 }
 
 /** The view that a script's look gives. */
-export function viewOf(context: TaskStateContext, id: string, [now, watched, raw, flat, deleted, fault]: Sight): View {
+export function viewOf(
+  context: TaskStateContext,
+  id: string,
+  [now, watched, raw, flat, deleted, fault]: ViewReply,
+): View {
   const parsed = parseSidecar(flat);
   const spoilt = parsed && sidecarFault(parsed);
   const sidecar = spoilt === undefined ? parsed : undefined;

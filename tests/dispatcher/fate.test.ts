@@ -16,8 +16,8 @@ function judge(record: Partial<TaskRecord>, sidecar: Partial<Sidecar> = {}) {
 
 test("a submission is not judged before its time", () => {
   const checkAt = now + 1;
-  expect(judge({ status: "running" }, { checkAt })).toEqual({ kind: "rest", until: checkAt });
-  expect(judge({}, { checkAt, want: "delete" })).toEqual({ kind: "rest", until: checkAt });
+  expect(judge({ status: "running" }, { checkAt })).toEqual({ kind: "release", until: checkAt });
+  expect(judge({}, { checkAt, want: "delete" })).toEqual({ kind: "release", until: checkAt });
   expect(judge({}, { checkAt: now })).toMatchObject({ kind: "write" });
 });
 

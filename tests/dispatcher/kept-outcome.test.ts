@@ -71,7 +71,9 @@ test("a grace that ends first is said with what was lost, and the process does n
   const dispatcher = await bench.start({ ...quick, DMS_SHUTDOWN_GRACE_SECONDS: "0.3" });
   await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
   await dispatcher.stop();
-  expect(dispatcher.logs.find(({ msg }) => msg === "An outcome was not stored")).toMatchObject({
+  expect(
+    dispatcher.logs.find(({ msg }) => msg === "The outcome of a request was lost: it could not be stored"),
+  ).toMatchObject({
     task: id,
     request: "submit",
     outcome: { kind: "accepted" },

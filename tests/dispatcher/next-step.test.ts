@@ -3,7 +3,7 @@ import { nextStep, type Step } from "../../functions/background/dispatcher/recon
 import { type Hold, isTerminal, type Sidecar, statuses, type TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
-const rest: Step = { kind: "rest" };
+const release: Step = { kind: "release" };
 const purge: Step = { kind: "purge" };
 const later = now + 3000;
 
@@ -12,9 +12,9 @@ function stepOf(record: Partial<TaskRecord> | null, sidecar: Partial<Sidecar> | 
 }
 
 test.each([
-  ["one of another program rests", { status: "running" }, null, rest],
+  ["one of another program rests", { status: "running" }, null, release],
   ["one whose record is gone is purged", null, {}, purge],
-  ["one that has ended rests", { status: "completed" }, { phase: "sent" }, rest],
+  ["one that has ended rests", { status: "completed" }, { phase: "sent" }, release],
   [
     "one that has ended though a cancellation was wanted is looked at once more",
     { status: "failed" },
@@ -28,7 +28,7 @@ test.each([
     "one that has ended and was looked at once more rests",
     { status: "failed" },
     { want: "cancel", confirmedAt: now - 1 },
-    rest,
+    release,
   ],
   ["one that has ended is purged when it was deleted", { status: "failed" }, { phase: "sent", want: "delete" }, purge],
   ["a deleted one that was never submitted is purged", {}, { want: "delete" }, purge],
@@ -46,11 +46,11 @@ test.each([
     { kind: "submit" },
   ],
   ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
-  ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "rest", until: later }],
-  ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, rest],
-  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, rest],
-  ["one that the service runs that registered it rests", {}, { phase: "external" }, rest],
-  ["one that another program runs rests", {}, { phase: "foreign" }, rest],
+  ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "release", until: later }],
+  ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, release],
+  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, release],
+  ["one that the service runs that registered it rests", {}, { phase: "external" }, release],
+  ["one that another program runs rests", {}, { phase: "foreign" }, release],
   [
     "one at the scheduler is cancelled there",
     { status: "cancel_requested" },
@@ -73,13 +73,13 @@ test.each([
     "a cancellation that failed rests until it is due",
     { status: "cancel_requested" },
     { phase: "sent", want: "cancel", dueAt: later },
-    { kind: "rest", until: later },
+    { kind: "release", until: later },
   ],
   [
     "a cancellation that was given up rests",
     { status: "cancel_requested" },
     { phase: "sent", want: "cancel", dead: "cancel" },
-    rest,
+    release,
   ],
 ] as [string, Partial<TaskRecord> | null, Partial<Sidecar> | null, Step | "cancel"][])(
   "of all tasks, %s",
@@ -94,7 +94,7 @@ test.each([
 test("a task that cannot be read is set aside with the reason, whatever is wanted of it", () => {
   for (const sidecar of [{}, { want: "delete" }, { phase: "sending", checkAt: now - 1 }, null] as const) {
     const view = viewOf({}, sidecar, { raw: "{", record: undefined, unreadable: "the record is not JSON" });
-    expect(nextStep(view, policy)).toEqual({ kind: "set_aside", reason: "the record is not JSON" });
+    expect(nextStep(view, policy)).toEqual({ kind: "quarantine", reason: "the record is not JSON" });
   }
 });
 
@@ -104,7 +104,7 @@ test.each([
   ["user_blocked", "requests of alice are blocked"],
 ] as const)("a task that waits is held while it is %s, whatever is due or counted", (hold, text) => {
   for (const sidecar of [{}, { dueAt: later }, { dueAt: now - 1, attempts: 1 }, { attempts: policy.maxAttempts }]) {
-    expect(stepOf({}, sidecar, hold)).toEqual({ kind: "rest", hold: text });
+    expect(stepOf({}, sidecar, hold)).toEqual({ kind: "release", hold: text });
   }
 });
 
@@ -183,7 +183,7 @@ test("every combination keeps the promises", () => {
     const free = hold === undefined && dueAt <= now && attempts < policy.maxAttempts && maxAge === 0;
     expect(step.kind === "submit", told).toBe(waits && free);
     if (isTerminal(status)) {
-      expect([want === "delete" ? "purge" : "rest", "write"], told).toContain(step.kind);
+      expect([want === "delete" ? "purge" : "release", "write"], told).toContain(step.kind);
       expect(step, told).not.toHaveProperty("change.record");
     }
     if (step.kind === "purge") expect(want, told).toBe("delete");

@@ -14,7 +14,7 @@ test("while nobody listens no attempt is counted and no task fails, and then all
   await bench.scheduler.stop();
   const ids = await submit(30);
   const { logs } = await bench.start(oneAttempt);
-  await until(() => logs.filter(({ msg }) => msg === "scheduler has not accepted").length >= 8);
+  await until(() => logs.filter(({ msg }) => msg === "scheduler did not accept the request").length >= 8);
   for (const id of ids) {
     expect(await bench.sidecar(id)).toMatchObject({ phase: expect.stringMatching(/queued|sending/) });
     expect(await bench.record(id)).toMatchObject({ status: expect.stringMatching(/pending|dispatching/) });

@@ -83,7 +83,7 @@ test("a connection that the scheduler closes after its answer does no harm to th
 test("nobody listens: nothing was started", async () => {
   const { submit, stop } = await connect({ bytes: "" });
   await stop();
-  expect(await submit()).toEqual({ kind: "not_started", cause: "ECONNREFUSED", away: true });
+  expect(await submit()).toEqual({ kind: "not_started", cause: "ECONNREFUSED", unavailable: true });
 });
 
 test.each<[string, Answer]>([

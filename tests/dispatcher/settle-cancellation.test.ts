@@ -6,7 +6,7 @@ import { now, policy, viewOf } from "./view.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-const unavailable: Outcome = { kind: "not_started", cause: "503", away: true };
+const unavailable: Outcome = { kind: "not_started", cause: "503", unavailable: true };
 
 function settle(outcome: Outcome, sidecar: Partial<Sidecar> = {}, status: Status = "cancel_requested") {
   const cancelling = { phase: "sent", want: "cancel", attempts: 1, cancelAttempts: 1 } as const;
@@ -63,7 +63,7 @@ test("refused: it stands in the log and in the dead letters, and the task stays 
 
 test.each<[Outcome, counted: number]>([
   [unavailable, 1],
-  [{ kind: "not_started", cause: "429", away: false }, 2],
+  [{ kind: "not_started", cause: "429", unavailable: false }, 2],
   [{ kind: "unknown_fate", cause: "500" }, 2],
 ])("unconfirmed (%j): it is sent again later, and counted unless the scheduler is away", (outcome, counted) => {
   vi.spyOn(Math, "random").mockReturnValue(0.999_999);

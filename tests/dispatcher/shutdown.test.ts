@@ -6,7 +6,7 @@ import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
 /** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with room for a busy machine. */
-const patience = 6000;
+const longestStop = 6000;
 
 const submit = (count: number) => Promise.all(Array.from({ length: count }, () => bench.submit()));
 
@@ -17,7 +17,7 @@ test("a dispatcher without work stops at once", async () => {
   expect(await dispatcher.stop()).toBe(0);
   // It has not waited for the end of its read.
   expect(await bench.redis.client.info("commandstats")).toContain("cmdstat_client|unblock:calls=1,");
-  expect(dispatcher.logs.map(({ msg }) => msg)).toEqual(["dispatcher is running", "dispatcher has stopped"]);
+  expect(dispatcher.logs.map(({ msg }) => msg)).toEqual(["dispatcher is running", "dispatcher stopped"]);
 });
 
 test("what is in flight is finished, and nothing more is taken", async () => {
@@ -81,7 +81,7 @@ test("a request that hangs is given up when the grace is over, and its fate is j
   const from = performance.now();
   await dispatcher.stop();
   expect(performance.now() - from).toBeGreaterThanOrEqual(299);
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
   expect(await bench.sidecar(id)).toMatchObject({ phase: "sending", error: "AbortError" });
   expect(await bench.sidecar(id)).not.toHaveProperty("lease");
   expect(await bench.redis.client.zscore(keys.due, id)).not.toBeNull();
@@ -98,7 +98,7 @@ test("a stop without a grace gives requests up at once", async () => {
   await until(() => bench.scheduler.requests.length === 1);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
 });
 
 test("a dispatcher stops within its time while the scheduler is away", async () => {
@@ -111,6 +111,6 @@ test("a dispatcher stops within its time while the scheduler is away", async () 
   await until(() => bench.scheduler.requests.length >= 3);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
   expect((await readDispatchState(bench.redis.client)).in_flight).toBe(0);
 });

@@ -11,11 +11,11 @@ import { createLogger } from "../../shared/logger.ts";
 import { createServices } from "../../shared/services.ts";
 import {
   keys,
-  look,
   type Owner,
   type Parameters,
   promoteDue,
   readDispatchState,
+  readView,
   type Sidecar,
   type Status,
   type TaskRecord,
@@ -46,7 +46,7 @@ export interface RunningDispatcher {
   stop(): Promise<number>;
 }
 
-type Events = Pick<DispatcherOptions, "onIdle" | "patience">;
+type Events = Pick<DispatcherOptions, "onIdle" | "pollInterval">;
 
 /** A dispatcher in this process over the given Redis and scheduler; the caller stops it. */
 export async function startDispatcher(environment: Environment, more: Events = {}): Promise<RunningDispatcher> {
@@ -129,7 +129,7 @@ export function useDispatcher(): Bench {
     const stopping = running.splice(0).map(async (dispatcher) => {
       await dispatcher.stop();
       return dispatcher.logs.filter(
-        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("A task was not brought"),
+        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("A task was not settled"),
       );
     });
     await scheduler?.stop();
@@ -137,7 +137,7 @@ export function useDispatcher(): Bench {
   });
 
   const record = async (id: string) => readable(await redis.client.get(keys.record(id)));
-  const sidecar = async (id: string): Promise<Partial<Sidecar>> => (await look(store().context, id)).sidecar ?? {};
+  const sidecar = async (id: string): Promise<Partial<Sidecar>> => (await readView(store().context, id)).sidecar ?? {};
   const untilSo = async (check: () => boolean | Promise<boolean>) => {
     await until(async () => {
       await promoteDue(redis.client, 100);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keys, readDeadLetters, reviveReadable, trimAcknowledged } from "../../task-state/index.ts";
+import { keys, readDeadLetters, restoreReadable, trimAcknowledged } from "../../task-state/index.ts";
 import { type Spoiler, spoilers } from "../support/spoilt.ts";
 import { until } from "../support/until.ts";
 import { alice, change, tracesOf } from "../task-state/support.ts";
@@ -21,7 +21,7 @@ async function keep(id: string): Promise<() => Promise<unknown>> {
 /** Looks now at what was set aside, as a dispatcher does after a while. */
 async function lookAgain(...ids: string[]): Promise<number> {
   for (const id of ids) await bench.redis.client.zadd(keys.unreadable, "XX", 0, id);
-  return reviveReadable(bench.context);
+  return restoreReadable(bench.context);
 }
 
 async function untilTrimmed(): Promise<void> {

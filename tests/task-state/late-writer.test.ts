@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buryDeleted, deletionMemory, keys } from "../../task-state/index.ts";
+import { deletionMemory, enforceTombstones, keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, contents, openStore, piecesOf, saveAsScheduler, taskIn, tracesOf } from "./support.ts";
 
@@ -29,11 +29,11 @@ test("a deleted task that a late writer brings back stays invisible", async () =
 
 test("burying removes it from everything that the late writer has written", async () => {
   const { store, context, id } = await broughtBack();
-  expect(await buryDeleted(context)).toBe(1);
+  expect(await enforceTombstones(context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
   expect(await redis.client.exists(keys.users("sync"))).toBe(0);
   expect(await store.users("sync")).toEqual([]);
-  expect(await buryDeleted(context)).toBe(0);
+  expect(await enforceTombstones(context)).toBe(0);
 });
 
 test("a repair buries too", async () => {
@@ -45,7 +45,7 @@ test("a repair buries too", async () => {
 test("a burial leaves the user's and everybody's other tasks alone", async () => {
   const { store, context } = await broughtBack();
   const others = [await store.submit(alice, {}), await store.submit(bob, {})];
-  await buryDeleted(context);
+  await enforceTombstones(context);
   expect((await redis.client.smembers(keys.tasks)).sort()).toEqual(others);
   expect(await store.users("sync")).toEqual(["alice", "bob"]);
 });
@@ -53,7 +53,7 @@ test("a burial leaves the user's and everybody's other tasks alone", async () =>
 test("a burial needs no record: sets alone are cleared by the remembered owner", async () => {
   const { context, id } = await broughtBack();
   await redis.client.del(keys.record(id));
-  expect(await buryDeleted(context)).toBe(1);
+  expect(await enforceTombstones(context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 
@@ -61,7 +61,7 @@ test("an unreadable record of a deleted task is buried as well", async () => {
   const { context, id } = await broughtBack();
   await redis.client.set(keys.record(id), "{");
   await redis.client.hdel(keys.deletedOwners, id);
-  await buryDeleted(context);
+  await enforceTombstones(context);
   expect(await redis.client.exists(keys.record(id), keys.metadata(id))).toBe(0);
   expect(await redis.client.sismember(keys.tasks, id)).toBe(0);
 });
@@ -71,7 +71,7 @@ test("a hidden task that still waits for the scheduler is not buried", async () 
   const id = await taskIn("sent", opened);
   await opened.store.delete(id, alice);
   const before = await contents(redis.client);
-  expect(await buryDeleted(opened.context)).toBe(0);
+  expect(await enforceTombstones(opened.context)).toBe(0);
   expect(await contents(redis.client)).toEqual(before);
 });
 
@@ -80,7 +80,7 @@ test("a hidden task whose sidecar has expired is buried, and forgotten after the
   const id = await taskIn("sent", opened);
   await opened.store.delete(id, alice);
   await redis.client.del(keys.sidecar(id));
-  expect(await buryDeleted(opened.context)).toBe(1);
+  expect(await enforceTombstones(opened.context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
   const forgetAt = Number(await redis.client.zscore(keys.deleted, id));
   expect(Math.abs(forgetAt - Date.now() - deletionMemory)).toBeLessThan(5000);
@@ -93,7 +93,7 @@ test("a deletion is forgotten when its time is over, and not before", async () =
   await opened.store.delete(fresh);
   await redis.client.zadd(keys.deleted, Date.now() - 1, old);
   await saveAsScheduler(redis.client, old);
-  expect(await buryDeleted(opened.context)).toBe(1);
+  expect(await enforceTombstones(opened.context)).toBe(1);
   expect(await redis.client.zrange(keys.deleted, "0", "-1")).toEqual([fresh]);
   expect(await redis.client.hkeys(keys.deletedOwners)).toEqual([fresh]);
   expect(await redis.client.exists(keys.record(old))).toBe(0);
@@ -104,7 +104,7 @@ test("600 deletions are looked through in one go", async () => {
   const ids = await Promise.all(Array.from({ length: 600 }, () => store.submit(alice, {})));
   await Promise.all(ids.map((id) => store.delete(id)));
   await Promise.all(ids.map((id) => saveAsScheduler(redis.client, id)));
-  expect(await buryDeleted(context)).toBe(600);
+  expect(await enforceTombstones(context)).toBe(600);
   expect(await redis.client.exists(keys.tasks, keys.service("sync"), keys.owner(alice), keys.users("sync"))).toBe(0);
   expect(await redis.client.zcard(keys.deleted)).toBe(600);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { acquirePermit, type Caps, keys, releasePermit, roomOf } from "../../task-state/index.ts";
+import { acquirePermit, availablePermits, type Caps, keys, releasePermit } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { alice, change, commandsDuring, openStore } from "./support.ts";
@@ -144,11 +144,11 @@ test("to ask is one command", async () => {
 test("the room of a user is what the limit leaves", async () => {
   const caps = { ...none, maxInFlightPerUser: 3 };
   const now = Date.now();
-  expect(await roomOf(redis.client, "alice", none, now)).toBeUndefined();
-  expect(await roomOf(redis.client, "alice", caps, now)).toBe(3);
+  expect(await availablePermits(redis.client, "alice", none, now)).toBeUndefined();
+  expect(await availablePermits(redis.client, "alice", caps, now)).toBe(3);
   await acquire("1", caps);
   await acquire("2", caps);
-  expect(await roomOf(redis.client, "alice", caps, now)).toBe(1);
-  expect(await roomOf(redis.client, "alice", { ...caps, maxInFlightPerUser: 1 }, now)).toBe(0);
-  expect(await roomOf(redis.client, "alice", caps, now + 2 * leaseMs)).toBe(3);
+  expect(await availablePermits(redis.client, "alice", caps, now)).toBe(1);
+  expect(await availablePermits(redis.client, "alice", { ...caps, maxInFlightPerUser: 1 }, now)).toBe(0);
+  expect(await availablePermits(redis.client, "alice", caps, now + 2 * leaseMs)).toBe(3);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { giveSign, keys, redisClock } from "../../task-state/index.ts";
+import { keys, redisClock, sendHeartbeat } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();
@@ -8,7 +8,7 @@ const hour = 3_600_000;
 
 /** Has a script advance the clocks, and reads them. */
 async function tick() {
-  await giveSign(redis.client, "a", 1000);
+  await sendHeartbeat(redis.client, "a", 1000);
   return redisClock(redis.client);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keys, look, readDeadLetters, recordMalformedEntry, retryDeadLetter } from "../../task-state/index.ts";
+import { keys, readDeadLetters, readView, recordMalformedEntry, retryDeadLetter } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, contents, foreignRecord, openStore, readable, workIds } from "./support.ts";
 
@@ -33,9 +33,9 @@ async function uncancelled() {
 
 test("a failed submission goes back to pending, with its attempts anew, and is put to work in the same step", async () => {
   const { context, id } = await failed();
-  const before = await look(context, id);
+  const before = await readView(context, id);
   const retry = await retryDeadLetter(context, id);
-  const { raw, sidecar, record } = await look(context, id);
+  const { raw, sidecar, record } = await readView(context, id);
   expect(retry).toEqual({ outcome: "queued", raw });
   expect(record).toMatchObject({
     ...before.record,
@@ -60,7 +60,7 @@ test("what an earlier run has left is no sign of the one to come", async () => {
     sidecar: { foreignLogs: 0 },
   });
   await retryDeadLetter(context, id);
-  const { record, sidecar } = await look(context, id);
+  const { record, sidecar } = await readView(context, id);
   expect(record).toMatchObject({ active_jobs: [], result: { pod_status: null, launcher_output: null } });
   expect(sidecar).not.toHaveProperty("foreignLogs");
 });
@@ -68,7 +68,7 @@ test("what an earlier run has left is no sign of the one to come", async () => {
 test("a cancellation is asked for anew, and the status stays", async () => {
   const { context, id } = await uncancelled();
   expect(await retryDeadLetter(context, id)).toMatchObject({ outcome: "queued" });
-  const { record, sidecar } = await look(context, id);
+  const { record, sidecar } = await readView(context, id);
   expect(record).toMatchObject({ status: "cancel_requested" });
   expect(record?.logs?.at(-1)).toMatch(/,Cancellation is tried again by an operator$/);
   expect(sidecar).toMatchObject({ want: "cancel", cancelAttempts: 0, attempts: 1 });

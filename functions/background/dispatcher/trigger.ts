@@ -6,7 +6,7 @@ import { createSchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export default backgroundFunction({
   name: "dispatcher",
-  summary: "Brings accepted tasks to the scheduler, and cancellations too",
+  summary: "Sends accepted tasks and cancellations to the scheduler",
   duties: ["read", "change", "dispatch"],
   open({ config, context, log, redis }) {
     const client = createSchedulerClient(config, config.eventWorkerCount, log);

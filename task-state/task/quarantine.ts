@@ -13,7 +13,7 @@ export interface Unreadable {
 }
 
 /** A task that a dispatcher sets aside. */
-export interface SetAside extends Unreadable {
+export interface QuarantinedTask extends Unreadable {
   /** The entry that led to it; it is acknowledged in the same step. */
   readonly entryId?: string;
   /** Who gives its lease on the task back. */
@@ -28,7 +28,7 @@ export const unreadablePause = 10_000;
  * keys   work, dead, deadLetters, unreadable
  * args   group, now, again (ms); then per task: id, sidecar key, entry id, holder ('' for none), letter without its last brace
  */
-const setAsideScript = defineScript({
+const quarantineScript = defineScript({
   name: "set-aside",
   keys: ["work", "dead", "deadLetters", "unreadable"],
   args: ["group", "now", "again"],
@@ -63,7 +63,7 @@ return 1`,
  * Sets a task aside: it is listed among the dead letters with the reason, nobody acts on it, its entry is acknowledged, and
  * it goes on by itself once it can be read again, see `reviveReadable`. May be repeated.
  */
-export async function setAside(context: TaskStateContext, ...tasks: readonly SetAside[]): Promise<void> {
+export async function quarantine(context: TaskStateContext, ...tasks: readonly QuarantinedTask[]): Promise<void> {
   if (tasks.length === 0) return;
   const [{ now }, ...owners] = await Promise.all([
     redisClock(context.primary),
@@ -74,7 +74,7 @@ export async function setAside(context: TaskStateContext, ...tasks: readonly Set
     return [id, keys.sidecar(id), entryId, holder, letterStart(id, reason, owners[index], now)];
   });
   const { work, dead, deadLetters, unreadable } = keys;
-  await setAsideScript(
+  await quarantineScript(
     context.primary,
     { work, dead, deadLetters, unreadable },
     { group: dispatchGroup, now, again: now + unreadablePause },
@@ -85,7 +85,7 @@ export async function setAside(context: TaskStateContext, ...tasks: readonly Set
 /** Sets aside what a list has met for the first time in a while. A Redis that takes no writes keeps no reader from its answer. */
 export async function reportUnreadable(context: TaskStateContext, found: readonly Unreadable[]): Promise<void> {
   const news = found.filter(({ id, reason }) => context.onUnreadable(id, reason));
-  await setAside(context, ...news).catch(ignoreUnavailable);
+  await quarantine(context, ...news).catch(ignoreUnavailable);
 }
 
 /**
@@ -99,7 +99,7 @@ export async function refuseUnreadable(
   { id, reason }: Unreadable,
   owner: Owner | undefined,
 ): Promise<void> {
-  await setAside(context, { id, reason }).catch(ignoreUnavailable);
+  await quarantine(context, { id, reason }).catch(ignoreUnavailable);
   if (owner) {
     const known = await ownerOnFile(context, id);
     if (known?.service !== owner.service || known.user !== owner.user) return;

@@ -3,8 +3,8 @@ import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { unreadablePause } from "../task/set-aside.ts";
-import { look, type View } from "../task/view.ts";
+import { unreadablePause } from "../task/quarantine.ts";
+import { readView, type View } from "../task/view.ts";
 import { findDeadLetter } from "./dead-letters.ts";
 
 /** Tasks that are looked at together: each may bring a record of the largest size. */
@@ -20,7 +20,7 @@ const longestRound = 500;
  * args   id
  * reply  1 done · 0 somebody else was faster
  */
-const reviveScript = defineScript({
+const restoreScript = defineScript({
   name: "revive",
   keys: ["unreadable", "dead", "deadLetters", "sidecar", "work", "added"],
   args: ["id"],
@@ -52,24 +52,24 @@ return 1`,
  * their letter, the rest waits anew with the reason of now. Any number of dispatchers may do so.
  * @returns how many can be read again or are gone
  */
-export async function reviveReadable(context: TaskStateContext): Promise<number> {
+export async function restoreReadable(context: TaskStateContext): Promise<number> {
   const { primary } = context;
   const { now } = await redisClock(primary);
   const ids = await primary.zrange(keys.unreadable, "-inf", String(now), "BYSCORE", "LIMIT", 0, perRound);
   const over = performance.now() + longestRound;
-  let revived = 0;
+  let restored = 0;
   for (let first = 0; first < ids.length && performance.now() < over; first += atOnce) {
     const piece = ids.slice(first, first + atOnce);
     await primary.zadd(keys.unreadable, "XX", ...piece.flatMap((id) => [String(now + unreadablePause), id]));
-    const done = await Promise.all(piece.map((id) => reviveOne(context, id)));
-    revived += done.filter(Boolean).length;
+    const done = await Promise.all(piece.map((id) => restoreOne(context, id)));
+    restored += done.filter(Boolean).length;
   }
-  return revived;
+  return restored;
 }
 
-async function reviveOne(context: TaskStateContext, id: string): Promise<boolean> {
-  const view = await look(context, id);
-  if (view.unreadable === undefined) return (await revive(context, view)) === 1;
+async function restoreOne(context: TaskStateContext, id: string): Promise<boolean> {
+  const view = await readView(context, id);
+  if (view.unreadable === undefined) return (await restore(context, view)) === 1;
   const letter = await findDeadLetter(context.primary, id);
   if (letter?.request === "read" && letter.error !== view.unreadable) {
     await context.primary.hset(keys.deadLetters, id, JSON.stringify({ ...letter, error: view.unreadable }));
@@ -78,8 +78,8 @@ async function reviveOne(context: TaskStateContext, id: string): Promise<boolean
 }
 
 /** Lets a task go on that can be read again. @returns 1, or 0 where it was not set aside */
-export async function revive({ primary }: TaskStateContext, { id }: View): Promise<number> {
+export async function restore({ primary }: TaskStateContext, { id }: View): Promise<number> {
   const { unreadable, dead, deadLetters, work, added } = keys;
   const inputs = { unreadable, dead, deadLetters, sidecar: keys.sidecar(id), work, added };
-  return Number(await reviveScript(primary, inputs, { id }));
+  return Number(await restoreScript(primary, inputs, { id }));
 }
