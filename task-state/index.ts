@@ -2,13 +2,13 @@
  * The state of tasks in Redis, shared by the functions, the dispatcher and other services.
  *
  * Terms
- * - record: the task as every program sees it, JSON under `task:{id}`;
- * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`;
- * - entry: "look at task n" on the work stream; it carries no state;
- * - claim: to take an entry together with the task's lease; lease: the right to act on a task, for a limited time;
- * - commit: to change record and sidecar in one step, if both are still as they were seen;
- * - express: the short way to commit two changes that most tasks go through while nobody else touches them;
- * - hide: to make a task invisible to readers while the scheduler may still have it; purge: to remove all of it;
+ * - record: the task as every program sees it: JSON under `task:{id}`.
+ * - sidecar: our own state of a task that the record cannot hold: a hash under `dms:task:{id}`.
+ * - claim: to take an entry of the work stream together with the lease of its task.
+ * - lease: the right of one dispatcher to act on a task; it expires unless heartbeats renew it.
+ * - fast path: two script calls that begin and finish a submission when no other writer changes the task meanwhile.
+ * - park: to keep a task off the work stream while a block, a pause or a limit holds its user.
+ * - dead letter: a request that failed for good, or a task that cannot be read; it waits for an operator.
  * - adopt: to add a task that another program recorded to the ordered indexes.
  */
 
@@ -57,7 +57,7 @@ export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
 export { createReplicationBarrier } from "./redis/replication.ts";
-export { type Duty, missingRights } from "./redis/rights.ts";
+export { missingRights, type Role } from "./redis/rights.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Update } from "./task/change-task.ts";
 export type { Change } from "./task/commands.ts";

@@ -15,14 +15,14 @@ import { retire } from "./retire.ts";
 const pieceSize = 500;
 
 /*
- * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
- * further: from now on it is remembered only as long as a purged one.
+ * Removes the keys of a deleted task that a late writer put back. A hidden task whose sidecar expired can make no progress, so
+ * its tombstone gets the lifetime of a purged task's.
  * keys   record, metadata, sidecar, deleted
  * args   id, orderedPrefix, forgetAt (ms), then the sets
- * reply  1 there was something · 0 nothing
+ * reply  1 keys were removed · 0 there were none
  */
 const removeReturnedScript = defineScript({
-  name: "bury",
+  name: "remove-returned",
   keys: ["record", "metadata", "sidecar", "deleted"],
   args: ["id", "orderedPrefix", "forgetAt"],
   lua: `${writeCheck}
@@ -40,15 +40,15 @@ end
 return math.min(found, 1)`,
 });
 
-/** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
+/** Removes deleted tasks that were put back, and tombstones that expired. @returns the number of tasks removed */
 export async function enforceTombstones(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
   const { now } = await redisClock(primary);
-  let buried = 0;
+  let removed = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
-    if (signal?.aborted) return buried;
+    if (signal?.aborted) return removed;
     const ids = members.filter((_, index) => index % 2 === 0);
-    for (const id of await returned(context, ids)) buried += await removeReturned(context, id, now);
+    for (const id of await findReturned(context, ids)) removed += await removeReturned(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
       await writeAll(primary, [
@@ -56,13 +56,13 @@ export async function enforceTombstones(context: TaskStateContext, signal?: Abor
         ["HDEL", keys.deletedOwners, ...old],
       ]);
   }
-  return buried;
+  return removed;
 }
 
 /*
  * keys   tasks
  * args   recordPrefix, then ids
- * reply  those ids of which there is something
+ * reply  the ids that have a record or an index member
  */
 const returnedScript = defineScript({
   name: "returned",
@@ -79,8 +79,8 @@ end
 return returned`,
 });
 
-/** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
-async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+/** The deleted ids that have keys in Redis, including those whose cancellation is not confirmed yet. */
+async function findReturned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
   return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
 }
 
@@ -97,7 +97,7 @@ async function removeReturned(context: TaskStateContext, id: string, now: number
   return Number(reply);
 }
 
-/** A hidden task whose cancellation was given up ends by itself one day: then the rest of it can be removed. */
+/** A hidden task whose cancellation is a dead letter may end by itself: then it is enqueued to be purged. */
 async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> {
   const view = await readView(context, id);
   if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });

@@ -38,7 +38,7 @@ test("burying removes it from everything that the late writer has written", asyn
 
 test("a repair buries too", async () => {
   const { store, id } = await broughtBack();
-  expect(await store.repair()).toEqual({ adopted: 0, dropped: 0, retired: 0, buried: 1 });
+  expect(await store.repair()).toEqual({ adopted: 0, dropped: 0, retired: 0, returned: 1 });
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 

@@ -7,7 +7,7 @@ import { createSchedulerClient } from "./scheduler/scheduler-client.ts";
 export default backgroundFunction({
   name: "dispatcher",
   summary: "Sends accepted tasks and cancellations to the scheduler",
-  duties: ["read", "change", "dispatch"],
+  roles: ["read", "change", "dispatch"],
   open({ config, context, log, redis }) {
     const client = createSchedulerClient(config, config.eventWorkerCount, log);
     const blocking = redis.openBlocking();

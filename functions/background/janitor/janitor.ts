@@ -14,14 +14,14 @@ type Parts = Pick<Services, "store" | "context" | "log">;
  */
 export async function mend({ store, context, log }: Parts, signal?: AbortSignal): Promise<number> {
   const { purged, cleared } = await removeLeftovers(context, signal);
-  const { adopted, dropped, retired, buried } = await store.repair(signal);
+  const { adopted, dropped, retired, returned } = await store.repair(signal);
   // A stopped dispatcher leaves the entries on the stream that it acknowledged since its last trim.
   await trimAcknowledged(context.primary);
   const forgotten = await forgetConsumers(context.primary, consumerMemory);
-  const done = { purged, cleared, adopted, dropped, retired, buried, forgotten };
-  const mended = Object.values(done).reduce((sum, count) => sum + count, 0);
-  log[mended > 0 ? "info" : "debug"](done, "janitor finished a sweep");
-  return mended;
+  const done = { purged, cleared, adopted, dropped, retired, returned, forgotten };
+  const repairs = Object.values(done).reduce((sum, count) => sum + count, 0);
+  log[repairs > 0 ? "info" : "debug"](done, "janitor finished a sweep");
+  return repairs;
 }
 
 /** One sweep that never throws: the next one comes anyway. */

@@ -6,7 +6,7 @@ export default backgroundFunction({
   summary: "Brings the indexes in line with the records",
   // An interrupted sweep starts anew. A Knative Service allows 300 s by default; the rest is for the answer.
   roundSeconds: 270,
-  duties: ["read", "change", "repair"],
+  roles: ["read", "change", "repair"],
   open(services) {
     return {
       async round({ signal }) {
