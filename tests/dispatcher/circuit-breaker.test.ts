@@ -23,26 +23,26 @@ const open = () => createCircuitBreaker(policy, () => clock);
 function send(breaker: CircuitBreaker, ...outcomes: (Outcome | undefined)[]): void {
   for (const outcome of outcomes) {
     const admission = breaker.admit();
-    if (!admission) throw new Error("the gate is shut");
+    if (!admission) throw new Error("the breaker is open");
     admission(outcome);
   }
 }
 
-/** A gate that has just been shut. */
+/** A breaker that has just opened. */
 function shut(): CircuitBreaker {
   const breaker = open();
   send(breaker, unavailable, unavailable, unavailable);
   return breaker;
 }
 
-test("an open gate lets everybody through", () => {
+test("a closed breaker admits every request", () => {
   const breaker = open();
   expect(breaker.limit(1000)).toBe(1000);
   expect(Array.from({ length: 1000 }, () => breaker.admit())).not.toContain(undefined);
   expect(breaker.probeDelay()).toBe(0);
 });
 
-test("three failures in a row shut the gate, two do not", () => {
+test("three failures in a row open the breaker, two do not", () => {
   const breaker = open();
   send(breaker, unavailable, unavailable);
   expect(breaker.limit(1000)).toBe(2);
@@ -63,13 +63,13 @@ test.each<Outcome>([
   { kind: "refused", status: 400, detail: "" },
   { kind: "not_started", cause: "429", unavailable: false },
   { kind: "unknown_fate", cause: "500" },
-])("an outcome that concerns the task alone ($kind) never shuts the gate", (outcome) => {
+])("an outcome that concerns the task alone ($kind) never opens the breaker", (outcome) => {
   const breaker = open();
   send(breaker, ...Array<Outcome>(50).fill(outcome));
   expect(breaker.limit(1000)).toBe(1000);
 });
 
-test("a shut gate lets one probe through when the backoff is over, and nobody beside it", () => {
+test("an open breaker admits one probe when the backoff is over, and nothing beside it", () => {
   const breaker = shut();
   expect(breaker.probeDelay()).toBe(500);
   clock += 499;
@@ -93,7 +93,7 @@ test("the waits between failing probes grow with the backoff, up to its longest"
 });
 
 test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "ECONNRESET" }])(
-  "requests that were under way when the gate shut ($kind) do not make the first probe wait longer",
+  "requests that were under way when the breaker opened ($kind) do not make the first probe wait longer",
   (outcome) => {
     const breaker = open();
     const underWay = Array.from({ length: 50 }, () => breaker.admit());
@@ -121,7 +121,7 @@ test("after a probe that succeeds the rate grows from 2, doubling with every suc
   expect(breaker.limit(3)).toBe(3);
 });
 
-test("a probe of unknown fate is no success: the gate stays shut for the next backoff", () => {
+test("a probe of unknown fate is no success: the breaker stays open for the next backoff", () => {
   const breaker = shut();
   clock += 500;
   send(breaker, { kind: "unknown_fate", cause: "504" });
@@ -132,14 +132,14 @@ test.each<Outcome>([
   { kind: "blocked", detail: "Requests are blocked" },
   { kind: "refused", status: 400, detail: "" },
   { kind: "unknown_task", detail: "" },
-])("a probe that the scheduler has turned away ($kind) shows that it is back", (outcome) => {
+])("a probe that the scheduler has rejected ($kind) shows that it is available again", (outcome) => {
   const breaker = shut();
   clock += 500;
   send(breaker, outcome);
   expect([breaker.limit(1000), breaker.probeDelay()]).toEqual([2, 0]);
 });
 
-test("a failure while the rate grows sets it back, and three shut the gate again", () => {
+test("a failure while the rate grows sets it back, and three open the breaker again", () => {
   const breaker = shut();
   clock += 500;
   send(breaker, accepted, accepted, accepted, unavailable);
@@ -149,7 +149,7 @@ test("a failure while the rate grows sets it back, and three shut the gate again
   expect(breaker.probeDelay()).toBe(500);
 });
 
-test("a probe that is not sent after all leaves its place to the next one at once", () => {
+test("a probe that is not sent after all leaves its turn to the next one at once", () => {
   const breaker = shut();
   clock += 500;
   send(breaker, undefined);
@@ -163,7 +163,7 @@ test("an admission that is not used says nothing about the scheduler", () => {
   expect(breaker.admit()).toBeUndefined();
 });
 
-test("a gate is open until the third failure in a row, and again after a probe that went well", () => {
+test("a breaker is closed until the third failure in a row, and again after a probe that went well", () => {
   const breaker = open();
   send(breaker, unavailable, unavailable);
   expect(breaker.isClosed()).toBe(true);
@@ -174,7 +174,7 @@ test("a gate is open until the third failure in a row, and again after a probe t
   expect(breaker.isClosed()).toBe(true);
 });
 
-test("what was begun while the gate was open goes through when it is shut, and is no probe", () => {
+test("a request that began while the breaker was closed passes when it is open, and is no probe", () => {
   const breaker = shut();
   const admission = breaker.admitBegun();
   admission(unavailable);

@@ -4,7 +4,7 @@ import { createConcurrencyLimiter } from "../../functions/background/dispatcher/
 
 const never = new AbortController().signal;
 
-test("no more places are taken than there are", () => {
+test("no more permits are acquired than there are", () => {
   const limiter = createConcurrencyLimiter(3);
   expect([limiter.acquire(2), limiter.acquire(2), limiter.acquire(1)]).toEqual([2, 1, 0]);
   expect(limiter.inUse()).toBe(3);
@@ -12,12 +12,12 @@ test("no more places are taken than there are", () => {
   expect([limiter.inUse(), limiter.acquire(5)]).toEqual([1, 2]);
 });
 
-test("nothing is taken for a negative number of places", () => {
+test("nothing is acquired for a negative number of permits", () => {
   const limiter = createConcurrencyLimiter(3);
   expect([limiter.acquire(-4), limiter.inUse()]).toEqual([0, 0]);
 });
 
-test("a wait ends when places are given back", async () => {
+test("a wait ends when permits are released", async () => {
   const limiter = createConcurrencyLimiter(1);
   limiter.acquire(1);
   const waits = Promise.all([limiter.untilChange(never), limiter.untilChange(never)]);
@@ -35,7 +35,7 @@ test("a wait ends when the signal aborts, has aborted, or the time is over", asy
   await limiter.untilChange(never, 1);
 });
 
-test("giving nothing back wakes nobody", async () => {
+test("releasing nothing notifies no waiter", async () => {
   const limiter = createConcurrencyLimiter(1);
   limiter.acquire(1);
   let woken = false;
@@ -49,7 +49,7 @@ test("giving nothing back wakes nobody", async () => {
   await wait;
 });
 
-test("all places are awaited until the last is free", async () => {
+test("all permits are awaited until the last is free", async () => {
   const limiter = createConcurrencyLimiter(3);
   await limiter.untilIdle();
   limiter.acquire(3);
@@ -64,7 +64,7 @@ test("all places are awaited until the last is free", async () => {
   await wait;
 });
 
-test("who waits is told once of all that is given back in one turn, or at once when enough places are free", async () => {
+test("a waiter is notified once of all releases of one turn, or at once when enough permits are free", async () => {
   const limiter = createConcurrencyLimiter(8, 3);
   limiter.acquire(8);
   let told = 0;

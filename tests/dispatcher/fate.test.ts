@@ -104,7 +104,7 @@ test("a task whose fate was unknown once is cancelled at the scheduler, not by u
   expect(nextStep(viewOf({}, { doubtful: 1, want: "delete" }), policy)).toMatchObject({ kind: "cancel" });
 });
 
-test("a submission that was turned away leaves a wanted cancellation to us alone", () => {
+test("a submission that was rejected leaves a wanted cancellation to us alone", () => {
   expect(nextStep(viewOf({}, { want: "cancel", wantedAt: "t0", attempts: 1 }), policy)).toEqual({
     kind: "write",
     change: {

@@ -43,7 +43,7 @@ test.each(refusals)(
   },
 );
 
-test("a dispatcher that is told to stop spends its grace on what it could not store", async () => {
+test("a dispatcher that is asked to stop spends its grace on what it could not store", async () => {
   onTestFinished(async () => void (await config("maxmemory", "0")));
   bench.scheduler.answer(async () => {
     await config("maxmemory", "1");
@@ -61,7 +61,7 @@ test("a dispatcher that is told to stop spends its grace on what it could not st
   expect(await bench.sidecar(id)).not.toHaveProperty("lease");
 });
 
-test("a grace that ends first is said with what was lost, and the process does not hang", async () => {
+test("a grace that ends first is logged with what was lost, and the process does not hang", async () => {
   onTestFinished(async () => void (await config("maxmemory", "0")));
   bench.scheduler.answer(async () => {
     await config("maxmemory", "1");

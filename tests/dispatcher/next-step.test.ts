@@ -16,7 +16,7 @@ test.each([
   ["one whose record is gone is purged", null, {}, purge],
   ["one that has ended rests", { status: "completed" }, { phase: "sent" }, release],
   [
-    "one that has ended though a cancellation was wanted is looked at once more",
+    "one that has ended though a cancellation was wanted is re-checked once",
     { status: "failed" },
     { want: "cancel" },
     {
@@ -25,7 +25,7 @@ test.each([
     },
   ],
   [
-    "one that has ended and was looked at once more rests",
+    "one that has ended and was re-checked once is released",
     { status: "failed" },
     { want: "cancel", confirmedAt: now - 1 },
     release,
@@ -46,7 +46,7 @@ test.each([
     { kind: "submit" },
   ],
   ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
-  ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "release", until: later }],
+  ["one that is not due yet is released until then", {}, { dueAt: later }, { kind: "release", until: later }],
   ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, release],
   ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, release],
   ["one that the service runs that registered it rests", {}, { phase: "external" }, release],
@@ -76,7 +76,7 @@ test.each([
     { kind: "release", until: later },
   ],
   [
-    "a cancellation that was given up rests",
+    "a cancellation that is a dead letter is released",
     { status: "cancel_requested" },
     { phase: "sent", want: "cancel", dead: "cancel" },
     release,
@@ -91,7 +91,7 @@ test.each([
   },
 );
 
-test("a task that cannot be read is set aside with the reason, whatever is wanted of it", () => {
+test("a task that cannot be read is quarantined with the reason, whatever is wanted of it", () => {
   for (const sidecar of [{}, { want: "delete" }, { phase: "sending", checkAt: now - 1 }, null] as const) {
     const view = viewOf({}, sidecar, { raw: "{", record: undefined, unreadable: "the record is not JSON" });
     expect(nextStep(view, policy)).toEqual({ kind: "quarantine", reason: "the record is not JSON" });
@@ -108,7 +108,7 @@ test.each([
   }
 });
 
-test("a hold keeps neither cancellations nor checks back", () => {
+test("a hold delays neither cancellations nor checks", () => {
   const cancelled = { phase: "sent", want: "cancel" } as const;
   expect(stepOf({ status: "cancel_requested" }, cancelled, "paused")).toMatchObject({ kind: "cancel" });
   expect(stepOf({ status: "dispatching" }, { phase: "sending" }, "paused")).toMatchObject({ kind: "write" });

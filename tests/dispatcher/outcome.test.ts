@@ -33,7 +33,7 @@ test.each([408, 425, 429])("%i did not start the task", (status) => {
   expect(answer(status, "x", "3")).toMatchObject({ retryAfterMs: 3000 });
 });
 
-test("503 did not start the task: the scheduler is away", () => {
+test("503 did not start the task: the scheduler is unavailable", () => {
   expect(answer(503)).toEqual({ kind: "not_started", cause: "503", unavailable: true });
   expect(answer(503, "x", "3")).toEqual({ kind: "not_started", cause: "503", unavailable: true, retryAfterMs: 3000 });
 });
@@ -72,7 +72,7 @@ test.each([
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
-])("%s proves that nothing was started: the scheduler is away", (code) => {
+])("%s proves that nothing was started: the scheduler is unavailable", (code) => {
   expect(outcomeOfError(failed(code))).toEqual({ kind: "not_started", cause: code, unavailable: true });
   expect(outcomeOfError(new TypeError("fetch failed", { cause: failed(code) }))).toMatchObject({ cause: code });
 });

@@ -60,7 +60,7 @@ test.each(["cancel", "delete"] as const)("accepted: a %s that has waited for thi
   });
 });
 
-test("unknown fate: the task is looked at after the grace, and stays in sending", () => {
+test("unknown fate: the task is re-checked after the grace, and stays in sending", () => {
   expect(settle({ kind: "unknown_fate", cause: "504" })).toEqual({
     change: {
       record: { logs: ["Attempt 1 ended without a clear answer (504), checked in 5 s"] },
@@ -135,7 +135,7 @@ test.each<Outcome>([
   { kind: "blocked", detail: "Requests are blocked" },
   { kind: "unknown_task", detail: "" },
 ])(
-  "turned away ($kind) with a cancellation waiting: the task is neither held nor due, and is looked at at once",
+  "rejected ($kind) with a cancellation waiting: the task is neither held nor due, and is re-checked at once",
   (outcome) => {
     const { change, done } = settle(outcome, { want: "cancel" });
     expect(done).toBe(false);
@@ -175,7 +175,7 @@ test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "502" }])(
   },
 );
 
-test("causes that take turns are told of once in five as well", () => {
+test("causes that take turns are logged once in five as well", () => {
   const told = Array.from({ length: 25 }, (_, index) => {
     const [cause, error] = index % 2 === 0 ? ["503", "ECONNREFUSED"] : ["ECONNREFUSED", "503"];
     const outcome: Outcome = { kind: "not_started", cause, unavailable: true };
@@ -184,7 +184,7 @@ test("causes that take turns are told of once in five as well", () => {
   expect(told.reduce((sum, lines) => sum + lines, 0)).toBe(5);
 });
 
-test("a new cause is told of at once", () => {
+test("a new cause is logged at once", () => {
   expect(settle(unavailable, { tries: 3, error: "503" }).change.record?.logs).toHaveLength(1);
   expect(settle(unavailable, { tries: 3, error: "ECONNREFUSED" }).change.record?.logs).toEqual([]);
 });

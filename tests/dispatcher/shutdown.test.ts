@@ -73,7 +73,7 @@ test("a cancellation that comes next when the stop begins is left to the next di
   await bench.untilStatus("cancelled", id);
 });
 
-test("a request that hangs is given up when the grace is over, and its fate is judged by the next dispatcher", async () => {
+test("a request that hangs is aborted when the grace is over, and its fate is judged by the next dispatcher", async () => {
   bench.scheduler.answer(() => "hang");
   const id = await bench.submit();
   const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0.3", DMS_REQUEST_TIMEOUT_SECONDS: "30" });
@@ -91,7 +91,7 @@ test("a request that hangs is given up when the grace is over, and its fate is j
   expect(bench.scheduler.ids("submit")).toEqual([id, id]);
 });
 
-test("a stop without a grace gives requests up at once", async () => {
+test("a stop without a grace aborts requests at once", async () => {
   bench.scheduler.answer(() => "hang");
   await bench.submit();
   const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0", DMS_REQUEST_TIMEOUT_SECONDS: "30" });
@@ -101,7 +101,7 @@ test("a stop without a grace gives requests up at once", async () => {
   expect(performance.now() - from).toBeLessThan(longestStop);
 });
 
-test("a dispatcher stops within its time while the scheduler is away", async () => {
+test("a dispatcher stops within its time while the scheduler is unavailable", async () => {
   bench.scheduler.answer(() => 503);
   await submit(20);
   const dispatcher = await bench.start({

@@ -143,7 +143,7 @@ test.each<[string, (socket: Socket) => unknown]>([
   expect(requests).toHaveLength(3);
 });
 
-test("a request that is given up before it has left the process has started nothing", async () => {
+test("a request that is aborted before it has left the process has started nothing", async () => {
   // The one connection is busy with a request that gets no answer.
   const { submit, requests } = await connect(() => {}, 1);
   const first = submit();

@@ -91,7 +91,7 @@ export interface Bench extends OpenStore {
   readonly scheduler: ScriptedScheduler;
   /** Starts one more dispatcher, which is stopped after the test and must have met no fault of its own. */
   start(environment?: Environment, more?: Events): Promise<RunningDispatcher>;
-  /** Submits a task, of alice unless told otherwise. */
+  /** Submits a task, of alice unless given otherwise. */
   submit(owner?: Owner, parameters?: Parameters): Promise<string>;
   record(id: string): Promise<TaskRecord>;
   /** The log of a task without its times. */
@@ -101,7 +101,7 @@ export interface Bench extends OpenStore {
   until(check: () => boolean | Promise<boolean>): Promise<void>;
   /** Waits for tasks to reach a status. */
   untilStatus(status: Status, ...ids: string[]): Promise<void>;
-  /** Waits until something holds a task back. */
+  /** Waits until a task is held. */
   untilHeld(id: string): Promise<void>;
   /** Waits until every entry of the work stream has been read and acknowledged. */
   untilIdle(): Promise<void>;

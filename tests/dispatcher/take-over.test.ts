@@ -7,7 +7,7 @@ import { useDispatcher } from "./support.ts";
 const bench = useDispatcher();
 const quick = { DMS_REQUEST_TIMEOUT_SECONDS: "1" };
 
-test("all that a dead dispatcher has left is taken over at once, however many places it had", async () => {
+test("all entries of a dead dispatcher are taken over at once, whatever its concurrency", async () => {
   const ids = await Promise.all(Array.from({ length: 60 }, () => bench.submit()));
   await ensureGroup(bench.redis.client);
   const entries = await readEntries(bench.redis.client, { consumer: "dead", count: ids.length, blockMs: 0 });

@@ -190,7 +190,7 @@ test("a task that ends while its cancellation cannot be sent keeps its own endin
   await untilOver(deleted, "delete");
 });
 
-test("during an outage a cancellation and a deletion wait for the scheduler, and are sent when it is back", async () => {
+test("during an outage a cancellation and a deletion wait for the scheduler, and are sent when it is available again", async () => {
   const running = [await play.run("outage"), await play.run("outage")] as const;
   await stage.scheduler.listen(false);
   const waiting = [await play.submit("outage"), await play.submit("outage")] as const;

@@ -48,7 +48,7 @@ test(
   judgement,
 );
 
-test("without a replica no submission is promised, and the client is told that the task may exist", async () => {
+test("without a replica no submission is promised, and the answer says that the task may exist", async () => {
   const sentinel = await startSentinel();
   const stage = await openStage({
     redisUrl: sentinel.url,

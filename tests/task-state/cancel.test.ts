@@ -49,7 +49,7 @@ test("a task that is being sent is shown as cancel_requested, while its record s
 });
 
 test.each(["doubtful", "sent", "foreign"] as const)(
-  "a %s task becomes cancel_requested, and the dispatcher is told to look at once",
+  "a %s task becomes cancel_requested, and the dispatcher gets an entry at once",
   async (stage) => {
     const opened = openStore(redis);
     const id = await taskIn(stage, opened);
@@ -68,7 +68,7 @@ test.each(["doubtful", "sent", "foreign"] as const)(
   },
 );
 
-test("a registered task becomes cancel_requested for its service to see, and nobody else is told", async () => {
+test("a registered task becomes cancel_requested for its service to see, and no other process is notified", async () => {
   const opened = openStore(redis);
   const id = await taskIn("registered", opened);
   const { sidecar } = await readView(opened.context, id);
@@ -135,7 +135,7 @@ test("a cancellation that a whole-record rewrite has undone may be asked for aga
   expect(await workIds(redis.client)).toEqual([...entries, id]);
 });
 
-test("the wish outlives a rewrite that undoes the status", async () => {
+test("the requested cancellation outlives a rewrite that undoes the status", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sent", opened);
   await opened.store.cancel(id);

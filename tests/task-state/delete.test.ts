@@ -20,7 +20,7 @@ const redis = useRedis();
 const memory = [keys.deleted, keys.deletedOwners];
 const hiding = ["doubtful", "sending", "sent", "foreign"] as const;
 
-test.each(stages)("a deleted %s task is given as it was and is gone for every reader", async (stage) => {
+test.each(stages)("a deleted %s task is returned as it was and is gone for every reader", async (stage) => {
   const opened = openStore(redis);
   const { store } = opened;
   const id = await taskIn(stage, opened);
@@ -98,7 +98,7 @@ test("the entry that a purged task leaves on the work stream is dropped when it 
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 
-test.each(hiding)("a %s task lives on, hidden, and the dispatcher is told to look", async (stage) => {
+test.each(hiding)("a %s task lives on, hidden, and the dispatcher gets an entry", async (stage) => {
   const opened = openStore(redis);
   const id = await taskIn(stage, opened);
   const before = await readView(opened.context, id);

@@ -74,7 +74,7 @@ test("what waits is counted before there is any dispatcher, and then less what o
   expect(await state()).toMatchObject({ waiting: 2, in_flight: 3 });
 });
 
-test("dispatchers that have given a sign lately are listed with what they are at work on, until they retract it", async () => {
+test("dispatchers that have sent a heartbeat lately are listed with what they are at work on, until they deregister", async () => {
   await submit(5);
   for (const name of ["one", "two", "idle", "one"]) await sendHeartbeat(redis.client, name, 60_000);
   await redis.client.zadd(keys.dispatchers, Date.now() - 60_000, "silent");
@@ -117,7 +117,7 @@ test("a dispatcher that has not asked for work for long is forgotten, unless it 
   expect(consumers.map(([, name]) => name)).toEqual(["busy"]);
 });
 
-test("what is delayed, held and given up is counted", async () => {
+test("what is delayed, held and dead-lettered is counted", async () => {
   const { context } = openStore(redis);
   const ids = await submit(6);
   const [other = ""] = await submit(1, "bob");

@@ -68,7 +68,7 @@ const nasty = fc.oneof(
 const owners = fc.record({ service: fc.constantFrom("sync", "cp"), user: nasty.filter((user) => user !== "") });
 const parameters = fc.dictionary(fc.oneof(nasty, fc.constantFrom("status", "updated_at", "logs", "__proto__")), nasty);
 
-test("the short way leaves what commits of the same changes leave, whatever the task", async () => {
+test("the fast path leaves what commits of the same changes leave, whatever the task", async () => {
   await fc.assert(
     fc.asyncProperty(owners, parameters, fc.boolean(), async (owner: Owner, given: Parameters, traced) => {
       await redis.client.flushall();
@@ -208,7 +208,7 @@ test("a task whose keys another program has spoilt fails alone", async () => {
   expect((await readView(context, ids[1] ?? "")).sidecar).toMatchObject({ phase: "sent" });
 });
 
-test("the commits of one turn are one command, and a spoilt task fails alone", async () => {
+test("the commits of one turn are one command, and an unreadable task fails alone", async () => {
   const { store, context } = openStore(redis);
   const ids = await Promise.all([1, 2, 3].map(() => store.submit(alice, {})));
   const views = await Promise.all(ids.map((id) => readView(context, id)));

@@ -76,7 +76,7 @@ test("tasks are claimed in one command, in the order of their entries", async ()
   expect(await claim(context, [], { holder: "a", leaseMs })).toEqual([]);
 });
 
-test("while the lease is held nobody else gets the task, and the holder has to look again", async () => {
+test("while the lease is held nobody else gets the task, and the holder has to read it again", async () => {
   const { context, id, claimed } = await leased();
   await enqueue(id);
   expect(await claim(context, await read("b"), { holder: "b", leaseMs })).toEqual([]);
@@ -97,7 +97,7 @@ test("a cancellation amid a lease is seen by the holder before it can commit", a
   expect((await readView(context, id)).record?.status).toBe("cancelled");
 });
 
-test("two entries of one task in one batch are one claim, and the dispatcher hears that the other is its own", async () => {
+test("two entries of one task in one batch are one claim, and the dispatcher learns that the other is its own", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await enqueue(id);
@@ -214,7 +214,7 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   expect((await readView(context, id)).sidecar?.lease).toBe(holders[0]);
 });
 
-test("a task whose sidecar is spoilt is set aside alone, and what Redis refuses it refuses to all", async () => {
+test("a task whose sidecar is spoilt is quarantined alone, and what Redis refuses it refuses to all", async () => {
   const { store, context } = openStore(redis);
   const [unreadable, whole] = [await store.submit(alice, {}), await store.submit(alice, {})];
   await redis.client.hset(keys.sidecar(unreadable), "leaseUntil", "never");

@@ -121,7 +121,7 @@ test("parked tasks that are gone are taken off, and their user when none is left
   expect(await redis.client.exists(keys.parked("alice"))).toBe(0);
 });
 
-test("places and names that dead dispatchers have left are taken off, others stay", async () => {
+test("permits and names that dead dispatchers left are taken off, others stay", async () => {
   const { context, store } = openStore(redis);
   const id = await store.submit(alice, {});
   const { now } = await readView(context, id);

@@ -113,7 +113,7 @@ test.each(["cancel", "delete"] as const)("a %s decided before the submission beg
   const view = await readView(opened.context, await taskIn("queued", opened));
   let begun: Promise<unknown> | undefined;
   const clock = () => {
-    // The verb asks for the time after its look and before its commit: the submission begins right there.
+    // The verb asks for the time after its read and before its commit: the submission begins right there.
     begun ??= commit(opened.context, view, sending);
     return opened.context.clock();
   };

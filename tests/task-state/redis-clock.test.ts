@@ -66,7 +66,7 @@ test("time in which nobody asked counts as far as the asking process has seen it
   expect(after.watched - before.watched).toBeLessThanOrEqual(1000);
 });
 
-test("a Redis that refuses writes still tells the time", async () => {
+test("a Redis that refuses writes still returns the time", async () => {
   const before = await tick();
   await redis.client.config("SET", "maxmemory", "1");
   onTestFinished(async () => void (await redis.client.config("SET", "maxmemory", "0")));

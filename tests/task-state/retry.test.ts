@@ -5,7 +5,7 @@ import { alice, change, contents, foreignRecord, openStore, readable, workIds } 
 
 const redis = useRedis();
 
-/** A task whose submission was given up. */
+/** A task whose submission is a dead letter. */
 async function failed() {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, { src: "/a" });
@@ -18,7 +18,7 @@ async function failed() {
   return { store, context, id };
 }
 
-/** A task whose cancellation was given up. */
+/** A task whose cancellation is a dead letter. */
 async function uncancelled() {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
@@ -31,7 +31,7 @@ async function uncancelled() {
   return { store, context, id };
 }
 
-test("a failed submission goes back to pending, with its attempts anew, and is put to work in the same step", async () => {
+test("a failed submission goes back to pending, with its attempts anew, and is enqueued in the same step", async () => {
   const { context, id } = await failed();
   const before = await readView(context, id);
   const retry = await retryDeadLetter(context, id);
@@ -65,7 +65,7 @@ test("what an earlier run has left is no sign of the one to come", async () => {
   expect(sidecar).not.toHaveProperty("foreignLogs");
 });
 
-test("a cancellation is asked for anew, and the status stays", async () => {
+test("a cancellation is requested again, and the status stays", async () => {
   const { context, id } = await uncancelled();
   expect(await retryDeadLetter(context, id)).toMatchObject({ outcome: "queued" });
   const { record, sidecar } = await readView(context, id);

@@ -33,7 +33,7 @@ const name = fc.constantFrom(
   "x",
   "__proto__",
 );
-/** The text of a record, with members that stand twice, or cut off, or with bytes that are no text. */
+/** The text of a record, with members that occur twice, or cut off, or with bytes that are no text. */
 const unreadable = fc.record({
   id: fc.integer({ min: 1, max: tasks }),
   members: fc.array(fc.tuple(name, odd), { maxLength: 3 }),
@@ -48,7 +48,7 @@ function textOf({ id, members, cut, byte }: typeof unreadable extends fc.Arbitra
   return byte === null ? bytes : Buffer.concat([bytes.subarray(0, 60), Buffer.from([byte]), bytes.subarray(60)]);
 }
 
-test("lists show exactly the tasks that can be read, count the others, and agree with each single look", {
+test("lists show exactly the tasks that can be read, count the others, and agree with each single read", {
   timeout: 60_000,
 }, async () => {
   await fc.assert(

@@ -11,7 +11,7 @@ const header = z.object({
   timeoutMs: z.number(),
   /** Wait before a submission of unknown fate may be sent again. */
   graceMs: z.number(),
-  /** Longest time for which a dispatcher may hold a task without a sign of life. */
+  /** Longest time for which a dispatcher may hold a task without a heartbeat. */
   leaseMs: z.number(),
   /** Everything has to be over so long after the last fault. */
   settleMs: z.number(),

@@ -115,7 +115,7 @@ export function createJobs(settings: Settings, records: Records, ledger: Ledger)
         unsettled.delete(run.id);
         return;
       } catch {
-        // Redis is still away.
+        // Redis is still unavailable.
       }
     }
   }
