@@ -76,7 +76,7 @@ test("submissions keep to the rate, across dispatchers", async () => {
   expect(bench.scheduler.ids("submit").toSorted()).toEqual(ids.toSorted());
   await until(() => times.length >= ids.length);
   expect((times[20] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(900);
-  // No burst: whoever is late may catch up by one permit, so any six of them take a quarter of a second.
+  // No burst: a late request may catch up by one permit, so any six of them take a quarter of a second.
   for (const [index, at] of times.slice(6).entries()) expect(at - (times[index] ?? 0)).toBeGreaterThan(240);
 });
 

@@ -29,7 +29,7 @@ function send(breaker: CircuitBreaker, ...outcomes: (Outcome | undefined)[]): vo
 }
 
 /** A breaker that has just opened. */
-function shut(): CircuitBreaker {
+function openBreaker(): CircuitBreaker {
   const breaker = open();
   send(breaker, unavailable, unavailable, unavailable);
   return breaker;
@@ -70,7 +70,7 @@ test.each<Outcome>([
 });
 
 test("an open breaker admits one probe when the backoff is over, and nothing beside it", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   expect(breaker.probeDelay()).toBe(500);
   clock += 499;
   expect([breaker.limit(9), breaker.probeDelay(), breaker.admit()]).toEqual([0, 1, undefined]);
@@ -82,7 +82,7 @@ test("an open breaker admits one probe when the backoff is over, and nothing bes
 });
 
 test("the waits between failing probes grow with the backoff, up to its longest", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   const waits: number[] = [];
   for (let count = 0; count < 10; count += 1) {
     waits.push(breaker.probeDelay());
@@ -109,7 +109,7 @@ test("Retry-After sets the time of the next probe", () => {
 });
 
 test("after a probe that succeeds the rate grows from 2, doubling with every success", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   clock += 500;
   send(breaker, accepted);
   const limits = [breaker.limit(1000)];
@@ -122,7 +122,7 @@ test("after a probe that succeeds the rate grows from 2, doubling with every suc
 });
 
 test("a probe of unknown fate is no success: the breaker stays open for the next backoff", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   clock += 500;
   send(breaker, { kind: "unknown_fate", cause: "504" });
   expect([breaker.limit(1000), breaker.probeDelay()]).toEqual([0, 1000]);
@@ -133,14 +133,14 @@ test.each<Outcome>([
   { kind: "refused", status: 400, detail: "" },
   { kind: "unknown_task", detail: "" },
 ])("a probe that the scheduler has rejected ($kind) shows that it is available again", (outcome) => {
-  const breaker = shut();
+  const breaker = openBreaker();
   clock += 500;
   send(breaker, outcome);
   expect([breaker.limit(1000), breaker.probeDelay()]).toEqual([2, 0]);
 });
 
 test("a failure while the rate grows sets it back, and three open the breaker again", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   clock += 500;
   send(breaker, accepted, accepted, accepted, unavailable);
   expect(breaker.limit(1000)).toBe(2);
@@ -150,7 +150,7 @@ test("a failure while the rate grows sets it back, and three open the breaker ag
 });
 
 test("a probe that is not sent after all leaves its turn to the next one at once", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   clock += 500;
   send(breaker, undefined);
   expect(breaker.limit(9)).toBe(1);
@@ -175,7 +175,7 @@ test("a breaker is closed until the third failure in a row, and again after a pr
 });
 
 test("a request that began while the breaker was closed passes when it is open, and is no probe", () => {
-  const breaker = shut();
+  const breaker = openBreaker();
   const admission = breaker.admitBegun();
   admission(unavailable);
   expect(breaker.probeDelay()).toBe(policy.minBackoff);

@@ -67,25 +67,25 @@ test("all permits are awaited until the last is free", async () => {
 test("a waiter is notified once of all releases of one turn, or at once when enough permits are free", async () => {
   const limiter = createConcurrencyLimiter(8, 3);
   limiter.acquire(8);
-  let told = 0;
+  let notified = 0;
   const count = async () => {
     for (;;) {
       await limiter.untilChange(never);
-      told += 1;
+      notified += 1;
     }
   };
   void count();
   limiter.release(1);
   limiter.release(1);
-  expect(told).toBe(0);
+  expect(notified).toBe(0);
   await nextTurn();
-  expect(told).toBe(1);
+  expect(notified).toBe(1);
   limiter.release(1);
   await Promise.resolve();
   await Promise.resolve();
-  expect(told).toBe(2);
+  expect(notified).toBe(2);
   await nextTurn();
-  expect(told).toBe(2);
+  expect(notified).toBe(2);
 });
 
 test("a wait can be ended from outside", async () => {

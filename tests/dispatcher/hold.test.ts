@@ -5,7 +5,7 @@ import { alice, bob, tracesOf } from "../task-state/support.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
-/** Seconds, with room for a busy machine. */
+/** Seconds, with a margin for a busy machine. */
 const promised = { timeoutMs: 10_000 };
 
 const blocks = [

@@ -174,24 +174,24 @@ const everything = combinations(
 );
 
 test("every combination keeps the promises", () => {
-  for (const [phase, status, wish, due, more, hold, maxAge] of everything) {
-    const sidecar: Partial<Sidecar> = { phase, ...wish, ...due, ...more };
+  for (const [phase, status, request, due, more, hold, maxAge] of everything) {
+    const sidecar: Partial<Sidecar> = { phase, ...request, ...due, ...more };
     const step = nextStep(viewOf({ status }, sidecar), { ...policy, maxAge }, hold);
-    const told = JSON.stringify({ status, sidecar, hold, maxAge, step });
+    const shown = JSON.stringify({ status, sidecar, hold, maxAge, step });
     const { want, dueAt = 0, attempts = 0 } = sidecar;
     const waits = phase === "queued" && status === "pending" && want === undefined;
     const free = hold === undefined && dueAt <= now && attempts < policy.maxAttempts && maxAge === 0;
-    expect(step.kind === "submit", told).toBe(waits && free);
+    expect(step.kind === "submit", shown).toBe(waits && free);
     if (isTerminal(status)) {
-      expect([want === "delete" ? "purge" : "release", "write"], told).toContain(step.kind);
-      expect(step, told).not.toHaveProperty("change.record");
+      expect([want === "delete" ? "purge" : "release", "write"], shown).toContain(step.kind);
+      expect(step, shown).not.toHaveProperty("change.record");
     }
-    if (step.kind === "purge") expect(want, told).toBe("delete");
+    if (step.kind === "purge") expect(want, shown).toBe("delete");
     if (step.kind === "cancel") {
-      expect([want !== undefined, phase !== "sending", dueAt <= now], told).toEqual([true, true, true]);
-      if (want === "cancel") expect(status, told).toBe("cancel_requested");
-      if (phase === "queued") expect([1, "dispatching"], told).toContain(step.sidecar.doubtful ?? status);
+      expect([want !== undefined, phase !== "sending", dueAt <= now], shown).toEqual([true, true, true]);
+      if (want === "cancel") expect(status, shown).toBe("cancel_requested");
+      if (phase === "queued") expect([1, "dispatching"], shown).toContain(step.sidecar.doubtful ?? status);
     }
-    if (step.kind === "write") expect(step.change.record?.status, told).not.toBe("pending");
+    if (step.kind === "write") expect(step.change.record?.status, shown).not.toBe("pending");
   }
 });

@@ -95,8 +95,8 @@ test("what repeats is logged at most once in five attempts", async () => {
   const id = await bench.submit();
   await bench.start();
   await bench.untilStatus("running", id);
-  const told = (await bench.messages(id)).filter((message) => message.startsWith("Attempt"));
-  expect(told.map((message) => message.split(",")[0])).toEqual([
+  const logged = (await bench.messages(id)).filter((message) => message.startsWith("Attempt"));
+  expect(logged.map((message) => message.split(",")[0])).toEqual([
     "Attempt 1 failed with 429",
     "Attempt 5 failed with 429",
     "Attempt 10 failed with 429",

@@ -80,9 +80,11 @@ test.each<[Outcome, counted: number]>([
 });
 
 test("what repeats is logged once in five, and nothing is logged of a deleted task's cancellation", () => {
-  const told = (more: Partial<Sidecar>) => settle(unavailable, { cancelTries: 4, ...more }).change.record?.logs ?? [];
-  expect([told({ error: "503" }), told({ cancelTries: 5, error: "503" })].map(({ length }) => length)).toEqual([0, 1]);
-  expect(told({ want: "delete" })).toEqual([]);
+  const logged = (more: Partial<Sidecar>) => settle(unavailable, { cancelTries: 4, ...more }).change.record?.logs ?? [];
+  expect([logged({ error: "503" }), logged({ cancelTries: 5, error: "503" })].map(({ length }) => length)).toEqual([
+    0, 1,
+  ]);
+  expect(logged({ want: "delete" })).toEqual([]);
 });
 
 test("while the scheduler is unavailable no cancellation becomes a dead letter", () => {

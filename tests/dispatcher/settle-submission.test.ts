@@ -30,7 +30,7 @@ test("a submission begins with dispatching, and counts the attempt before it is 
   });
 });
 
-test("a later attempt is not told of again, and is neither due nor held any more", () => {
+test("a later attempt is not logged again, and is neither due nor held any more", () => {
   const begun = beginSubmission(viewOf({}, { attempts: 2, tries: 4, dueAt: now, hold: "x" }), policy);
   expect(begun.record).toEqual({ status: "dispatching", logs: [] });
   expect(begun.sidecar).toMatchObject({ attempts: 3, tries: 5, dueAt: null, hold: null });
@@ -100,7 +100,7 @@ test("blocked: the task waits with its reason, and the attempt is not counted", 
   });
 });
 
-test("away: the attempt is not counted", () => {
+test("unavailable: the attempt is not counted", () => {
   vi.spyOn(Math, "random").mockReturnValue(0.999_999);
   expect(settle(unavailable)).toEqual({
     change: {
@@ -158,17 +158,17 @@ test.each<Outcome>([
 });
 
 test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "502" }])(
-  "an attempt that fails as the one before ($kind) is told of once in five",
+  "an attempt that fails as the one before ($kind) is logged once in five",
   (outcome) => {
     const cause = "cause" in outcome ? outcome.cause : "";
-    const told = Array.from({ length: 30 }, (_, index) => {
+    const logged = Array.from({ length: 30 }, (_, index) => {
       const sidecar = { attempts: 1, tries: index + 1, ...(index === 0 ? {} : { error: cause }) };
       return (settle(outcome, sidecar).change.record?.logs ?? []).length;
     });
-    expect(told[0]).toBe(1);
-    for (let from = 1; from + 5 <= told.length; from += 1) {
+    expect(logged[0]).toBe(1);
+    for (let from = 1; from + 5 <= logged.length; from += 1) {
       expect(
-        told.slice(from, from + 5).reduce((sum, lines) => sum + lines, 0),
+        logged.slice(from, from + 5).reduce((sum, lines) => sum + lines, 0),
         `from ${from}`,
       ).toBe(1);
     }
@@ -176,12 +176,12 @@ test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "502" }])(
 );
 
 test("causes that take turns are logged once in five as well", () => {
-  const told = Array.from({ length: 25 }, (_, index) => {
+  const logged = Array.from({ length: 25 }, (_, index) => {
     const [cause, error] = index % 2 === 0 ? ["503", "ECONNREFUSED"] : ["ECONNREFUSED", "503"];
     const outcome: Outcome = { kind: "not_started", cause, unavailable: true };
     return settle(outcome, { tries: index + 6, error }).change.record?.logs?.length ?? 0;
   });
-  expect(told.reduce((sum, lines) => sum + lines, 0)).toBe(5);
+  expect(logged.reduce((sum, lines) => sum + lines, 0)).toBe(5);
 });
 
 test("a new cause is logged at once", () => {

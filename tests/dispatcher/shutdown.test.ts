@@ -5,7 +5,7 @@ import type { SchedulerReply } from "./scheduler.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
-/** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with room for a busy machine. */
+/** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with a margin for a busy machine. */
 const longestStop = 6000;
 
 const submit = (count: number) => Promise.all(Array.from({ length: count }, () => bench.submit()));

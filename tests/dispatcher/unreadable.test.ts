@@ -19,7 +19,7 @@ async function keep(id: string): Promise<() => Promise<unknown>> {
 }
 
 /** Re-checks now what was quarantined, as a dispatcher does after a while. */
-async function lookAgain(...ids: string[]): Promise<number> {
+async function recheck(...ids: string[]): Promise<number> {
   for (const id of ids) await bench.redis.client.zadd(keys.unreadable, "XX", 0, id);
   return restoreReadable(bench.context);
 }
@@ -34,27 +34,27 @@ test.each(cases)(
   "%s is quarantined, holds nothing up, and goes on once it can be read",
   async (_, { spoil, reason }) => {
     const first = await bench.submit();
-    const spoilt = await bench.submit(alice, { src: "/spoilt" });
+    const broken = await bench.submit(alice, { src: "/spoilt" });
     const last = await bench.submit();
-    const mend = await keep(spoilt);
-    await spoil(bench.redis.client, spoilt);
+    const repair = await keep(broken);
+    await spoil(bench.redis.client, broken);
     await bench.start();
     await bench.untilStatus("running", first, last);
     await untilTrimmed();
     expect(bench.scheduler.ids("submit").toSorted()).toEqual([first, last].toSorted());
     expect(await letters()).toMatchObject([
-      { task_id: spoilt, service: "sync", user_id: "alice", request: "read", error: expect.stringMatching(reason) },
+      { task_id: broken, service: "sync", user_id: "alice", request: "read", error: expect.stringMatching(reason) },
     ]);
-    expect(await lookAgain(spoilt)).toBe(0);
+    expect(await recheck(broken)).toBe(0);
     expect(await letters()).toHaveLength(1);
-    await mend();
-    expect(await lookAgain(spoilt)).toBe(1);
-    await bench.untilStatus("running", spoilt);
+    await repair();
+    expect(await recheck(broken)).toBe(1);
+    await bench.untilStatus("running", broken);
     await untilTrimmed();
     expect(await letters()).toEqual([]);
     expect(await bench.redis.client.exists(keys.unreadable)).toBe(0);
     expect(bench.scheduler.requests.at(-1)?.body).toEqual({
-      task_id: spoilt,
+      task_id: broken,
       service: "sync",
       user_id: "alice",
       parameters: { src: "/spoilt" },
@@ -65,11 +65,11 @@ test.each(cases)(
 
 test("a dispatcher re-checks by itself", { timeout: 30_000 }, async () => {
   const id = await bench.submit();
-  const mend = await keep(id);
+  const repair = await keep(id);
   await bench.redis.client.set(keys.record(id), "{");
   await bench.start();
   await bench.until(async () => (await letters()).length === 1);
-  await mend();
+  await repair();
   await bench.redis.client.zadd(keys.unreadable, "XX", 0, id);
   await until(async () => (await bench.record(id)).status === "running", { timeoutMs: 20_000 });
   expect(await letters()).toEqual([]);
@@ -81,10 +81,10 @@ test("the reason of a letter is the one of the latest check, and a task that is 
   await bench.start();
   await bench.until(async () => (await letters()).length === 1);
   await bench.redis.client.set(keys.record(id), "[]");
-  await lookAgain(id);
+  await recheck(id);
   expect(await letters()).toMatchObject([{ error: "the record is not a JSON object" }]);
   await bench.redis.client.del(keys.record(id), keys.metadata(id), keys.sidecar(id));
-  expect(await lookAgain(id)).toBe(1);
+  expect(await recheck(id)).toBe(1);
   expect(await letters()).toEqual([]);
 });
 
@@ -103,7 +103,7 @@ test.each(cases.filter(([, { readable }]) => !readable))(
     await bench.untilIdle();
     expect(await bench.sidecar(id)).toMatchObject({ phase: "sent" });
     await bench.redis.client.set(keys.record(id), raw);
-    await lookAgain(id);
+    await recheck(id);
     await untilTrimmed();
     expect(bench.scheduler.ids("submit")).toHaveLength(2);
     expect(await letters()).toEqual([]);
@@ -121,7 +121,7 @@ test("a refusal is kept as well: the task can be judged once it can be read", as
   answer({ status: 422, detail: "no" });
   await bench.untilIdle();
   await bench.redis.client.set(keys.record(id), raw);
-  await lookAgain(id);
+  await recheck(id);
   await bench.untilStatus("failed", id);
 });
 
@@ -203,7 +203,7 @@ test("a task that cannot be changed is quarantined, too, and goes on once it can
     expect(await letters()).toMatchObject([{ task_id: id, error: expect.stringContaining("WRONGTYPE") }]);
     expect(await bench.sidecar(id)).not.toHaveProperty("lease");
     await bench.redis.client.del(parked, keys.blocksUser("alice"));
-    expect(await lookAgain(id)).toBe(1);
+    expect(await recheck(id)).toBe(1);
     await bench.untilStatus("running", id);
     expect(await letters()).toEqual([]);
   } finally {

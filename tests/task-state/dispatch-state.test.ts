@@ -92,7 +92,7 @@ test("dispatchers that have sent a heartbeat lately are listed with what they ar
   expect((await state()).dispatchers).toEqual([]);
 });
 
-test("ages and signs are told by the clock of Redis, whatever that of a process says", async () => {
+test("ages and heartbeats use the clock of Redis, whatever that of a process says", async () => {
   await sendHeartbeat(redis.client, "right", 60_000);
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
   onTestFinished(() => void vi.restoreAllMocks());

@@ -129,7 +129,7 @@ test.each<[string, Change[], string]>([
     "cancel waits for the end of the submission",
   ],
   [
-    "given up to cancel",
+    "cancellation dead-lettered",
     [
       {
         record: { status: "cancel_requested" },
@@ -140,7 +140,7 @@ test.each<[string, Change[], string]>([
   ],
   ["completed", [{ record: { status: "completed" }, sidecar: { phase: "sent" } }], "ended: completed"],
   [
-    "given up",
+    "submission dead-lettered",
     [{ record: { status: "failed" }, sidecar: { dead: "submit", attempts: 20, error: "429" } }],
     "ended: failed, given up after 20 attempts (429)",
   ],
@@ -162,7 +162,7 @@ test("a cancellation that failed shows its number, its cause and when the next o
   );
 });
 
-test("a task that ended although its cancellation was given up is not said to have been given up", async () => {
+test("a task that ended although its cancellation is a dead letter is not explained as one", async () => {
   const sidecar = {
     phase: "sent",
     want: "cancel",

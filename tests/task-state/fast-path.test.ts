@@ -191,7 +191,7 @@ test("a claim that has begun nothing is given back as it is", async () => {
   expect(await createFastPath(context, begin, finish).finish(claimed)).toBe(claimed.view);
 });
 
-test("a task whose keys another program has spoilt fails alone", async () => {
+test("a task whose keys another program replaced fails alone", async () => {
   const { store, context } = openStore(redis);
   const fastPath = createFastPath(context, begin, finish);
   const ids = [await store.submit(alice, {}), await store.submit(alice, {})];

@@ -214,7 +214,7 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   expect((await readView(context, id)).sidecar?.lease).toBe(holders[0]);
 });
 
-test("a task whose sidecar is spoilt is quarantined alone, and what Redis refuses it refuses to all", async () => {
+test("an invalid sidecar quarantines its own task only, and an error of Redis fails the call", async () => {
   const { store, context } = openStore(redis);
   const [unreadable, whole] = [await store.submit(alice, {}), await store.submit(alice, {})];
   await redis.client.hset(keys.sidecar(unreadable), "leaseUntil", "never");

@@ -15,7 +15,7 @@ async function parked(count: number, owner = alice): Promise<string[]> {
   return ids;
 }
 
-const release = (room?: number) => releaseParked(redis.client, "alice", room);
+const release = (permits?: number) => releaseParked(redis.client, "alice", permits);
 
 test("a held task is parked with its user's others, by its id", async () => {
   const { context } = openStore(redis);

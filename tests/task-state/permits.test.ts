@@ -17,7 +17,7 @@ test("without limits every permit is granted", async () => {
   for (let id = 1; id <= 50; id += 1) expect(await acquire(String(id), {})).toEqual(granted);
 });
 
-test("no more permits are granted than there are, whoever asks", async () => {
+test("no more permits are granted than there are, whatever the order", async () => {
   const caps = { maxInFlight: 2 };
   expect([await acquire("1", caps), await acquire("2", caps, "bob")]).toEqual([granted, granted]);
   expect([await acquire("3", caps), await acquire("4", caps, "carol")]).toEqual([full, full]);
@@ -127,7 +127,7 @@ test("a pause without submissions earns no more than a start does", async () => 
   expect((await exhaust(caps)).count).toBeLessThanOrEqual(count);
 });
 
-test("whoever is refused for a full limit does not use up the rate", async () => {
+test("a request refused for a full limit does not use up the rate", async () => {
   const caps = { ratePerSecond: 1000, maxInFlight: 1 };
   await acquire("1", caps);
   const before = await redis.client.get(keys.rate);

@@ -49,8 +49,8 @@ test.each(rewritten)("a %s task that is cancelled amid rewrites is still wanted 
     expect(deleted).toBe(false);
     expect(sidecar?.want).toBe("cancel");
     expect(record?.task_id).toBe(id);
-    const told = stage === "queued" ? [id] : expect.arrayContaining([id]);
-    expect((await workIds(redis.client)).filter((entry) => entry === id)).toEqual(told);
+    const entries = stage === "queued" ? [id] : expect.arrayContaining([id]);
+    expect((await workIds(redis.client)).filter((entry) => entry === id)).toEqual(entries);
   }
 });
 
@@ -77,7 +77,7 @@ test.each(stages)(
       const view = await readView(opened.context, id);
       expect(view.deleted).toBe(true);
       if (view.sidecar) {
-        // Hidden: the dispatcher has been told, and goes on from here once the scheduler has confirmed.
+        // Hidden: the dispatcher has an entry, and continues once the scheduler has confirmed.
         expect(view.sidecar.want).toBe("delete");
         expect(await workIds(redis.client)).toContain(id);
         expect(view.raw).not.toBeNull();

@@ -54,7 +54,7 @@ export const steps: Step[] = [
   { name: "delete", prepare: queued, run: ({ store }, id) => store.delete(id) },
   { name: "delete what was sent", prepare: sent, run: ({ store }, id) => store.delete(id) },
   {
-    name: "give up",
+    name: "dead-letter",
     prepare: queued,
     run: ({ context }, id) =>
       change(context, id, {

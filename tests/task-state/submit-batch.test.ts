@@ -88,7 +88,7 @@ test("what is stored under a number of another program's stays as it is, and the
   expect(readable(await store.get("4"))).toMatchObject({ user_id: "bob" });
 });
 
-test("a Redis that takes no writes refuses all that are stored together, and can be used again", async () => {
+test("a Redis that takes no writes refuses all that are stored together, and is available again", async () => {
   const { store } = openStore(redis);
   await redis.client.config("SET", "maxmemory", "1");
   try {

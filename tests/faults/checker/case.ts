@@ -36,7 +36,7 @@ export interface Case extends History {
 
 /** Faults may be felt so long after their end: clients find back to Redis, processes start. In ms. */
 const aftermath = 5000;
-/** An answer that took longer tells of a machine too busy to keep a time limit within the service, in ms. */
+/** An answer that took longer shows a machine too busy to keep a time limit within the service, in ms. */
 const slow = 1000;
 
 /** Arranges a history. */

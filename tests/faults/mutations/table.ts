@@ -51,7 +51,7 @@ const sequenceSetBack: Fault = {
   }),
 };
 
-/** The places that matter, each with a text of today's sources. */
+/** The positions that matter, each with a text of today's sources. */
 export const mutations: readonly Mutation[] = [
   {
     name: "the commit of an outcome is dropped",

@@ -15,7 +15,7 @@ export interface ServiceProcess {
   /** Stops the process in the middle of whatever it does, until `resume`. */
   pause(): void;
   resume(): void;
-  /** Log lines that tell of a defect; none may be there. */
+  /** Log lines that show a defect; none may be there. */
   readonly defects: readonly string[];
 }
 
