@@ -1,6 +1,6 @@
 import { exactTimeFormat, type TimeOptions } from "../output/times.ts";
 import { tame } from "../output/width.ts";
-import type { ViewReply } from "../request/poll.ts";
+import type { Sight } from "../request/poll.ts";
 import type { Session } from "../session.ts";
 import { statusOf } from "./columns.ts";
 import { splitEntry } from "./log-entry.ts";
@@ -9,7 +9,7 @@ import { progressText } from "./progress-bar.ts";
 
 /** Shows a task that changes. */
 export interface View {
-  show(sight: ViewReply): Promise<void>;
+  show(sight: Sight): Promise<void>;
   /** Leaves the terminal as it was. Tolerates being called twice. */
   close(): void;
 }

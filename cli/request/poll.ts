@@ -20,7 +20,7 @@ export interface Pace {
 }
 
 /** A sight of a task. */
-export interface ViewReply {
+export interface Sight {
   readonly task: Task;
   /** The answer as it came. */
   readonly text: string;
@@ -38,7 +38,7 @@ export async function* follow(
   session: Session,
   followed: Followed,
   { interval, patience }: Pace,
-): AsyncGenerator<ViewReply> {
+): AsyncGenerator<Sight> {
   const { client, shell } = session;
   const longest = Math.max(shortestPause, interval);
   let wait = Math.min(firstPause, longest);

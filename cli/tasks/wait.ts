@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import { duration, longestWait, outputOption, taskIdOption } from "../options.ts";
 import { statusColour } from "../output/colour.ts";
 import { tame } from "../output/width.ts";
-import { codeOfEnd, follow, hasEnded, type ViewReply } from "../request/poll.ts";
+import { codeOfEnd, follow, hasEnded, type Sight } from "../request/poll.ts";
 import type { Values } from "../request/route.ts";
 import { performRemotely, type Session } from "../session.ts";
 import { inOrderOfEnd } from "./completion-order.ts";
@@ -88,7 +88,7 @@ export async function waitForTasks(
 
 interface End {
   readonly id: string;
-  readonly sight?: ViewReply;
+  readonly sight?: Sight;
   readonly fault?: Failure;
 }
 
@@ -103,7 +103,7 @@ async function endOf(session: Session, id: string, values: Values, pace: WaitOpt
   }
 }
 
-async function printEnd({ format, line, paint }: Session, { task, text }: ViewReply): Promise<void> {
+async function printEnd({ format, line, paint }: Session, { task, text }: Sight): Promise<void> {
   if (format === "json") return line(text);
   if (format === "jsonl") return line(JSON.stringify(task));
   if (format === "id") return line(task.task_id);

@@ -72,7 +72,7 @@ test("a grace that ends first is logged with what was lost, and the process does
   await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
   await dispatcher.stop();
   expect(
-    dispatcher.logs.find(({ msg }) => msg === "The outcome of a request was lost: it could not be stored"),
+    dispatcher.logs.find(({ msg }) => msg === "the outcome of a request was lost: it could not be stored"),
   ).toMatchObject({
     task: id,
     request: "submit",

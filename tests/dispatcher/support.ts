@@ -129,7 +129,7 @@ export function useDispatcher(): Bench {
     const stopping = running.splice(0).map(async (dispatcher) => {
       await dispatcher.stop();
       return dispatcher.logs.filter(
-        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("A task was not settled"),
+        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("a task was not settled"),
       );
     });
     await scheduler?.stop();

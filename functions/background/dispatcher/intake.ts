@@ -171,7 +171,7 @@ function mayBegin({ breaker, policy, stopping }: Reconciliation): boolean {
 async function dropMalformed({ context, log }: Reconciliation, entries: readonly WorkEntry[]): Promise<void> {
   for (const { entryId, taskId } of entries) {
     if (taskId !== undefined) continue;
-    log.error({ entry: entryId }, "An entry of the work stream names no task; it is moved to the dead letters");
+    log.error({ entry: entryId }, "an entry of the work stream names no task; it is moved to the dead letters");
     await recordMalformedEntry(context.primary, entryId);
   }
 }
@@ -179,6 +179,6 @@ async function dropMalformed({ context, log }: Reconciliation, entries: readonly
 /** Redis may be unavailable for a while; any other error is a defect. */
 export function logFault(log: Logger, error: unknown): void {
   if (isUnavailable(error))
-    log.warn({ cause: error.message }, "Redis is unavailable; the dispatcher continues when it is available again");
+    log.warn({ cause: error.message }, "Redis is unavailable; the dispatcher waits until it is available again");
   else log.error({ err: error }, "dispatcher fault");
 }

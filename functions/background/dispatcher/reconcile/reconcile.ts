@@ -64,7 +64,7 @@ async function runSteps(reconciliation: Reconciliation, claim: Claim, permit: Co
     }
     if (view.sidecar.lease !== holder) return true;
   }
-  log.error({ task: view.id }, "A task was not settled; it is listed among the dead letters and re-checked");
+  log.error({ task: view.id }, "a task was not settled; it is listed among the dead letters and re-checked");
   return false;
 }
 

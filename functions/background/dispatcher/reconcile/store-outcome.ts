@@ -54,9 +54,9 @@ export async function storeOutcome(reconciliation: Reconciliation, known: Known)
       const cause = error instanceof Error ? error.message : String(error);
       const fields = { task: begun.id, request: kind, outcome, cause };
       if (failures === 0)
-        log.warn(fields, "The outcome of a request could not be stored; the dispatcher keeps it and retries");
+        log.warn(fields, "could not store the outcome of a request; the dispatcher keeps it and retries");
       if (forceStop.aborted || (!isUnavailable(error) && failures >= maxErrors)) {
-        log.error(fields, "The outcome of a request was lost: it could not be stored");
+        log.error(fields, "the outcome of a request was lost: it could not be stored");
         throw error;
       }
       permit.reacquire();

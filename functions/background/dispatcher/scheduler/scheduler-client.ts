@@ -72,7 +72,7 @@ export function createSchedulerClient(
       clearTimeout(timer);
       over = true;
       draining.delete(exchange);
-      if (cut) log?.info({ cause: cut.message }, "The scheduler's answer was cut off after its status line");
+      if (cut) log?.info({ cause: cut.message }, "the scheduler's answer was cut off after its status line");
     });
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
