@@ -5,10 +5,10 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
-import { dutiesOf, reportMissingRights } from "../shared/runtime/rights.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
+import { reportMissingRights, rolesOf } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
 export interface LocalServer {
@@ -24,7 +24,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const services = createServices(config, log);
   const { redis } = services;
   const resident = config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor];
-  reportMissingRights(services, [...dutiesOf(httpFunctions), ...resident.flatMap(({ duties = [] }) => duties)]);
+  reportMissingRights(services, [...rolesOf(httpFunctions), ...resident.flatMap(({ roles = [] }) => roles)]);
   const app = buildApp(httpFunctions, services);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);

@@ -16,10 +16,10 @@
 
 export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists/lists.ts";
 export type { Sweep } from "./lists/sweep.ts";
-export { buryDeleted } from "./lists/tombstones.ts";
+export { enforceTombstones } from "./lists/tombstones.ts";
 export { acknowledge, trimAcknowledged } from "./queue/acknowledgement.ts";
 export { findHold, type Hold, holdText } from "./queue/blocks.ts";
-export { type Claim, type ClaimOptions, type Claims, claim, type Taking, take } from "./queue/claim.ts";
+export { type Claim, type ClaimOptions, type Claims, claim, type ReadClaims, readAndClaim } from "./queue/claim.ts";
 export {
   type DeadLetterPage,
   discardDeadLetter,
@@ -34,14 +34,14 @@ export {
   resumeDispatch,
 } from "./queue/dispatch-state.ts";
 export { type Explanation, explainTask } from "./queue/explain.ts";
-export { createExpress, type Express } from "./queue/fast-path.ts";
-export { giveSign, retractDispatcher } from "./queue/leases.ts";
+export { createFastPath, type FastPath } from "./queue/fast-path.ts";
+export { deregisterDispatcher, sendHeartbeat } from "./queue/leases.ts";
 export { type Leftovers, removeLeftovers } from "./queue/leftovers.ts";
 export { dueParkedUsers, releaseParked } from "./queue/parking.ts";
-export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./queue/permits.ts";
+export { acquirePermit, availablePermits, type Caps, type Permit, releasePermit } from "./queue/permits.ts";
 export { entriesById, pendingEntries, type Reclaimed, reclaimEntries } from "./queue/reclaim.ts";
+export { restoreReadable } from "./queue/restore.ts";
 export { type Retry, retryDeadLetter } from "./queue/retry.ts";
-export { reviveReadable } from "./queue/revive.ts";
 export { ensureGroup, promoteDue, readEntries, type WorkEntry } from "./queue/work-queue.ts";
 export { type Clock, createClock } from "./record/clock.ts";
 export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./record/lifecycle.ts";
@@ -59,7 +59,7 @@ export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
 export { createReplicationBarrier } from "./redis/replication.ts";
-export { type Duty, missingRights } from "./redis/rights.ts";
+export { missingRights, type Role } from "./redis/rights.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
 export type { Update } from "./task/change-task.ts";
 export type { Change } from "./task/commands.ts";
@@ -68,8 +68,8 @@ export type { TaskStateContext } from "./task/context.ts";
 export type { DeadLetter } from "./task/dead-letter.ts";
 export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
 export { maxIdempotencyKeyBytes } from "./task/idempotency.ts";
+export { type QuarantinedTask, quarantine, type Unreadable } from "./task/quarantine.ts";
 export { cancellationRequested } from "./task/read.ts";
-export { type SetAside, setAside, type Unreadable } from "./task/set-aside.ts";
 export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./task/sidecar.ts";
 export type { Submission, SubmitOptions } from "./task/submit.ts";
-export { isOver, look, type View } from "./task/view.ts";
+export { isOver, readView, type View } from "./task/view.ts";

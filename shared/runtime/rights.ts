@@ -1,9 +1,9 @@
-import { type Duty, missingRights } from "../../task-state/index.ts";
+import { missingRights, type Role } from "../../task-state/index.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Services } from "../services.ts";
 
 /** What HTTP functions do with Redis. */
-export function dutiesOf(functions: readonly HttpFunction[]): Duty[] {
+export function rolesOf(functions: readonly HttpFunction[]): Role[] {
   const changes = functions.some(({ endpoint }) => endpoint.method !== "GET");
   return changes ? ["read", "change"] : ["read"];
 }
@@ -12,9 +12,9 @@ export function dutiesOf(functions: readonly HttpFunction[]): Duty[] {
  * Logs in one line which rights the Redis user of this process lacks, now and whenever it is connected again. Nothing waits
  * for it: a function without all rights still starts, and what Redis refuses it is answered with 503.
  */
-export function reportMissingRights({ redis, config, log }: Services, duties: readonly Duty[]): void {
+export function reportMissingRights({ redis, config, log }: Services, roles: readonly Role[]): void {
   const { primary } = redis;
-  const asked: Duty[] = config.redisWaitReplicas > 0 ? [...duties, "replicate"] : [...duties];
+  const asked: Role[] = config.redisWaitReplicas > 0 ? [...roles, "replicate"] : [...roles];
   const report = async () => {
     try {
       const missing = await missingRights(primary, asked);

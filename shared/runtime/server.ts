@@ -7,7 +7,7 @@ import { createServices } from "../services.ts";
 import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { runProcess, type Service } from "./process.ts";
-import { dutiesOf, reportMissingRights } from "./rights.ts";
+import { reportMissingRights, rolesOf } from "./rights.ts";
 
 /** A server on a port of its own. */
 export interface FunctionServer extends Service {
@@ -28,7 +28,7 @@ export async function startServer(
 ): Promise<FunctionServer> {
   checkExposure(config, functions);
   const services = createServices(config, log);
-  reportMissingRights(services, dutiesOf(functions));
+  reportMissingRights(services, rolesOf(functions));
   const app = buildApp(functions, services);
   addLiveness(app);
   await Promise.all([app.ready(), services.redis.untilReady()]);

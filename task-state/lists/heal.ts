@@ -6,25 +6,25 @@ import { scan } from "../redis/scan.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { ownerOnFile, reportUnreadable } from "../task/set-aside.ts";
+import { ownerOnFile, reportUnreadable } from "../task/quarantine.ts";
 
-/** What a repair has mended. */
+/** The numbers of repairs. */
 export interface Repair {
-  /** Tasks of other programs that were added to the ordered indexes. */
+  /** Tasks of other programs added to the ordered indexes. */
   adopted: number;
   /** Index members whose record is gone. */
   dropped: number;
 }
 
 const scanCount = 500;
-/** The largest set that a list waits for until it is looked through; a larger one is looked through behind its answer. */
+/** The largest set that a list repairs before it answers; larger sets are repaired in the background. */
 const healedAtOnce = 5000;
 
 /*
  * Adds a task of another program to the ordered indexes, unless it was deleted meanwhile.
  * keys   record, deleted, orderedUsers
  * args   id, user, then the ordered indexes
- * reply  1 added · 0 not, or it was there already
+ * reply  1 added · 0 deleted, or added before
  */
 const adoptScript = defineScript({
   name: "adopt",
@@ -40,10 +40,10 @@ return math.min(added, 1)`,
 });
 
 /*
- * Takes ids without a record out of a shared set and its ordered twin.
+ * Removes ids without a record from a shared set and its ordered twin.
  * keys   set, ordered
  * args   the record keys' prefix, then ids
- * reply  how many were taken out
+ * reply  the number of ids removed
  */
 const dropScript = defineScript({
   name: "drop",
@@ -61,7 +61,7 @@ end
 return dropped`,
 });
 
-/** Brings an ordered index up to its shared set when that holds more; waits for it no longer than a small set takes. */
+/** Updates an ordered index if its shared set holds more; waits for the update of small sets only. */
 export async function healIfBehind(context: TaskStateContext, set: string): Promise<void> {
   const { primary } = context;
   const [shared, ordered] = await Promise.all([primary.scard(set), primary.zcard(keys.ordered(set))]);
@@ -70,19 +70,19 @@ export async function healIfBehind(context: TaskStateContext, set: string): Prom
   if ((await ifWritable(primary.set(keys.healing(set), "1", "EX", pause, "NX"))) !== "OK") return;
   const healed = repairSet(context, set);
   if (shared <= healedAtOnce) await healed;
-  // The janitor does what fails here.
+  // The janitor repairs what fails here.
   else healed.catch(() => {});
 }
 
 /**
- * How long a set that stays ahead of its ordered twin, as one with an unreadable record does, is not looked through
- * again, in seconds: the longer the larger it is, so that it always costs the same share of Redis's time.
+ * The pause before a set that stays ahead of its ordered twin, for example because of an unreadable record, is scanned again,
+ * in seconds. It grows with the set, so that scans always cost the same share of Redis's time.
  */
 function pauseAfter(members: number): number {
   return Math.min(600, Math.max(10, Math.ceil(members / 1000)));
 }
 
-/** Adds to the ordered indexes what a shared set holds beyond them, and drops members whose record is gone. */
+/** Adds missing members of a shared set to the ordered indexes, and drops members whose record is gone. */
 export async function repairSet(context: TaskStateContext, set: string, signal?: AbortSignal): Promise<Repair> {
   const repair: Repair = { adopted: 0, dropped: 0 };
   for await (const ids of scan((cursor) => context.primary.sscan(set, cursor, "COUNT", scanCount))) {
@@ -104,7 +104,7 @@ export async function repairSet(context: TaskStateContext, set: string, signal?:
 
 async function repairIds(context: TaskStateContext, set: string, ids: string[], repair: Repair): Promise<void> {
   if (ids.length === 0) return;
-  // A user's set over all services has no twin that would tell what has expired or is missing.
+  // A user's set over all services has no ordered twin to compare with.
   const twinless = set.startsWith(keys.user(""));
   if (twinless) await drop(context, set, ids, repair);
   const scores = await context.primary.zmscore(keys.ordered(twinless ? keys.tasks : set), ...ids);
@@ -123,7 +123,7 @@ async function repairIds(context: TaskStateContext, set: string, ids: string[], 
 
 async function adopt(context: TaskStateContext, id: string, raw: NonNullable<RawRecord>): Promise<boolean> {
   const reading = readRaw(id, raw);
-  // One that cannot be read is in the lists of the owner on file: there it is counted, and shown as soon as it can be.
+  // A task that cannot be read belongs to the lists of its known owner: they count it now and show it once it can be read.
   const owner = reading.kind === "record" ? ownerOf(reading.record) : await ownerOnFile(context, id);
   if (reading.kind === "unreadable") await reportUnreadable(context, [{ id, reason: reading.reason }]);
   const fault = owner && ownerFault(owner);

@@ -2,9 +2,9 @@ import type { Redis } from "ioredis";
 import { compareTaskIds, isTaskId } from "../redis/keys.ts";
 
 /**
- * Up to `count` ids of an ordered set, in the order of their numbers, behind the cursor (from the set's end where there is none).
- * Beyond 2^53 several ids share a score, and a score's members come in the order of texts: then the scores at which the
- * page begins and ends are read whole, which are 1024 ids each at most.
+ * Reads up to `count` ids of an ordered set after the cursor (from the start if there is none), in numeric order.
+ * Beyond 2^53 several ids share a score, and Redis orders the members of one score as strings: then all members of the scores
+ * at which the page begins and ends are read, at most 1024 ids each.
  */
 export async function idsBehind(
   redis: Redis,

@@ -5,12 +5,12 @@ import { keys } from "../redis/keys.ts";
 import { pageBytes, pieceBytes, type RawRecord, readRaw, readRaws } from "../redis/raw-records.ts";
 import { isGarbled, mayBeGarbled, wrongType } from "../redis/record-text.ts";
 import type { TaskStateContext } from "../task/context.ts";
+import { reportUnreadable, type Unreadable } from "../task/quarantine.ts";
 import { withDeferredCancel } from "../task/read.ts";
-import { reportUnreadable, type Unreadable } from "../task/set-aside.ts";
 import { healIfBehind } from "./heal.ts";
 import { idsBehind } from "./ids-behind.ts";
 
-/** Whose tasks a list shows: everybody's, a service's, or one user's in a service. */
+/** The tasks that a list shows: all, those of a service, or those of one user in a service. */
 export interface Scope {
   readonly service?: string;
   /** Only together with a service. */
@@ -22,7 +22,7 @@ export type Order = "asc" | "desc";
 export interface PageRequest {
   /** Tasks on the page, 1–1000. */
   readonly limit: number;
-  /** Continue behind this task id. */
+  /** Continue after this task id. */
   readonly cursor?: string;
   readonly order: Order;
 }
@@ -30,21 +30,21 @@ export interface PageRequest {
 export interface Page {
   /** Records as stored, in the order of their ids. */
   readonly tasks: string[];
-  /** Give it as `cursor` for the next page; absent on the last one. */
+  /** Pass it as `cursor` to get the next page; absent on the last one. */
   readonly nextCursor?: string;
-  /** Tasks that were passed over because they cannot be read; absent where there are none. */
+  /** The number of tasks skipped because they cannot be read; absent if there are none. */
   readonly unreadable?: number;
 }
 
 /** A part of a page or of a whole list. */
 export interface Piece extends Page {
-  /** True when what was asked for ends here; `nextCursor` then tells whether the list goes on. */
+  /** True for the last piece of the request; `nextCursor` then shows whether the list continues. */
   readonly last: boolean;
 }
 
-/** Ids are read in pieces of this many, so that no single command holds Redis up. */
+/** Ids read per command, so that no single command blocks Redis for long. */
 const chunkSize = 500;
-/** Ids that are read for a piece at least. */
+/** Least number of ids read for a piece. */
 const fewestIds = 8;
 
 /** The shared set that holds a scope's ids. */
@@ -53,12 +53,12 @@ export function scopeSet({ service, user }: Scope): string {
   return user === undefined ? keys.service(service) : keys.owner({ service, user });
 }
 
-/** Reads the next piece; `undefined` behind the last one. To be called again only when it has answered. */
+/** Reads the next piece; `undefined` after the last one. Call it again only after it has resolved. */
 export type PieceReader = () => Promise<Piece | undefined>;
 
 /**
- * One page, in O(page) whatever the total. It ends with the limit, or with {@link pageBytes}. Expired and unreadable
- * records are left out and replaced by the ones behind them.
+ * Reads one page, in O(page) whatever the total. It ends at the limit, or after {@link pageBytes}. Expired and unreadable
+ * records are skipped; the following ones fill the page.
  */
 export async function readPage(context: TaskStateContext, scope: Scope, request: PageRequest): Promise<Page> {
   const next = pieceReader(context, scope, request);
@@ -77,15 +77,15 @@ export async function readPage(context: TaskStateContext, scope: Scope, request:
   }
 }
 
-/** The whole list in pieces, ascending; what is submitted meanwhile may appear at its end. */
+/** Yields the whole list in pieces, ascending; tasks submitted meanwhile may appear at its end. */
 export async function* readAll(context: TaskStateContext, scope: Scope): AsyncGenerator<string[], void> {
   const next = pieceReader(context, scope);
   for (let piece = await next(); piece; piece = await next()) yield piece.tasks;
 }
 
 /**
- * Makes the reader of a page, or of the whole list ascending where none is requested, in pieces of at most 500 records and
- * about {@link pieceBytes}. It keeps nothing between two pieces but the place where it goes on.
+ * Creates the reader of a page, or of the whole list ascending if no page is given, in pieces of at most 500 records and
+ * about {@link pieceBytes}. Between two pieces it keeps only the position at which it continues.
  */
 export function pieceReader(context: TaskStateContext, scope: Scope, page?: PageRequest): PieceReader {
   const set = scopeSet(scope);
@@ -94,24 +94,24 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
   let bytesLeft = page ? pageBytes : Number.POSITIVE_INFINITY;
   let cursor = page?.cursor;
   let idsAtOnce = chunkSize;
-  let place: "start" | "amid" | "end" = "start";
+  let position: "start" | "middle" | "end" = "start";
   return async () => {
-    if (place === "end") return undefined;
-    if (place === "start") await healIfBehind(context, set);
+    if (position === "end") return undefined;
+    if (position === "start") await healIfBehind(context, set);
     const wanted = Math.min(tasksLeft, idsAtOnce);
-    // Asked anew for each piece, because the index alone tells what was deleted while its reader waited.
+    // Read anew for each piece, because only the index shows which tasks were deleted while the reader waited.
     const ids = await nextIds(context, set, order, cursor, wanted + 1);
     const { tasks, reached, passedOver } = await context.limitReads(() =>
       readRecords(context, set, ids.slice(0, wanted)),
     );
     const more = reached < ids.length;
     cursor = ids[reached - 1] ?? cursor;
-    // Of large records few fit into a piece: their ids would be read again and again.
+    // Few large records fit into a piece: too many ids would be read again and again.
     idsAtOnce = Math.min(chunkSize, Math.max(fewestIds, 2 * reached));
     tasksLeft -= tasks.length;
     for (const raw of tasks) bytesLeft -= Buffer.byteLength(raw);
     const last = !more || tasksLeft === 0 || bytesLeft < pieceBytes;
-    place = last ? "end" : "amid";
+    position = last ? "end" : "middle";
     return {
       tasks,
       last,
@@ -148,16 +148,16 @@ function nextIds(
 interface Records {
   /** The readable ones, in the order of their ids. */
   readonly tasks: string[];
-  /** How many of the ids were looked at. */
+  /** The number of ids processed. */
   readonly reached: number;
   /** How many of these cannot be read. */
   readonly passedOver: number;
 }
 
-/** The records of the first of these ids, as many as a piece holds. What has expired leaves the index on the way. */
+/** Reads the records of the first ids, as many as a piece holds, and removes expired ones from the index. */
 async function readRecords(context: TaskStateContext, set: string, ids: readonly string[]): Promise<Records> {
   if (ids.length === 0) return { tasks: [], reached: 0, passedOver: 0 };
-  // In this order: a cancellation that moves into its record between the two would else be seen in neither.
+  // In this order: otherwise a cancellation that moves into its record between the two reads would appear in neither.
   const [deferred, bodies] = await Promise.all([
     context.primary.hmget(keys.deferredCancels, ...ids),
     readBodies(context, ids),
@@ -183,7 +183,7 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
   passedOver.push(...replaced.map((id) => ({ id, reason: wrongType.record })));
   await reportUnreadable(context, passedOver);
   const gone = expired.filter((id) => !replaced.includes(id));
-  // Ids are never given out twice, so a record that is gone from the primary stays gone.
+  // Ids are never reused, so a record that is gone from the primary stays gone.
   if (gone.length > 0) await ifWritable(context.primary.zrem(keys.ordered(set), ...gone));
   return { tasks, reached: bodies.length, passedOver: passedOver.length };
 }
@@ -193,15 +193,15 @@ interface Body {
   readonly reading: RecordReading;
 }
 
-/** Those of the ids whose key exists, though MGET gave nothing for it: it holds another type than a text. */
+/** The ids whose key exists although MGET returned nothing: it has another type than a string. */
 async function existing({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
   const answers = await Promise.all(ids.map((id) => primary.exists(keys.record(id))));
   return ids.filter((_, index) => answers[index] === 1);
 }
 
 /**
- * A replica is believed only where its lag cannot be noticed: an ended task does not change any more, and whether it is
- * deleted shows in the index, which comes from the primary. Everything else is asked again at the primary.
+ * Trusts a replica only where its lag makes no difference: an ended task does not change any more, and the index, which comes
+ * from the primary, shows whether it is deleted. Everything else is read again from the primary.
  */
 async function readBodies(context: TaskStateContext, ids: readonly string[]): Promise<(Body | undefined)[]> {
   const bodies = parseBodies(ids, await askReplica(context, ids));
@@ -214,11 +214,11 @@ async function readBodies(context: TaskStateContext, ids: readonly string[]): Pr
   const asked = doubtful.map((index) => ids[index] as string);
   const answers = await readRaws(context.primary, asked);
   for (const [position, body] of parseBodies(asked, answers).entries()) bodies[doubtful[position] as number] = body;
-  // What the primary had no room for any more begins the next piece.
+  // Records beyond the primary's limit of bytes start the next piece.
   return bodies.slice(0, doubtful[answers.length] ?? bodies.length);
 }
 
-/** A replica that cannot be asked has nothing: then all of it is asked at the primary. */
+/** Reads from the replica; if that is unavailable, everything is read from the primary. */
 async function askReplica({ primary, replica }: TaskStateContext, ids: readonly string[]): Promise<RawRecord[]> {
   try {
     return await readRaws(replica, ids);

@@ -7,7 +7,7 @@ import type { TaskStateContext } from "../task/context.ts";
 /*
  * keys   users, orderedUsers, ownerSet, orderedOwnerSet
  * args   user
- * reply  1 taken out · 0 still has tasks, or was not there
+ * reply  1 removed · 0 the user still has tasks, or was not listed
  */
 const retireScript = defineScript({
   name: "retire",
@@ -19,7 +19,7 @@ check_writes({ { 'SREM', users }, { 'ZREM', orderedUsers } })
 return math.max(redis.call('SREM', users, user), redis.call('ZREM', orderedUsers, user))`,
 });
 
-/** Takes a user without any task left out of the users of the service. @returns 1 when there was something to take out */
+/** Removes a user without tasks from the users of the service. @returns 1 when the user was listed */
 export async function retire({ primary }: TaskStateContext, owner: Owner): Promise<number> {
   const [users, ownerSet] = [keys.users(owner.service), keys.owner(owner)];
   const reply = await retireScript(

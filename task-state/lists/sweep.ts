@@ -3,24 +3,24 @@ import { scan } from "../redis/scan.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { type Repair, repairSet } from "./heal.ts";
 import { retire } from "./retire.ts";
-import { buryDeleted } from "./tombstones.ts";
+import { enforceTombstones } from "./tombstones.ts";
 
-/** What a sweep has mended. */
+/** The numbers of repairs of a sweep. */
 export interface Sweep extends Repair {
-  /** Users without any task left, taken out of the users of their service. */
+  /** Users without tasks, removed from the users of their service. */
   retired: number;
-  /** Deleted tasks that a late writer had brought back. */
-  buried: number;
+  /** Deleted tasks that a late writer put back, removed again. */
+  returned: number;
 }
 
 const pieceSize = 500;
 
 /**
- * Brings every index in line with the records: adopts tasks of other programs, drops what has expired, retires users
- * without tasks, buries deleted tasks again. Safe beside every other verb, any number of times; stops at the signal.
+ * Brings every index in line with the records: adopts tasks of other programs, drops expired ones, removes users without
+ * tasks, removes deleted tasks that were put back. Safe beside every other call, may be repeated, stops at the signal.
  */
 export async function sweep(context: TaskStateContext, signal?: AbortSignal): Promise<Sweep> {
-  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, buried: await buryDeleted(context, signal) };
+  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, returned: await enforceTombstones(context, signal) };
   const services = new Set<string>();
   for await (const set of indexKeys(context)) {
     if (signal?.aborted) return total;
@@ -55,7 +55,7 @@ async function retireUsers(context: TaskStateContext, service: string): Promise<
   return retired;
 }
 
-/** The names of all shared sets that exist, or whose ordered twin does. */
+/** The names of all shared sets that exist, or whose ordered twin exists. */
 async function* indexKeys({ primary }: TaskStateContext): AsyncGenerator<string, void> {
   const seen = new Set<string>();
   const shared = keys.tasks.slice(0, keys.tasks.indexOf(":") + 1);
@@ -77,7 +77,7 @@ type IndexKey = { readonly kind: "ids" } | { readonly kind: "users"; readonly se
 function parseIndexKey(set: string): IndexKey {
   const prefix = keys.service("");
   if (!set.startsWith(prefix)) return { kind: "ids" };
-  // A service's name never holds such a part (see `identityFault`), so the first one ends it.
+  // A service id never contains such a part (see `identityFault`), so the first one ends it.
   const found = /:users?(:|$)/.exec(set.slice(prefix.length + 1));
   if (found?.[0] !== ":users") return { kind: "ids" };
   return { kind: "users", service: set.slice(prefix.length, prefix.length + 1 + found.index) };

@@ -8,21 +8,21 @@ import { writeAll } from "../redis/write-all.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { ownerOnFile } from "../task/set-aside.ts";
-import { isOver, look } from "../task/view.ts";
+import { ownerOnFile } from "../task/quarantine.ts";
+import { isOver, readView } from "../task/view.ts";
 import { retire } from "./retire.ts";
 
 const pieceSize = 500;
 
 /*
- * Removes what a late writer has brought back of a deleted task. A hidden task whose sidecar has expired can get no
- * further: from now on it is remembered only as long as a purged one.
+ * Removes the keys of a deleted task that a late writer put back. A hidden task whose sidecar expired can make no progress, so
+ * its tombstone gets the lifetime of a purged task's.
  * keys   record, metadata, sidecar, deleted
  * args   id, orderedPrefix, forgetAt (ms), then the sets
- * reply  1 there was something · 0 nothing
+ * reply  1 keys were removed · 0 there were none
  */
-const buryScript = defineScript({
-  name: "bury",
+const removeReturnedScript = defineScript({
+  name: "remove-returned",
   keys: ["record", "metadata", "sidecar", "deleted"],
   args: ["id", "orderedPrefix", "forgetAt"],
   lua: `${writeCheck}
@@ -40,15 +40,15 @@ end
 return math.min(found, 1)`,
 });
 
-/** Removes deleted tasks that came back, and forgets those deleted long ago. @returns how many had come back */
-export async function buryDeleted(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
+/** Removes deleted tasks that were put back, and tombstones that expired. @returns the number of tasks removed */
+export async function enforceTombstones(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const { primary } = context;
   const { now } = await redisClock(primary);
-  let buried = 0;
+  let removed = 0;
   for await (const members of scan((cursor) => primary.zscan(keys.deleted, cursor, "COUNT", pieceSize))) {
-    if (signal?.aborted) return buried;
+    if (signal?.aborted) return removed;
     const ids = members.filter((_, index) => index % 2 === 0);
-    for (const id of await returned(context, ids)) buried += await bury(context, id, now);
+    for (const id of await findReturned(context, ids)) removed += await removeReturned(context, id, now);
     const old = ids.filter((_, index) => Number(members[2 * index + 1]) < now);
     if (old.length > 0)
       await writeAll(primary, [
@@ -56,13 +56,13 @@ export async function buryDeleted(context: TaskStateContext, signal?: AbortSigna
         ["HDEL", keys.deletedOwners, ...old],
       ]);
   }
-  return buried;
+  return removed;
 }
 
 /*
  * keys   tasks
  * args   recordPrefix, metadataSuffix, then ids
- * reply  those ids of which there is something
+ * reply  the ids that have a record, metadata or an index member
  */
 const returnedScript = defineScript({
   name: "returned",
@@ -80,16 +80,16 @@ end
 return returned`,
 });
 
-/** Those of the deleted ids of which there is something in Redis, be it that their cancellation is not confirmed yet. */
-async function returned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
+/** The deleted ids that have keys in Redis, including those whose cancellation is not confirmed yet. */
+async function findReturned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
   const recordPrefix = keys.record("");
   const metadataSuffix = keys.metadata("").slice(recordPrefix.length);
   return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix, metadataSuffix }, ids)) as string[];
 }
 
-async function bury(context: TaskStateContext, id: string, now: number): Promise<number> {
+async function removeReturned(context: TaskStateContext, id: string, now: number): Promise<number> {
   const owner = await deletedOwner(context, id);
-  const reply = await buryScript(
+  const reply = await removeReturnedScript(
     context.primary,
     { record: keys.record(id), metadata: keys.metadata(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { id, orderedPrefix: keys.ordered(""), forgetAt: now + deletionMemory },
@@ -100,9 +100,9 @@ async function bury(context: TaskStateContext, id: string, now: number): Promise
   return Number(reply);
 }
 
-/** A hidden task whose cancellation was given up ends by itself one day: then the rest of it can be removed. */
+/** A hidden task whose cancellation is a dead letter may end by itself: then it is enqueued to be purged. */
 async function wakeIfOver(context: TaskStateContext, id: string): Promise<void> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   if (view.sidecar?.dead !== undefined && isOver(view)) await commit(context, view, { enqueue: true });
 }
 
@@ -112,6 +112,6 @@ async function deletedOwner(context: TaskStateContext, id: string): Promise<Owne
     const [service, user] = JSON.parse(known) as [string, string];
     return { service, user };
   }
-  const { record } = await look(context, id);
+  const { record } = await readView(context, id);
   return record ? ownerOf(record) : ownerOnFile(context, id);
 }

@@ -3,12 +3,12 @@ import { dispatchGroup, keys } from "../redis/keys.ts";
 import { defineScript } from "../redis/script.ts";
 
 /*
- * Takes what has been read and acknowledged off the work stream, up to the first entry that is still pending. Never by
- * XDEL: once that has hit the entry that was read last, the group's lag is NULL as long as an older one is pending, and a
- * scaler that goes by the lag starts nobody (seen with Redis 7.0).
+ * Removes acknowledged entries from the work stream, up to the first entry that is still pending. Never by XDEL: once XDEL
+ * removes the entry that was read last, the group's lag is NULL as long as an older one is pending, and a scaler that relies
+ * on the lag starts no dispatcher (seen with Redis 7.0).
  * keys   work
  * args   group
- * reply  how many entries were taken off
+ * reply  the number of entries removed
  */
 const trimScript = defineScript({
   name: "trim",
@@ -28,14 +28,14 @@ return redis.call('XTRIM', work, 'MINID', ms .. '-' .. string.format('%.0f', seq
 });
 
 /**
- * Acknowledges an entry. It stays on the stream, where nobody reads it any more, until {@link trimAcknowledged}; an entry
- * that was never read is not touched.
+ * Acknowledges an entry. It stays on the stream, where it is not delivered again, until {@link trimAcknowledged}; an entry
+ * that was never read is not changed.
  */
 export async function acknowledge(redis: Redis, entryId: string): Promise<void> {
   await redis.xack(keys.work, dispatchGroup, entryId);
 }
 
-/** Takes acknowledged entries off the work stream; what is unread or pending stays. Safe at any time, by anybody. */
+/** Removes acknowledged entries from the work stream; unread and pending ones stay. Safe at any time, from any process. */
 export async function trimAcknowledged(redis: Redis): Promise<number> {
   return Number(await trimScript(redis, { work: keys.work }, { group: dispatchGroup }));
 }

@@ -1,10 +1,10 @@
 import type { Redis } from "ioredis";
 import { keys } from "../redis/keys.ts";
 
-/** Why nothing of a user's is submitted now. */
+/** Why no task of a user is submitted now. */
 export type Hold = "paused" | "all_blocked" | "user_blocked";
 
-/** What a hold says to people. */
+/** Describes a hold for people. */
 export function holdText(hold: Hold, user: string): string {
   switch (hold) {
     case "paused":
@@ -17,8 +17,8 @@ export function holdText(hold: Hold, user: string): string {
 }
 
 /**
- * Reads the pause and the scheduler's blocks as stored: `keys.paused`, `keys.blocksAll`, `keys.blocksUser(user)`.
- * What is not valid JSON blocks nothing: the scheduler itself still refuses.
+ * Parses the pause and the scheduler's blocks as stored: `keys.paused`, `keys.blocksAll`, `keys.blocksUser(user)`.
+ * Invalid JSON blocks no task: the scheduler itself still refuses.
  */
 export function readHold(
   user: string,
@@ -33,7 +33,7 @@ export function readHold(
   return listed || parseBlock(blocksUser)?.blocked === true ? "user_blocked" : undefined;
 }
 
-/** Why nothing of this user's is submitted now, asked at the primary. */
+/** Why no task of this user is submitted now, read from the primary. */
 export async function findHold(redis: Redis, user: string): Promise<Hold | undefined> {
   const [paused = null, all = null, own = null] = await redis.mget(keys.paused, keys.blocksAll, keys.blocksUser(user));
   return readHold(user, paused, all, own);

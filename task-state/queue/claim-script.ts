@@ -6,22 +6,23 @@ import { writeCheck } from "../redis/write-check.ts";
 import { leaseFunction } from "./leases.ts";
 
 /*
- * Takes the lease of each task that nobody is at work on, reads it, and begins it where it is fresh.
- * A task whose lease another dispatcher holds gets a new revision instead, so that this other one, who cannot commit
- * against the old revision any more, looks again before it lets go; the entry has then done its duty. So has the entry
- * of a task of which nothing is left. Only an entry that was taken over stays pending: it may be the very one that this
- * other dispatcher held when it died, and then nothing else would bring the task back.
- * A task whose lease the caller itself holds gets a new revision, too, unless the caller says that it is not at work on it.
- * A submission that another dispatcher has left under way may be judged a grace from now on, and not before.
+ * Takes the lease of each task without a valid lease, reads the task, and begins it if it is fresh.
+ * A task whose lease another dispatcher holds gets a new revision instead: the holder cannot commit against the old revision
+ * and reads the task again before it releases the lease, so the entry is acknowledged. The entry of a task that is gone is
+ * acknowledged, too. An entry that was taken over stays pending: the holder may have died with this very entry, and then no
+ * other entry would lead to the task.
+ * A task whose lease the caller itself holds also gets a new revision, unless the caller says that it is not working on it.
+ * The fate of a submission that another dispatcher left under way is checked after the grace, counted from now.
  * keys   work, deleted, paused, blocksAll, clock, leases
  * args   witness, group, holder, leaseMs, grace (ms), recordPrefix, metadataSuffix, sidecarPrefix, blocksPrefix, ttl, metadataTtl,
  *        sidecarTtl (seconds), maxBytes (of records in one call); of the change that begins a fresh
  *        task: from, to ('' for none), tail, nextTail, checkAfter (ms), patch (sidecar fields and values as a JSON list);
  *        then entry id and task id of each
  * reply  { now, watched, wall (ms), pause or false, blocks of all or false,
- *          per task: false · 1 the caller holds the lease already · 2 not looked at, because the call has read enough
- *          · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, checkAt or false } · why its keys cannot be
- *          read · begun: { record, { service, user, rev, place, trace and since or false } as the sidecar was before } }
+ *          per task: false · 1 the caller holds the lease already · 2 not read, because the call reached its limit of bytes
+ *          · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, checkAt or false }
+ *          · why its keys cannot be read
+ *          · begun: { record, { service, user, rev, place, trace and since or false } of the sidecar before } }
  */
 const claiming = {
   keys: ["work", "deleted", "paused", "blocksAll", "clock", "leases"],
@@ -49,7 +50,7 @@ const claiming = {
   lua: `${writeCheck}${editFunction}${clockFunction}${leaseFunction}
 local now, watched, wall = tick_clock(clock, witness)
 local function whole(number) return string.format('%.0f', number) end
--- What is no text blocks nothing: the scheduler itself still refuses.
+-- Another type than a string blocks no task: the scheduler itself still refuses.
 local function text_of(key)
   local value = redis.pcall('GET', key)
   return type(value) == 'string' and value
@@ -68,7 +69,7 @@ local at_begin = may_begin and { 'checkAt', whole(watched + checkAfter), unpack(
 check_write('ZADD', leases)
 redis.call('ZADD', leases, whole(watched + leaseMs), holder)
 
--- Whoever has done anything with a task since its submission has left a field that is not among these.
+-- Any change of a task since its submission leaves a field that is not among these.
 local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true, since = true }
 local user_blocks = {}
 local function blocks_of(user)
@@ -131,7 +132,7 @@ local function claim_whole(entry, id, idle)
   redis.call('EXPIRE', sidecar, sidecarTtl)
   return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false, known.since or false } }
 end
--- A sidecar whose fields somebody has spoilt keeps no other task from being claimed; what Redis refuses, it refuses to all.
+-- An invalid sidecar fails its own task only; an error of Redis itself fails the call.
 local function claim(entry, id, idle)
   local done, reply = pcall(claim_whole, entry, id, idle)
   if done then return reply end
@@ -144,8 +145,8 @@ end`,
 } as const;
 
 /*
- * Claims the tasks of entries that have been read and are still pending for the caller.
- * args   also: idle (1: the caller is at work on none of the tasks whose leases it holds)
+ * Claims the tasks of entries that were read and are still pending for the caller.
+ * args   also: idle (1: the caller is working on none of the tasks whose leases it holds)
  */
 export const claimScript = defineScript({
   name: "claim",
@@ -166,12 +167,12 @@ return reply`,
  * args   also: count, but no entries
  * reply  as above, but per entry: { entry id, its fields, claim }
  */
-export const takeScript = defineScript({
-  name: "take",
+export const readAndClaimScript = defineScript({
+  name: "read-and-claim",
   ...claiming,
   args: [...claiming.args, "count"],
   lua: `${claiming.lua}
--- What is read is the reader's: whatever it needs for that has to be allowed before.
+-- An entry that is read belongs to the reader, so every right that it needs is checked before.
 for _, command in ipairs({ 'HSET', 'HINCRBY', 'EXPIRE' }) do check_right(command, sidecarPrefix .. '1') end
 check_right('SET', recordPrefix .. '1')
 check_right('EXPIRE', recordPrefix .. '1' .. metadataSuffix)
@@ -184,7 +185,7 @@ end
 return reply`,
 });
 
-/** What the scripts tell of Redis as a whole. */
+/** The part of the replies that concerns Redis as a whole. */
 export type Head = readonly [
   now: string,
   watched: string,
@@ -195,10 +196,10 @@ export type Head = readonly [
 
 /** The caller holds the lease already. */
 export const isOwn = 1;
-/** The task was not looked at, because the call has read enough. */
+/** The task was not read, because the call reached its limit of bytes. */
 export const isLater = 2;
 
-/** What they tell of a task that was claimed. */
+/** The reply for one task. */
 export type ClaimReply = Claimed | Begun | Unreadable | typeof isOwn | typeof isLater | null;
 
 type Claimed = readonly [
@@ -221,7 +222,7 @@ export type FreshValues = readonly [
   since: string | null,
 ];
 
-/** True for a task that the claim has begun. */
+/** True for a task that the claim began. */
 export function isBegun(reply: Claimed | Begun): reply is Begun {
   return reply.length === 2;
 }

@@ -3,7 +3,7 @@ import { dispatchGroup, keys } from "../redis/keys.ts";
 import { metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
 import { witness } from "../redis/redis-clock.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import type { SetAside } from "../task/set-aside.ts";
+import type { QuarantinedTask } from "../task/quarantine.ts";
 import { parseSidecar, patchSidecar, type Sidecar, type SidecarPatch, sidecarFault } from "../task/sidecar.ts";
 import { makeView, type View } from "../task/view.ts";
 import { type Hold, readHold } from "./blocks.ts";
@@ -15,62 +15,62 @@ import {
   isBegun,
   isLater,
   isOwn,
-  takeScript,
+  readAndClaimScript,
 } from "./claim-script.ts";
 import { ensureGroup, isWithoutGroup, type WorkEntry } from "./work-queue.ts";
 
-/** A task whose lease was taken, with what the scheduler's blocks say about it. */
+/** A task whose lease was taken, with the hold that applies to it. */
 export interface Claim {
   readonly entry: WorkEntry;
   readonly view: View;
   /** Why it must not be submitted now. */
   readonly hold: Hold | undefined;
-  /** When the change that was to begin fresh tasks was made, as records tell the time; `undefined`: it was not made. */
+  /** When the claim began the task, in the time format of records; `undefined` if it did not. */
   readonly begunAt: string | undefined;
-  /** When the claim was asked for, by `performance.now()`; the lease counts from no earlier time. */
+  /** When the claim was requested, by `performance.now()`; the lease starts no earlier. */
   readonly askedAt: number;
 }
 
 export interface ClaimOptions {
-  /** Who takes the leases, and for how long they hold after its last sign of life, in ms. */
+  /** Who takes the leases, and how long they stay valid after its last heartbeat, in ms. */
   readonly holder: string;
   readonly leaseMs: number;
-  /** How long after a take-over the fate of a submission may be judged at the earliest, in ms. @default 0 */
+  /** Least time between a take-over and the check of a submission's fate, in ms. @default 0 */
   readonly graceMs?: number;
   /**
-   * Made in the same step to each task that is fresh: nobody has touched it since it was submitted, and nothing holds it
-   * back. Saves such tasks, which are most of them, a commit of their own.
+   * Applied in the same step to each fresh task: one without a change since its submission and without a hold. Saves such
+   * tasks, which are most of them, a separate commit.
    */
   readonly begin?: Begin | undefined;
 }
 
-/** A change that can be made to a fresh task without having seen it, see `createExpress`. */
+/** A change that a script applies to a fresh task without sending it to the caller, see `createFastPath`. */
 export interface Begin {
   readonly edit: RecordEdit;
   readonly patch: SidecarPatch;
   /** The same as a JSON list of fields and values. */
   readonly words: string;
-  /** When the fate may be judged, in ms from the claim on. */
+  /** When the fate may be checked, in ms from the claim. */
   readonly checkAfter: number;
 }
 
-/** What has become of entries that were to be claimed. Entries whose task needs nothing are acknowledged and in none of these. */
+/** The result of claiming entries. Entries whose task needs no action are acknowledged and are in none of these lists. */
 export interface Claims {
   readonly claimed: readonly Claim[];
-  /** Their tasks have the lease of this very dispatcher. */
+  /** This dispatcher already holds the leases of their tasks. */
   readonly own: readonly WorkEntry[];
-  /** Not looked at, because the records before them are large: to be claimed by a further call. */
+  /** Not claimed, because the records before them are large: to be claimed by a further call. */
   readonly later: readonly WorkEntry[];
-  /** Their tasks cannot be read, because: to be set aside. */
-  readonly spoilt: readonly SetAside[];
+  /** Tasks that cannot be read, with the reason: to be quarantined. */
+  readonly unreadable: readonly QuarantinedTask[];
 }
 
 /** Bytes of records after which a call claims no further task. */
 const maxBytes = 1024 * 1024;
 
 /**
- * Takes leases.
- * @param idle true: the dispatcher is at work on none of these tasks, so that a lease of its own is no obstacle
+ * Takes the leases of the entries' tasks.
+ * @param idle true when the dispatcher is working on none of these tasks, so that its own lease is no obstacle
  */
 export async function claim(
   context: TaskStateContext,
@@ -92,15 +92,19 @@ export async function claim(
   return reader.claims;
 }
 
-/** New entries that a consumer was given, with what it has claimed of them. */
-export interface Taking extends Claims {
+/** The entries that were read, with the claims on their tasks. */
+export interface ReadClaims extends Claims {
   readonly entries: readonly WorkEntry[];
 }
 
-/** Reads up to `count` new entries and claims their tasks, in one step; does not wait for any. */
-export async function take(context: TaskStateContext, count: number, options: ClaimOptions): Promise<Taking> {
+/** Reads up to `count` new entries and claims their tasks in one step; does not block. */
+export async function readAndClaim(
+  context: TaskStateContext,
+  count: number,
+  options: ClaimOptions,
+): Promise<ReadClaims> {
   const reader = createReader(context, options);
-  const run = () => takeScript(context.primary, claimKeys, { ...reader.args, count });
+  const run = () => readAndClaimScript(context.primary, claimKeys, { ...reader.args, count });
   const [head, taken] = split<[entryId: string, id: string | null, claim: ClaimReply]>(
     await run().catch(async (error) => {
       if (!isWithoutGroup(error)) throw error;
@@ -121,10 +125,10 @@ function split<Item>(reply: unknown): [Head, Item[]] {
   return [[now, watched, wall, pause, blocks], items];
 }
 
-/** What both scripts are told, and how to read what they tell of a task. */
+/** The arguments of both scripts, and the reader of their replies. */
 function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0, begin }: ClaimOptions) {
   const askedAt = performance.now();
-  const spoilt: SetAside[] = [];
+  const unreadable: QuarantinedTask[] = [];
   const claimed: Claim[] = [];
   const own: WorkEntry[] = [];
   const later: WorkEntry[] = [];
@@ -156,11 +160,11 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     if (!found || id === undefined) return;
     if (found === isOwn) own.push(entry);
     else if (found === isLater) later.push(entry);
-    else if (typeof found === "string") spoilt.push({ id, entryId, reason: found });
+    else if (typeof found === "string") unreadable.push({ id, entryId, reason: found });
     else {
       const reason = isBegun(found) ? undefined : faultOf(found[1]);
       if (reason === undefined) claimed.push(claimOf(head, entry, id, found));
-      else spoilt.push({ id, entryId, reason, holder });
+      else unreadable.push({ id, entryId, reason, holder });
     }
   };
   const claimOf = (
@@ -185,7 +189,7 @@ function createReader(context: TaskStateContext, { holder, leaseMs, graceMs = 0,
     const hold = readHold(sidecar?.user ?? "", head[3], head[4], blocksUser);
     return { entry, view, hold, begunAt: undefined, askedAt };
   };
-  return { args, read, claims: { claimed, own, later, spoilt } satisfies Claims };
+  return { args, read, claims: { claimed, own, later, unreadable } satisfies Claims };
 }
 
 function faultOf(flat: readonly string[]): string | undefined {
@@ -193,7 +197,7 @@ function faultOf(flat: readonly string[]): string | undefined {
   return sidecar && sidecarFault(sidecar);
 }
 
-/** The sidecar that a fresh task has. */
+/** The sidecar of a fresh task. */
 function sidecarOf([service, user, rev, place, trace, since]: FreshValues): Sidecar {
   return {
     service,

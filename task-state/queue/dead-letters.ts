@@ -8,11 +8,11 @@ import { addition, type DeadLetter, removal, timeText } from "../task/dead-lette
 
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetter[];
-  /** Give it as `cursor` for the next page; absent on the last one. */
+  /** Pass it as `cursor` to get the next page; absent on the last one. */
   readonly nextCursor?: string;
 }
 
-/** Keeps a stream entry that names no task, and acknowledges it. It replaces nothing and may be called again. */
+/** Adds a stream entry that names no task to the dead letters, and acknowledges it. May be repeated. */
 export async function recordMalformedEntry(
   redis: Redis,
   entryId: string,
@@ -24,10 +24,10 @@ export async function recordMalformedEntry(
 }
 
 /*
- * Reads letters in the order of their names until their bytes are used up, but at least one.
+ * Reads letters in the order of the given names until their size exceeds `bytes`, but at least one.
  * keys   letters
  * args   bytes, then names
- * reply  for each name that was reached: the letter, or false where there is none
+ * reply  for each name that was reached: the letter, or false if there is none
  */
 const lettersScript = defineScript({
   name: "letters",
@@ -46,12 +46,12 @@ return texts`,
 });
 
 /**
- * One page, oldest first, in O(page); it ends with its limit, or with {@link pageBytes} of letters.
- * @param cursor the `nextCursor` of the page before
+ * Reads one page, oldest first, in O(page); it ends at its limit, or after {@link pageBytes} of letters.
+ * @param cursor the `nextCursor` of the previous page
  */
 export async function readDeadLetters(redis: Redis, limit: number, cursor?: string): Promise<DeadLetterPage> {
   const [at = "-inf", last] = cursor?.split(":") ?? [];
-  // Letters of the same ms come in the order of their names, so those up to the last one are skipped.
+  // Letters of the same ms are ordered by name, so those up to the last one are skipped.
   const ties = last === undefined ? 0 : await redis.zcount(keys.dead, at, at);
   const found = await redis.zrange(keys.dead, at, "+inf", "BYSCORE", "LIMIT", 0, limit + ties + 1, "WITHSCORES");
   const names: [name: string, at: string][] = [];
@@ -70,13 +70,13 @@ export async function readDeadLetters(redis: Redis, limit: number, cursor?: stri
   return names.length > texts.length ? { letters, nextCursor: `${score}:${name}` } : { letters };
 }
 
-/** One letter, or `undefined`. */
+/** Reads one letter; `undefined` if there is none. */
 export async function findDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
   const text = await redis.hget(keys.deadLetters, id);
   return text === null ? undefined : (JSON.parse(text) as DeadLetter);
 }
 
-/** Takes a letter off the list and gives it; its task is left as it is. */
+/** Removes a letter from the list and returns it; its task does not change. */
 export async function discardDeadLetter(redis: Redis, id: string): Promise<DeadLetter | undefined> {
   const letter = await findDeadLetter(redis, id);
   await writeAll(redis, removal(id));

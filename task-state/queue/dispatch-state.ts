@@ -2,53 +2,53 @@ import type { Redis } from "ioredis";
 import { dispatchGroup, keys } from "../redis/keys.ts";
 import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
-import { recentSign } from "./leases.ts";
+import { recentHeartbeat } from "./leases.ts";
 
-/** A dispatcher that has given a sign of life lately. */
+/** A dispatcher with a recent heartbeat. */
 export interface DispatcherState {
   readonly name: string;
-  /** Since its last sign of life. */
+  /** Time since its last heartbeat. */
   readonly seen_seconds_ago: number;
-  /** Tasks that it is at work on. */
+  /** Tasks that it is working on. */
   readonly in_flight: number;
 }
 
-/** How the queue stands; every figure costs the same whatever the number of tasks. */
+/** The state of the queue; each figure costs the same, whatever the number of tasks. */
 export interface DispatchState {
   readonly state: "running" | "paused";
-  /** Entries that no dispatcher has taken yet; `null` when Redis cannot tell. */
+  /** Entries that no dispatcher has read yet; `null` when Redis does not know. */
   readonly waiting: number | null;
   readonly in_flight: number;
-  /** Tasks that wait for a retry or a check. */
+  /** Tasks waiting for a retry or a re-check. */
   readonly delayed: number;
-  /** Tasks that a block, a pause or a limit holds back. */
+  /** Tasks held by a block, a pause or a limit. */
   readonly held: number;
   readonly dead: number;
-  /** Age of the first entry that no dispatcher has taken; 0 when there is none. */
+  /** Age of the first entry that no dispatcher has read; 0 when there is none. */
   readonly oldest_waiting_seconds: number;
   readonly dispatchers: readonly DispatcherState[];
 }
 
-/** Stops all submissions until they are resumed, across all dispatchers and restarts. Cancellations go on. */
+/** Stops all submissions until they are resumed, across all dispatchers and restarts. Cancellations continue. */
 export async function pauseDispatch(redis: Redis): Promise<void> {
   await redis.set(keys.paused, new Date().toISOString());
 }
 
-/** Ends a pause; what it has held goes on within seconds. */
+/** Ends a pause; tasks held by it continue within seconds. */
 export async function resumeDispatch(redis: Redis): Promise<void> {
   await redis.del(keys.paused);
 }
 
-async function readSigns(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
-  const flat = await redis.zrange(keys.dispatchers, String(now - recentSign), "+inf", "BYSCORE", "WITHSCORES");
-  const signs: { name: string; at: number }[] = [];
+async function readHeartbeats(redis: Redis, now: number): Promise<{ name: string; at: number }[]> {
+  const flat = await redis.zrange(keys.dispatchers, String(now - recentHeartbeat), "+inf", "BYSCORE", "WITHSCORES");
+  const heartbeats: { name: string; at: number }[] = [];
   for (let index = 0; index < flat.length; index += 2) {
-    signs.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
+    heartbeats.push({ name: flat[index] as string, at: Number(flat[index + 1]) });
   }
-  return signs;
+  return heartbeats;
 }
 
-/** Reads how the queue stands. */
+/** Reads the state of the queue. */
 export async function readDispatchState(redis: Redis): Promise<DispatchState> {
   const { now } = await redisClock(redis);
   const [paused, delayed, dead, group, held, seen, consumers] = await Promise.all([
@@ -57,7 +57,7 @@ export async function readDispatchState(redis: Redis): Promise<DispatchState> {
     redis.zcard(keys.dead),
     readGroup(redis),
     redis.scard(keys.held),
-    readSigns(redis, now),
+    readHeartbeats(redis, now),
     readConsumers(redis),
   ]);
   return {
@@ -80,11 +80,11 @@ export interface Group {
   readonly lag: number | null;
   readonly pending: number;
   readonly lastDelivered: string;
-  /** Entries that were ever given to a dispatcher; `null` when Redis cannot tell. */
+  /** Entries ever delivered to a dispatcher; `null` when Redis does not know. */
   readonly entriesRead: number | null;
 }
 
-/** The dispatchers' group as Redis knows it. */
+/** Reads the state of the dispatchers' consumer group. */
 export async function readGroup(redis: Redis): Promise<Group> {
   const groups = (await info(redis, "GROUPS")).map(fieldsOf);
   const group = groups.find(({ name }) => name === dispatchGroup);
@@ -93,16 +93,16 @@ export async function readGroup(redis: Redis): Promise<Group> {
     lag: numberOrNull(group.lag),
     pending: Number(group.pending),
     lastDelivered: String(group["last-delivered-id"]),
-    // Redis does not count for a group that has read nothing yet.
+    // Redis reports no count for a group that has not read yet.
     entriesRead: group["last-delivered-id"] === "0-0" ? 0 : numberOrNull(group["entries-read"]),
   };
 }
 
 /*
- * In one step, because a consumer that asks for work in between would lose the entries that it is given.
+ * In one step, because a consumer that reads in between would lose the entries delivered to it.
  * keys   work
  * args   group, idleMs
- * reply  how many consumers were removed
+ * reply  the number of consumers removed
  */
 const forgetScript = defineScript({
   name: "forget-consumers",
@@ -125,7 +125,7 @@ end
 return gone`,
 });
 
-/** Forgets dispatchers that have not asked for work for `idleMs` and hold no entry. @returns how many */
+/** Removes consumers that have not read for `idleMs` and hold no entry. @returns how many */
 export async function forgetConsumers(redis: Redis, idleMs: number): Promise<number> {
   return Number(await forgetScript(redis, { work: keys.work }, { group: dispatchGroup, idleMs }));
 }
@@ -141,12 +141,12 @@ async function oldestWaiting(redis: Redis, lastDelivered: string, now: number): 
   return secondsBetween(Number(first[0].split("-")[0]), now);
 }
 
-/** Never negative, to a tenth. */
+/** Never negative, rounded to a tenth. */
 function secondsBetween(from: number, to: number): number {
   return Math.max(0, Math.round((to - from) / 100) / 10);
 }
 
-/** XINFO; nothing where the stream or the group does not exist yet. */
+/** Runs XINFO; an empty list if the stream or the group does not exist yet. */
 async function info(redis: Redis, what: "GROUPS" | "CONSUMERS", ...group: string[]): Promise<unknown[][]> {
   try {
     return (await redis.call("XINFO", what, keys.work, ...group)) as unknown[][];

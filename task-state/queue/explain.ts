@@ -1,21 +1,21 @@
 import { hasEnded, type Owner, type TaskRecord } from "../record/record.ts";
 import { keys } from "../redis/keys.ts";
 import type { TaskStateContext } from "../task/context.ts";
+import { refuseUnreadable } from "../task/quarantine.ts";
 import { belongsTo } from "../task/read.ts";
-import { refuseUnreadable } from "../task/set-aside.ts";
 import type { Sidecar } from "../task/sidecar.ts";
-import { look, type View } from "../task/view.ts";
+import { readView, type View } from "../task/view.ts";
 import { findHold, holdText } from "./blocks.ts";
 import { readGroup } from "./dispatch-state.ts";
 
-/** Why a task is where it is: one sentence for people, and the facts that it stands on. */
+/** Why a task is in its state: one sentence for people, and the facts behind it. */
 export interface Explanation {
   readonly explanation: string;
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
 /**
- * Explains a task to its owner (to anybody where none is given), in O(1); `undefined` when there is none.
+ * Explains the state of an owner's task (of any task if no owner is given), in O(1); `undefined` when there is none.
  * @throws TaskStateError `unreadable` when the task cannot be read
  */
 export async function explainTask(
@@ -23,7 +23,7 @@ export async function explainTask(
   id: string,
   owner: Owner | undefined,
 ): Promise<Explanation | undefined> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   const { record, deleted, unreadable } = view;
   if (unreadable !== undefined && !deleted) await refuseUnreadable(context, { id, reason: unreadable }, owner);
   if (!record || deleted || (owner && !belongsTo(record, owner))) return undefined;
@@ -94,14 +94,14 @@ async function queuedSentence(context: TaskStateContext, id: string, sidecar: Si
     return `attempt ${sidecar.tries ?? sidecar.attempts} failed with ${sidecar.error}, next ${soon(facts)}`;
   }
   const { entriesRead, lag } = await readGroup(context.primary);
-  // A stream that was lost counts its entries anew, but never lets more wait than there are.
+  // A lost stream counts its entries anew; the lag limits the result.
   const ahead = Math.min((sidecar.place ?? 0) - (entriesRead ?? 0), lag ?? Number.POSITIVE_INFINITY) - 1;
   if (ahead < 0 || entriesRead === null) return "waiting for a dispatcher to take it up";
   facts.ahead = ahead;
   return ahead === 0 ? "waiting as the next one" : `waiting behind ${ahead} ${ahead === 1 ? "other" : "others"}`;
 }
 
-/** A task keeps its last hold until it is sent, also when that has let it go. */
+/** A task keeps its last hold until it is sent, even after the hold ends. */
 async function isParked({ primary }: TaskStateContext, id: string, { user }: Sidecar): Promise<boolean> {
   return (await primary.zscore(keys.parked(user), id)) !== null;
 }

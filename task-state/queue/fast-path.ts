@@ -7,43 +7,43 @@ import { writeCheck } from "../redis/write-check.ts";
 import { type Change, refreshSets } from "../task/commands.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { wordsOf } from "../task/sidecar.ts";
-import { lookFunction, type Sight, type View, viewOf } from "../task/view.ts";
+import { type View, type ViewReply, viewFunction, viewOf } from "../task/view.ts";
 import type { Begin, Claim } from "./claim.ts";
 
 /**
- * The short way of a task whose submission goes well: its claim begins it, and one more step finishes it, without sending its
- * record to and fro. It does what commits of the same changes would do.
+ * The fast path of a task whose submission succeeds: its claim begins the submission and one more step finishes it, without
+ * transferring the record. The result equals that of two commits.
  */
-export interface Express {
-  /** For `claim` and `take`. */
+export interface FastPath {
+  /** For `claim` and `readAndClaim`. */
   readonly begin: Begin;
   /**
-   * Finishes a task that is still as its claim has begun it, and acknowledges its entry.
-   * @returns the task as it is where it is not so any more, as when the scheduler has written its record; else nothing
+   * Finishes a task that has not changed since its claim began it, and acknowledges its entry.
+   * @returns `undefined`, or the current task if it changed meanwhile, for example because the scheduler wrote its record
    */
   finish(claim: Claim): Promise<View | undefined>;
 }
 
 /*
- * Metadata and sidecar, which outlive the record, have their lifetimes from the claim, a request ago.
+ * Metadata and sidecar outlive the record; the claim, one request ago, set their lifetimes.
  * keys   work, deleted, clock
  * args   witness, group, recordPrefix, sidecarPrefix; ttl of the record in seconds; of its edit:
- *        from, to, tail and nextTail (as JSON lists of what stands between the times of the task's begin); set and drop
- *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time of its begin, more commands (a JSON list
- *        of lists), the record as it was begun
- * reply  per task: 1 finished · what `look` gives, where it is not as it was begun · the message of its error
+ *        from, to, tail and nextTail (as JSON lists of the texts between the times at which the task began); set and drop
+ *        (sidecar fields as JSON lists); then per task: id, revision, entry id, time at which it began, more commands (a JSON
+ *        list of lists), the record as it began
+ * reply  per task: 1 finished · the view, if the task changed since it began · the message of its error
  */
 const finishScript = defineScript({
   name: "finish",
   keys: ["work", "deleted", "clock"],
   args: ["witness", "group", "recordPrefix", "sidecarPrefix", "ttl", "from", "to", "tail", "nextTail", "set", "drop"],
-  lua: `${writeCheck}${spliceFunction}${clockFunction}${lookFunction}
+  lua: `${writeCheck}${spliceFunction}${clockFunction}${viewFunction}
 local before, after, fields, dropped = cjson.decode(tail), cjson.decode(nextTail), cjson.decode(set), cjson.decode(drop)
 local function finish(id, rev, entry, begunAt, commands, begun)
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local isAsBegun = redis.pcall('HGET', sidecar, 'rev') == rev and redis.pcall('GET', record) == begun
   local nextRecord = isAsBegun and splice(begun, from, to, table.concat(before, begunAt), table.concat(after, begunAt))
-  if not nextRecord then return look(clock, witness, record, sidecar, deleted, id) end
+  if not nextRecord then return read_view(clock, witness, record, sidecar, deleted, id) end
   local more = cjson.decode(commands)
   check_right('SET', record)
   check_right('HSET', sidecar)
@@ -60,18 +60,19 @@ end
 ${forEachTask("finish", 6)}`,
 });
 
-/** Longer records are finished by a commit: beside them a step more or less counts for nothing. In characters. */
+/** Longer records are finished by a commit, whose cost is small beside theirs. In characters. */
 const longestText = 16 * 1024;
 
 /**
- * @param begin made to tasks that are fresh; its `checkAt` counts from the claim
- * @param finish made to them afterwards; of the sidecar it sets and drops at least one field each
+ * Creates the fast path of two changes.
+ * @param begin applied to fresh tasks; its `checkAt` counts from the claim
+ * @param finish applied to them afterwards; it sets and removes at least one sidecar field each
  */
-export function createExpress(
+export function createFastPath(
   context: TaskStateContext,
   begin: Pick<Change, "record" | "sidecar">,
   finish: Pick<Change, "record" | "sidecar">,
-): Express {
+): FastPath {
   const [first, second] = createEdits(begin.record ?? {}, finish.record ?? {});
   const { checkAt, ...patch } = begin.sidecar ?? {};
   const { set, drop } = wordsOf(finish.sidecar ?? {});
@@ -87,7 +88,7 @@ export function createExpress(
     drop: JSON.stringify(drop),
   };
   const nextTail = (time: string) => second.nextTail.replaceAll(marks[1], time);
-  const run = createTaskBatch<number | Sight>((words) =>
+  const run = createTaskBatch<number | ViewReply>((words) =>
     finishScript(
       context.primary,
       { work: keys.work, deleted: keys.deleted, clock: keys.clock },
@@ -107,7 +108,7 @@ export function createExpress(
   };
 }
 
-/** The pieces of a text between the marks of the first time, as JSON. */
+/** The parts of a text between the marks of the first time, as JSON. */
 function between(text: string): string {
   return JSON.stringify(text.split(marks[0]));
 }

@@ -6,18 +6,18 @@ import { writeAll } from "../redis/write-all.ts";
 import { writeCheck } from "../redis/write-check.ts";
 
 /*
- * A task's lease names its dispatcher. It holds as long as that dispatcher gives signs of life, which renew all its leases
- * at once; each claim is such a sign, too.
+ * A task's lease names its dispatcher. It is valid as long as that dispatcher sends heartbeats, which renew all its leases at
+ * once; each claim counts as a heartbeat, too.
  */
 
-/** A dispatcher that has given no sign for this long is not shown any more, in ms. */
-export const recentSign = 15_000;
-/** How long the end of a silent dispatcher's leases is remembered, in ms. */
+/** Time without a heartbeat after which a dispatcher is not listed any more, in ms. */
+export const recentHeartbeat = 15_000;
+/** How long the expiry of a silent dispatcher's leases is kept, in ms. */
 const memory = 10 * 60_000;
 
 /**
- * Lua: holds(leases, holder, untilWall, watched, wall) is true while the leases of this dispatcher hold. Earlier versions give no
- * signs that are kept there: their leases end by Redis's own time, `untilWall` in ms.
+ * Lua: holds(leases, holder, untilWall, watched, wall) is true while the leases of this dispatcher are valid. Earlier versions
+ * store no heartbeats there: their leases expire by Redis's own time, `untilWall` in ms.
  */
 export const leaseFunction = `
 local function holds(leases, holder, untilWall, watched, wall)
@@ -31,8 +31,8 @@ end`;
  * args   witness, holder, leaseMs, recent, memory (ms)
  * reply  Redis's own time in ms
  */
-const signScript = defineScript({
-  name: "sign-of-life",
+const heartbeatScript = defineScript({
+  name: "heartbeat",
   keys: ["clock", "leases", "dispatchers"],
   args: ["witness", "holder", "leaseMs", "recent", "memory"],
   lua: `${writeCheck}${clockFunction}
@@ -47,28 +47,28 @@ redis.call('ZREMRANGEBYSCORE', dispatchers, '-inf', string.format('%.0f', now - 
 return string.format('%.0f', wall)`,
 });
 
-/** Gives a sign of life: all leases of `holder` hold for `leaseMs` from now on, by the watched time. */
-export async function giveSign(redis: Redis, holder: string, leaseMs: number): Promise<void> {
+/** Sends a heartbeat: all leases of `holder` are valid for `leaseMs` from now, by the watched time. */
+export async function sendHeartbeat(redis: Redis, holder: string, leaseMs: number): Promise<void> {
   const { clock, leases, dispatchers } = keys;
   await compareClocks(redis, () =>
-    signScript(
+    heartbeatScript(
       redis,
       { clock, leases, dispatchers },
-      { witness: witness(redis), holder, leaseMs, recent: recentSign, memory },
+      { witness: witness(redis), holder, leaseMs, recent: recentHeartbeat, memory },
     ),
   );
 }
 
-/** Ends a dispatcher: what leases it still has are over. */
-export async function retractDispatcher(redis: Redis, holder: string): Promise<void> {
+/** Removes a dispatcher; its remaining leases end. */
+export async function deregisterDispatcher(redis: Redis, holder: string): Promise<void> {
   await writeAll(redis, [
     ["ZREM", keys.leases, holder],
     ["ZREM", keys.dispatchers, holder],
   ]);
 }
 
-/** Forgets dispatchers that have died, as each sign of life does, too. @returns how many */
+/** Removes dead dispatchers, as each heartbeat does. @returns how many */
 export async function forgetDispatchers(redis: Redis, { now, watched }: RedisClock): Promise<number> {
-  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentSign);
+  const forgotten = await redis.zremrangebyscore(keys.dispatchers, "-inf", now - recentHeartbeat);
   return forgotten + (await redis.zremrangebyscore(keys.leases, "-inf", watched - memory));
 }

@@ -9,22 +9,22 @@ import { forgetDispatchers } from "./leases.ts";
 import { purgeOrphans } from "./orphans.ts";
 import { releaseExpiredPermits } from "./permits.ts";
 
-/** What a search for leftovers has removed. */
+/** The numbers of leftovers removed. */
 export interface Leftovers {
-  /** Tasks whose record another program has deleted, or has expired. */
+  /** Tasks whose record another program deleted, or whose record expired. */
   purged: number;
-  /** Single members, of tasks of which nothing else is left, or of dispatchers that died. */
+  /** Single members that belong to tasks without any other key, or to dead dispatchers. */
   cleared: number;
 }
 
 const pieceSize = 500;
 
 /*
- * Forgets those tasks of which there is neither a record nor a sidecar. One that waits, hidden, for a cancellation can get
- * no further: from now on it is remembered only as long as a purged one.
+ * Removes the members of tasks without record and sidecar. A hidden one among them can make no progress, so its tombstone
+ * gets the lifetime of a purged task's.
  * keys   due, inFlight, held, dead, deadLetters, deferredCancels, deleted
  * args   recordPrefix, sidecarPrefix, forgetAt (ms), then ids
- * reply  how many members were removed
+ * reply  the number of members removed
  */
 const forgetScript = defineScript({
   name: "forget",
@@ -52,11 +52,10 @@ return removed`,
 });
 
 /*
- * Takes those tasks of which there is neither a record nor a sidecar off a user's parked ones, and the user off the list
- * when none is left.
+ * Removes tasks without record and sidecar from a user's parked ones, and the user from the list when none is left.
  * keys   parked (the user's), held, parkedUsers, parkedPace
  * args   user, recordPrefix, sidecarPrefix, then ids
- * reply  how many members were removed
+ * reply  the number of members removed
  */
 const unparkScript = defineScript({
   name: "forget-parked",
@@ -84,8 +83,8 @@ return removed`,
 const prefixes = { recordPrefix: keys.record(""), sidecarPrefix: keys.sidecar("") };
 
 /**
- * Removes what our own keys still hold of tasks and dispatchers that are gone. Safe beside every other verb, any number of
- * times; stops at the signal.
+ * Removes from our own keys the leftovers of tasks and dispatchers that are gone. Safe beside every other call, may be
+ * repeated, stops at the signal.
  */
 export async function removeLeftovers(context: TaskStateContext, signal?: AbortSignal): Promise<Leftovers> {
   const { primary } = context;
@@ -120,22 +119,22 @@ async function forgetParked(context: TaskStateContext, user: string): Promise<nu
     );
   let forgotten = 0;
   for await (const members of zscan(context, keys.parked(user))) forgotten += await forget(members.map(([id]) => id));
-  // Without any task the list of the user is looked at all the same.
+  // The user's list is checked even if it holds no task.
   return forgotten + (await forget([]));
 }
 
-/** The ids in what holds ids one by one, in pieces; an id may come more than once. */
+/** The ids in all keys that hold single ids, in pieces; an id may occur more than once. */
 async function* namedIds(context: TaskStateContext): AsyncGenerator<string[], void> {
   const { primary } = context;
   for await (const ids of scan((cursor) => primary.sscan(keys.held, cursor, "COUNT", pieceSize))) yield ids;
   for (const key of [keys.due, keys.inFlight, keys.dead]) {
-    // A dead letter of no task bears the id of a stream entry, and waits for an operator.
+    // A dead letter without a task has the id of a stream entry, and waits for an operator.
     for await (const members of zscan(context, key)) yield members.map(([id]) => id).filter((id) => !isEntryId(id));
   }
   for await (const members of zscan(context, keys.deleted)) {
     yield members.filter(([, until]) => until === "inf").map(([id]) => id);
   }
-  // As many as there are cancellations that wait for their confirmation.
+  // One per cancellation that waits for its confirmation.
   const deferred = Object.keys(await primary.hgetall(keys.deferredCancels));
   for (let from = 0; from < deferred.length; from += pieceSize) yield deferred.slice(from, from + pieceSize);
 }

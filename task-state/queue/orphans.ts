@@ -3,16 +3,16 @@ import { clockFunction, witness } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { look } from "../task/view.ts";
+import { readView } from "../task/view.ts";
 import { leaseFunction } from "./leases.ts";
 
-/** Keys that one step of the search goes through. */
+/** Keys that one step of the search scans. */
 const stepSize = 500;
 
 /*
  * One step of the search for sidecars whose record is gone. Record and sidecar of a task are stored and purged together, and
- * a hidden one keeps its record until the scheduler has confirmed its end: so somebody else has deleted such a record, or it
- * has expired. A task that a dispatcher is at work on is left to it, as is a sidecar that cannot be read.
+ * a hidden task keeps its record until the scheduler confirms its end: so another program deleted such a record, or it
+ * expired. Tasks with a valid lease and sidecars that cannot be read are skipped.
  * keys   clock, leases; SCAN finds the sidecars
  * args   witness, cursor, count, sidecarPrefix, recordPrefix
  * reply  { the next cursor, ids }
@@ -36,9 +36,9 @@ return { step[1], ids }`,
 });
 
 /**
- * Purges each task of which there is a sidecar but no record, as after a deletion by another program: nothing can be read,
- * submitted or cancelled of it any more. Decided anew at each task, in bounded steps.
- * @returns how many were purged
+ * Purges each task that has a sidecar but no record, for example after a deletion by another program: such a task cannot be
+ * read, submitted or cancelled. Each task is read again before it is purged; the steps are bounded.
+ * @returns the number of tasks purged
  */
 export async function purgeOrphans(context: TaskStateContext, signal?: AbortSignal): Promise<number> {
   const prefixes = { sidecarPrefix: keys.sidecar(""), recordPrefix: keys.record("") };
@@ -58,7 +58,7 @@ export async function purgeOrphans(context: TaskStateContext, signal?: AbortSign
 }
 
 async function purgeOrphan(context: TaskStateContext, id: string): Promise<boolean> {
-  const view = await look(context, id);
+  const view = await readView(context, id);
   if (view.raw !== null || !view.sidecar) return false;
   return (await commit(context, view, { remove: "purge" })) !== undefined;
 }

@@ -4,19 +4,19 @@ import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import { parkingPause } from "../task/park.ts";
 
-/** Tasks that go on at the first release after a block; the number doubles with every further one. */
+/** Tasks that the first release after a block frees; the number doubles with every further one. */
 const firstRelease = 64;
 
 /*
  * Moves a user's first parked tasks to the work stream.
  * keys   parked, held, parkedUsers, parkedPace, work, added
- * args   user, room (most that may go on, -1: as many as the pace says), firstRelease
- * reply  how many went on
+ * args   user, permits (most tasks to release, -1: as many as the pace allows), firstRelease
+ * reply  the number of tasks released
  */
 const releaseScript = defineScript({
   name: "release",
   keys: ["parked", "held", "parkedUsers", "parkedPace", "work", "added"],
-  args: ["user", "room", "firstRelease"],
+  args: ["user", "permits", "firstRelease"],
   lua: `${writeCheck}
 check_writes({
   { 'ZPOPMIN', parked }, { 'XADD', work }, { 'SREM', held }, { 'INCRBY', added },
@@ -24,7 +24,7 @@ check_writes({
 })
 local pace = tonumber(redis.call('HGET', parkedPace, user) or firstRelease)
 local count = pace
-if tonumber(room) >= 0 then count = math.min(pace, tonumber(room)) end
+if tonumber(permits) >= 0 then count = math.min(pace, tonumber(permits)) end
 local moved = 0
 if count > 0 then
   local popped = redis.call('ZPOPMIN', parked, count)
@@ -45,10 +45,10 @@ return moved`,
 });
 
 /**
- * Lets a user's parked tasks go on, oldest first, at a pace that doubles with every call.
- * @param room the most that may go on now; all that the pace allows where absent
+ * Releases a user's parked tasks, oldest first, at a pace that doubles with every call.
+ * @param permits the most tasks to release; as many as the pace allows if absent
  */
-export async function releaseParked(redis: Redis, user: string, room?: number): Promise<number> {
+export async function releaseParked(redis: Redis, user: string, permits?: number): Promise<number> {
   const reply = await releaseScript(
     redis,
     {
@@ -59,13 +59,13 @@ export async function releaseParked(redis: Redis, user: string, room?: number): 
       work: keys.work,
       added: keys.added,
     },
-    { user, room: room ?? -1, firstRelease },
+    { user, permits: permits ?? -1, firstRelease },
   );
   return Number(reply);
 }
 
 /**
- * The users whose parked tasks have waited long enough to ask again; they wait anew from now on.
+ * The users whose parked tasks are due for a check; their next check is due after another pause.
  * @param now in ms
  */
 export async function dueParkedUsers(redis: Redis, now: number, limit: number): Promise<string[]> {

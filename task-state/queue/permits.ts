@@ -5,7 +5,7 @@ import { defineScript } from "../redis/script.ts";
 import { writeAll } from "../redis/write-all.ts";
 import { writeCheck } from "../redis/write-check.ts";
 
-/** Limits that hold across all dispatchers; 0: none. */
+/** Limits that all dispatchers share; 0: no limit. */
 export interface Caps {
   readonly maxInFlight: number;
   readonly maxInFlightPerUser: number;
@@ -16,16 +16,16 @@ export type Permit =
   | { readonly kind: "granted" }
   /** This user has as many submissions in flight as allowed. */
   | { readonly kind: "user_full" }
-  /** Everybody has to wait; ask again in so many ms. */
+  /** A limit for all users is reached; request again after `ms`. */
   | { readonly kind: "wait"; readonly ms: number };
 
-/** How soon to ask again while all places are taken, in ms. */
+/** Wait before the next request while no permit is free, in ms. */
 const fullPause = 25;
 
 /*
- * Takes a place for a submission, if all limits allow it. Places of dead dispatchers come free when their time is over.
+ * Grants a permit for a submission if all limits allow it. The permits of dead dispatchers expire.
  * keys   inFlight, inFlightUser, rate, parked (the user's), clock
- * args   witness, id, maxInFlight, maxUser, ratePerSecond, leaseMs, parkedBefore (1: it comes from the parked ones)
+ * args   witness, id, maxInFlight, maxUser, ratePerSecond, leaseMs, parkedBefore (1: the task was parked)
  * reply  { 0 granted · 1 user full · 2 all full · 3 too fast, ms to wait }
  */
 const acquireScript = defineScript({
@@ -43,13 +43,13 @@ redis.call('ZREMRANGEBYSCORE', inFlightUser, '-inf', now)
 local mine = redis.call('ZSCORE', inFlight, id)
 if tonumber(maxUser) > 0 and not mine then
   if redis.call('ZCARD', inFlightUser) >= tonumber(maxUser) then return { 1, 0 } end
-  -- Whoever has tasks parked waits behind them: else each task of a long row would be tried before other users' turn.
+  -- A user's new task waits behind the parked ones: else each task of a long queue would be tried before other users' tasks.
   if parkedBefore == '0' and redis.call('EXISTS', parked) == 1 then return { 1, 0 } end
 end
 if tonumber(maxInFlight) > 0 and not mine and redis.call('ZCARD', inFlight) >= tonumber(maxInFlight) then return { 2, 0 } end
 if tonumber(ratePerSecond) > 0 then
   local interval = 1000 / ratePerSecond
-  -- Who asks a little late may catch up, or a high rate would never be reached; a low one allows no two at once.
+  -- A late request may catch up, or a high rate would never be reached; a low rate allows no two submissions at once.
   local grace = interval < 100 and math.max(interval, 20) or 0
   local free = tonumber(redis.call('GET', rate) or 0)
   if free > now then return { 3, math.ceil(free - now) } end
@@ -62,7 +62,7 @@ redis.call('PEXPIRE', inFlightUser, leaseMs)
 return { 0, 0 }`,
 });
 
-/** Asks for a place for a submission; it is given back by a commit with `releasePermit`, or after `leaseMs`. */
+/** Requests a permit for a submission; a commit with `releasePermit` releases it, or it expires after `leaseMs`. */
 export async function acquirePermit(
   redis: Redis,
   id: string,
@@ -95,7 +95,7 @@ export async function acquirePermit(
   return { kind: "wait", ms: code === 2 ? fullPause : wait };
 }
 
-/** Gives back a place that was not used. */
+/** Releases a permit that was not used. */
 export async function releasePermit(redis: Redis, id: string, user: string): Promise<void> {
   await writeAll(redis, [
     ["ZREM", keys.inFlight, id],
@@ -103,13 +103,18 @@ export async function releasePermit(redis: Redis, id: string, user: string): Pro
   ]);
 }
 
-/** Forgets the places that dead dispatchers have left, as each new permit does, too. @param now in ms @returns how many */
+/** Removes the expired permits of dead dispatchers, as each new permit does. @param now in ms @returns how many */
 export function releaseExpiredPermits(redis: Redis, now: number): Promise<number> {
   return redis.zremrangebyscore(keys.inFlight, "-inf", now);
 }
 
-/** How many more submissions of this user may be in flight. */
-export async function roomOf(redis: Redis, user: string, caps: Caps, now: number): Promise<number | undefined> {
+/** The number of free permits of this user; `undefined` without a limit. */
+export async function availablePermits(
+  redis: Redis,
+  user: string,
+  caps: Caps,
+  now: number,
+): Promise<number | undefined> {
   if (caps.maxInFlightPerUser === 0) return undefined;
   const taken = await redis.zcount(keys.inFlightOf(user), now, "+inf");
   return Math.max(0, caps.maxInFlightPerUser - taken);

@@ -5,9 +5,9 @@ import { defineScript } from "../redis/script.ts";
 import { parseEntry, type RawEntry, type WorkEntry } from "./work-queue.ts";
 
 /*
- * Entries that were read stay pending until they are acknowledged. Whose they are tells who is to see to them: a living
- * dispatcher keeps its own, however long that takes, and what a dead one has left is taken over. Redis's own idle times
- * are not asked, because they jump with its clock; only for consumers that give no signs nothing else is known.
+ * Entries that were read stay pending until they are acknowledged. A living dispatcher keeps its entries, however long they
+ * take, and those of a dead one are taken over. Redis's idle times jump with its clock, so they decide only for consumers
+ * without heartbeats.
  */
 
 export interface ReclaimOptions {
@@ -16,20 +16,20 @@ export interface ReclaimOptions {
   readonly count: number;
 }
 
-/** The share of a lease without a sign of life after which a dispatcher counts as silent: several are missing then. */
+/** The share of a lease without a heartbeat after which a dispatcher counts as silent: several are missing then. */
 const silentShare = 0.25;
 
-/** What dead dispatchers have left. */
+/** Entries of dead dispatchers. */
 export interface Reclaimed {
   readonly entries: WorkEntry[];
-  /** When the leases of a silent dispatcher that still has entries are over, in ms of watched time; absent: there is none. */
+  /** Time until the leases of a silent dispatcher with entries expire, in ms of watched time; absent if there is none. */
   readonly nextMs?: number;
 }
 
 /*
  * keys   work, clock, leases, dispatchers
  * args   witness, group, consumer, leaseMs, count
- * reply  { ms until more may be taken over or -1, entries }
+ * reply  { ms until more entries may be taken over or -1, entries }
  */
 const reclaimScript = defineScript({
   name: "reclaim",
@@ -42,7 +42,7 @@ local function take(name, idle)
   local left = count - #entries
   local found = redis.call('XPENDING', work, group, 'IDLE', idle, '-', '+', left, name)
   for _, pending in ipairs(found) do
-    -- From this entry on, one: XAUTOCLAIM is XCLAIM for those who may not run that.
+    -- One, from this entry on: XAUTOCLAIM stands in for XCLAIM, which needs another right.
     local claimed = redis.call('XAUTOCLAIM', work, group, consumer, 0, pending[1], 'COUNT', 1)
     for _, entry in ipairs(claimed[2]) do entries[#entries + 1] = entry end
   end
@@ -56,7 +56,7 @@ for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', work, group)) do
     if not left then take(known.name, leaseMs)
     elseif left <= 0 then take(known.name, 0)
     else
-      -- By the time that passes unwatched, too: where dispatchers come and go, nothing else tells that one has died.
+      -- By the unwatched time as well: if dispatchers run only now and then, nothing else shows that one died.
       local seen = redis.call('ZSCORE', dispatchers, known.name)
       local silent = not seen or now - seen > leaseMs * ${silentShare}
       if silent and (soonest < 0 or left < soonest) then soonest = left end
@@ -67,8 +67,8 @@ return { math.ceil(soonest), entries }`,
 });
 
 /**
- * Takes over up to `count` entries of dispatchers whose leases are over. Each entry has one taker; one that dies leaves it
- * to the next. The group exists, see `ensureGroup`.
+ * Takes over up to `count` entries of dispatchers whose leases expired. Each entry goes to one dispatcher; if that dies, the
+ * next one takes over. The group must exist, see `ensureGroup`.
  */
 export async function reclaimEntries(redis: Redis, options: ReclaimOptions): Promise<Reclaimed> {
   const { work, clock, leases, dispatchers } = keys;
@@ -82,13 +82,13 @@ export async function reclaimEntries(redis: Redis, options: ReclaimOptions): Pro
   return nextMs < 0 ? { entries } : { entries, nextMs };
 }
 
-/** Ids of up to `count` entries that this consumer has read and not acknowledged, oldest first. */
+/** Ids of up to `count` entries that this consumer read and did not acknowledge, oldest first. */
 export async function pendingEntries(redis: Redis, consumer: string, count: number): Promise<string[]> {
   const rows = (await redis.xpending(keys.work, dispatchGroup, "-", "+", count, consumer)) as [string, ...unknown[]][];
   return rows.map(([entryId]) => entryId);
 }
 
-/** The entries of these ids as they stand on the stream; those that are not there any more are left out. */
+/** The entries with these ids; those that are no longer on the stream are omitted. */
 export async function entriesById(redis: Redis, ids: readonly string[]): Promise<WorkEntry[]> {
   const found = await Promise.all(ids.map((id) => redis.xrange(keys.work, id, id)));
   return found.flat().map(([entryId, fields]) => parseEntry([entryId, fields]));

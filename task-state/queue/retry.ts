@@ -2,16 +2,16 @@ import { hasEnded, untouched } from "../record/record.ts";
 import { TaskStateError } from "../redis/errors.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { look } from "../task/view.ts";
+import { readView } from "../task/view.ts";
 import { findDeadLetter } from "./dead-letters.ts";
-import { revive } from "./revive.ts";
+import { restore } from "./restore.ts";
 
-/** What became of sending a dead letter again. */
+/** The result of retrying a dead letter. */
 export type Retry =
   | { readonly outcome: "queued"; readonly raw: string }
-  /** No such letter, or its task is gone. */
+  /** There is no such letter, or its task is gone. */
   | { readonly outcome: "not_found" }
-  /** The task has found another ending meanwhile, or the letter is of no task: there is nothing to send. */
+  /** The task ended otherwise meanwhile, or the letter has no task: there is nothing to send. */
   | { readonly outcome: "not_retryable" }
   /** The task cannot be read, for this reason. */
   | { readonly outcome: "unreadable"; readonly reason: string };
@@ -24,19 +24,18 @@ function isEntryId(name: string): boolean {
 const maxTries = 16;
 
 /**
- * Sends a dead letter again: a failed submission goes back to `pending`, the one way out of a terminal status, and only an
- * operator takes it; a cancellation is asked for anew; a task that can be read again goes on. The letter leaves the list in the
- * same step.
+ * Retries a dead letter: a failed submission returns to `pending`, the only way out of a terminal status and reserved to
+ * operators; a cancellation is requested again; a task that can be read again continues. The same step removes the letter.
  */
 export async function retryDeadLetter(context: TaskStateContext, id: string): Promise<Retry> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const letter = await findDeadLetter(context.primary, id);
     if (!letter) return { outcome: "not_found" };
-    // A letter of an entry, not of a task.
+    // The letter belongs to an entry, not to a task.
     if (letter.request === "read" && isEntryId(id)) return { outcome: "not_retryable" };
-    const view = await look(context, id);
+    const view = await readView(context, id);
     if (view.unreadable !== undefined) return { outcome: "unreadable", reason: view.unreadable };
-    if (letter.request === "read") await revive(context, view);
+    if (letter.request === "read") await restore(context, view);
     if (!view.record || view.raw === null) return { outcome: "not_found" };
     if (letter.request === "read") return { outcome: "queued", raw: view.raw };
     const submission = letter.request === "submit";
@@ -45,7 +44,7 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     const again = { dead: null, error: null, tries: null, dueAt: null };
     const done = await commit(context, view, {
       record: submission
-        ? // What an earlier run has left must not be taken for a sign of the next one.
+        ? // Results of an earlier run must not count as evidence of the next one.
           { status: "pending", ...untouched, logs: ["Submission is tried again by an operator"] }
         : { logs: ["Cancellation is tried again by an operator"] },
       sidecar: submission

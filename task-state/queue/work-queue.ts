@@ -4,18 +4,18 @@ import { clockFunction, witness } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 
-/** An entry of the work stream: "look at this task". It carries nothing else, and looking twice is harmless. */
+/** An entry of the work stream: "reconcile this task". It carries no state, and handling it twice is harmless. */
 export interface WorkEntry {
   readonly entryId: string;
-  /** `undefined` when the entry is not one of ours. */
+  /** `undefined` when the entry names no task. */
   readonly taskId: string | undefined;
 }
 
 /*
- * Moves tasks whose time has come to the work stream.
+ * Moves due tasks to the work stream.
  * keys   due, work, added, clock
  * args   witness, limit
- * reply  { how many were moved, ms until the next one or -1 }
+ * reply  { the number of tasks moved, ms until the next one or -1 }
  */
 const promoteScript = defineScript({
   name: "promote",
@@ -34,7 +34,7 @@ local head = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
 return { #ids, head[2] and math.max(0, math.ceil(head[2] - now)) or -1 }`,
 });
 
-/** Creates the stream and the dispatchers' group where they do not exist; entries from before the group are kept. */
+/** Creates the stream and the dispatchers' group if they do not exist; the group also delivers earlier entries. */
 export async function ensureGroup(redis: Redis): Promise<void> {
   try {
     await redis.xgroup("CREATE", keys.work, dispatchGroup, "0", "MKSTREAM");
@@ -43,14 +43,14 @@ export async function ensureGroup(redis: Redis): Promise<void> {
   }
 }
 
-/** True for an error that says that there is no group; UNBLOCKED is what a reader is told whose stream goes away meanwhile. */
+/** True for the error of a missing group; a blocked reader gets UNBLOCKED when its stream is deleted. */
 export function isWithoutGroup(error: unknown): boolean {
   return error instanceof Error && /\b(NOGROUP|UNBLOCKED)\b/.test(error.message);
 }
 
 /**
  * Reads up to `count` new entries for this consumer; waits up to `blockMs` for the first one (0: does not wait).
- * Waiting holds the connection, so a reader that waits needs one of its own.
+ * A wait blocks the connection, so a waiting reader needs its own.
  */
 export async function readEntries(
   redis: Redis,
@@ -72,7 +72,7 @@ export async function readEntries(
   return streams.flatMap(([, entries]) => entries.map(parseEntry));
 }
 
-/** Puts up to `limit` tasks whose time has come on the work stream; tells when the next one is due. */
+/** Moves up to `limit` due tasks to the work stream, and returns when the next one is due. */
 export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: number; nextMs: number | undefined }> {
   const [moved, nextMs] = (await promoteScript(
     redis,
@@ -82,10 +82,10 @@ export async function promoteDue(redis: Redis, limit: number): Promise<{ moved: 
   return { moved, nextMs: nextMs < 0 ? undefined : nextMs };
 }
 
-/** An entry as Redis gives it. */
+/** An entry as Redis returns it. */
 export type RawEntry = [string, string[] | null];
 
-/** Reads an entry; whatever it holds, it is an entry. */
+/** Parses an entry; any content is accepted. */
 export function parseEntry([entryId, fields]: RawEntry): WorkEntry {
   const [name, id] = fields ?? [];
   return { entryId, taskId: name === "id" && id !== undefined && /^\d+$/.test(id) ? id : undefined };

@@ -1,17 +1,17 @@
-/** Tells the time as records carry it: ISO 8601, six fractional digits, numeric offset. */
+/** Returns the time in the format of records: ISO 8601, six fractional digits, numeric offset. */
 export type Clock = () => string;
 
 const quarterHour = 15 * 60_000;
-/** How far the monotonic clock may stray from the wall clock (NTP, suspend) before it is set anew, in ms. */
+/** How far the monotonic clock may drift from the wall clock (NTP, suspend) before it is reset, in ms. */
 const toleratedDrift = 5;
 
 /**
- * A clock in an IANA time zone with microsecond resolution.
+ * Creates a clock for an IANA time zone with microsecond resolution.
  * @throws RangeError when the time zone is unknown.
  */
 export function createClock(timeZone: string, wallClock: () => number = microsecondClock()): Clock {
   const offsetAt = zoneOffset(timeZone);
-  // Everything but the fraction is the same for a whole second, in which many records may be written.
+  // Cached per second: only the fraction differs between the records written in one second.
   let second = Number.NaN;
   let offset: Offset = offsetAt(0);
   let start = "";
@@ -40,7 +40,7 @@ function zoneOffset(timeZone: string): (ms: number) => Offset {
   let cachedQuarter = Number.NaN;
   let cached: Offset = { milliseconds: 0, text: "+00:00" };
   return (ms) => {
-    // Every zone changes its offset on a quarter of an hour, and Intl is too slow to ask for each record.
+    // Cached per quarter hour: zones change their offset only then, and Intl is too slow to call for each record.
     const quarter = Math.floor(ms / quarterHour);
     if (quarter !== cachedQuarter) {
       const name = format.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "GMT";

@@ -1,12 +1,12 @@
 /**
- * Parses JSON so that `JSON.stringify` gives every number back as it was written (`1.0`, `12345678901234567890`),
- * which records of other programs need to survive our own writes. Throws `SyntaxError` as `JSON.parse` does.
+ * Parses JSON so that `JSON.stringify` reproduces every number as written (`1.0`, `12345678901234567890`); otherwise our writes
+ * would change the records of other programs. Throws `SyntaxError` as `JSON.parse` does.
  */
 export function parseLossless(text: string): unknown {
   return JSON.parse(text, keepSource);
 }
 
-/** True when a parsed JSON value holds a number anywhere: then its text may not come out of `JSON.stringify` as it was. */
+/** True when a parsed JSON value contains a number: then `JSON.stringify` may not reproduce its text. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -21,5 +21,5 @@ function keepSource(this: unknown, _key: string, value: unknown, context?: { sou
   return JSON.stringify(value) === context.source ? value : rawJson(context.source);
 }
 
-/** Since ES2026 and V8 11.4; the type library does not list it yet. */
+/** Available since V8 11.4; the type library does not declare it yet. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };

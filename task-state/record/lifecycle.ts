@@ -1,4 +1,4 @@
-/** Every status that a record may carry. Other programs refuse to parse anything else. */
+/** Every status that a record may have. Other programs refuse to parse anything else. */
 export const statuses = [
   "pending",
   "dispatching",
@@ -12,8 +12,8 @@ export const statuses = [
 export type Status = (typeof statuses)[number];
 
 /**
- * The allowed moves. A status without moves is terminal: an ended task stays ended.
- * `dispatching → pending` is taken only when the scheduler provably did not start the task.
+ * The allowed transitions. A status without transitions is terminal: an ended task stays ended.
+ * `dispatching → pending` happens only when the scheduler provably did not start the task.
  */
 export const transitions: Readonly<Record<Status, readonly Status[]>> = {
   pending: ["dispatching", "running", "completed", "failed", "cancel_requested", "cancelled"],
@@ -30,12 +30,12 @@ export function isStatus(value: unknown): value is Status {
   return typeof value === "string" && Object.hasOwn(transitions, value);
 }
 
-/** True when a task of this status has ended and may never change again. */
+/** True when a task with this status has ended and never changes again. */
 export function isTerminal(status: Status): boolean {
   return transitions[status].length === 0;
 }
 
-/** True when a record may move from one status to the other; staying is always allowed. */
+/** True when a record may change from one status to the other; keeping the status is always allowed. */
 export function canMove(from: Status, to: Status): boolean {
   return from === to || transitions[from].includes(to);
 }

@@ -3,20 +3,20 @@ import { changeRecord, newRecordTail, type RecordChange, type TaskRecord } from 
 import { maxRecordBytes } from "./record-reader.ts";
 
 /*
- * A record that nobody else has touched since its submission is a text that we know but for a few values. A script can
- * therefore change it as a text, in the very step in which it reads it, and without Redis's own JSON library, which turns
- * `[]` to `{}`. Whatever looks otherwise is left alone.
+ * A record without a change since its submission is a known text except for a few values. A script can therefore edit it as
+ * text in the same step in which it reads it, and without Redis's own JSON library, which turns `[]` into `{}`. Any other text
+ * stays unchanged.
  */
 
 /**
- * Lua: edit(raw, id, from, to, tail, next_tail) gives the changed text, or nil. It changes nothing but a text that every JSON
- * reader understands alike and as the record of this task: these members in this order, once each, none but strings in the
- * parameters, all of it valid JSON in UTF-8.
+ * Lua: edit(raw, id, from, to, tail, next_tail) returns the changed text, or nil. It changes only a text that every JSON parser
+ * understands alike and as the record of this task: these members in this order, once each, only strings in the parameters,
+ * valid JSON in UTF-8.
  */
 export const editFunction = String.raw`
--- Nothing but printable ASCII without escapes: what is between two quotes is a string, as it stands there.
+-- Only printable ASCII without escapes: the text between two quotes is the string itself.
 local function is_plain(text) return string.find(text, '^[ -~]*$') ~= nil and not string.find(text, '\\', 1, true) end
--- Escapes and characters beyond ASCII as '_', so that what is left of either is a fault.
+-- Replaces valid escapes and characters beyond ASCII by '_', so that any remaining ones are invalid.
 local function folded(text)
   if string.find(text, '\\', 1, true) then
     text = string.gsub(string.gsub(text, '\\["\\/bfnrt]', '_'), '\\u%x%x%x%x', '_')
@@ -31,7 +31,7 @@ local function folded(text)
   end
   return text
 end
--- Between status and updated_at: parameters and created_at alone.
+-- True when only parameters and created_at are between status and updated_at.
 local function is_whole_middle(text)
   local _, at = string.find(text, ',"parameters":{', 1, true)
   if at ~= 15 then return false end
@@ -58,8 +58,8 @@ local function edit(raw, id, from, to, tail, next_tail)
 end`;
 
 /**
- * Lua: splice(raw, from, to, tail, next_tail) gives what `edit` would, of a text that is known to be what `edit` has made: such a
- * text need not be checked a second time.
+ * Lua: splice(raw, from, to, tail, next_tail) does the same as `edit` for a text that `edit` produced, which needs no second
+ * check.
  */
 export const spliceFunction = `
 local function splice(raw, from, to, tail, next_tail)
@@ -68,20 +68,20 @@ local function splice(raw, from, to, tail, next_tail)
   return middle and head .. to .. middle .. next_tail
 end`;
 
-/** What replaces what in a record's text. Both ends hold marks instead of times, see {@link marks}. */
+/** An edit of a record's text. Both tails contain marks instead of times, see {@link marks}. */
 export interface RecordEdit {
   readonly from: Status;
   readonly to: Status;
-  /** The end of the text as it was, behind the value of `updated_at`. */
+  /** The end of the text before the edit, after the value of `updated_at`. */
   readonly tail: string;
-  /** The end of the text as it becomes, from that value on. */
+  /** The end of the text after the edit, from that value on. */
   readonly nextTail: string;
 }
 
-/** What stands for the times of the first and the second change: no text of a record holds them otherwise. */
+/** Placeholders for the times of the first and the second change: no record contains them otherwise. */
 export const marks = [String.raw`\u0000`, String.raw`\u0001`] as const;
 
-/** The edits that make two changes, one after the other, of any record that is as it was submitted. */
+/** The edits for two successive changes of a record that has not changed since its submission. */
 export function createEdits(first: RecordChange, second: RecordChange): readonly [RecordEdit, RecordEdit] {
   const submitted: TaskRecord = JSON.parse(`{${newRecordTail({ service: "", user: "" }, {}, "")}`);
   const [firstTime, secondTime] = ["\u0000", "\u0001"];
@@ -99,7 +99,7 @@ function editBetween(before: TaskRecord, after: TaskRecord): RecordEdit {
   };
 }
 
-/** A record's text from the value of `updated_at` on. */
+/** The text of a record from the value of `updated_at` on. */
 function endOf(record: TaskRecord): string {
   const text = JSON.stringify(record);
   const start = `"updated_at":"`;

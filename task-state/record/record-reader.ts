@@ -1,24 +1,24 @@
 import { isStatus } from "./lifecycle.ts";
 import type { TaskRecord } from "./record.ts";
 
-/** A stored text as what it is: a record of its task, or why it is none. */
+/** The result of parsing a stored text: the record of its task, or the reason why it is none. */
 export type RecordReading =
   | { readonly kind: "record"; readonly record: TaskRecord }
   | { readonly kind: "unreadable"; readonly reason: string };
 
-/** The longest text that is read as a record, in bytes of UTF-8. */
+/** The longest text accepted as a record, in bytes of UTF-8. */
 export const maxRecordBytes = 8 * 1024 * 1024;
-/** Why a longer one is not read. */
+/** The reason for a longer text. */
 export const tooLarge = `the record is larger than ${maxRecordBytes / 1024 / 1024} MiB`;
-/** Why a record is not read whose bytes are no text; compare-and-set on its text would never succeed. */
+/** The reason for bytes that are no text; compare-and-set on the text would never succeed. */
 export const notUtf8 = "the record is not valid UTF-8";
 
-/** Nesting that JSON writers without a stack of their own survive; Python's refuses to read twice as much. */
+/** Nesting that recursive JSON writers survive; Python's parser refuses twice as much. */
 const maxDepth = 500;
 
 /**
- * Reads what is stored under `task:{id}`. A record names its own task and holds every member that all programs rely on, of
- * its type; members that may be missing are never `null`. Members that nobody here knows may be anything and are kept.
+ * Parses the text stored under `task:{id}`. A record names its own task and has every member that all programs rely on, with
+ * its type; optional members are never `null`. Unknown members may be anything and are kept.
  */
 export function readRecord(id: string, raw: string): RecordReading {
   if (raw.length * 3 > maxRecordBytes && Buffer.byteLength(raw) > maxRecordBytes) return unreadable(tooLarge);
@@ -33,12 +33,12 @@ export function readRecord(id: string, raw: string): RecordReading {
   return fault === undefined ? { kind: "record", record: value as TaskRecord } : unreadable(fault);
 }
 
-/** A reading without a record. */
+/** The result for a text that is no record. */
 export function unreadable(reason: string): RecordReading {
   return { kind: "unreadable", reason };
 }
 
-/** Why a JSON object is no record of this task. */
+/** The reason why a JSON object is no record of this task; `undefined` if it is one. */
 function faultIn(id: string, record: Readonly<Record<string, unknown>>): string | undefined {
   const { task_id, status, priority, parameters, logs, result, active_jobs } = record;
   for (const member of texts) {
@@ -78,12 +78,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A text of others as a reason may quote it. */
+/** Shortens foreign text, to be quoted in a reason. */
 function shortened(text: string): string {
   return JSON.stringify((text.length > 64 ? `${text.slice(0, 64)}…` : text).toWellFormed());
 }
 
-/** Walks without copies: every record that is shown or sent comes by here. */
+/** Avoids copies: every record that is shown or sent passes through here. */
 function isDeeper(value: object, levels: number): boolean {
   if (levels === 0) return true;
   if (Array.isArray(value)) return value.some((member) => isObjectOrList(member) && isDeeper(member, levels - 1));

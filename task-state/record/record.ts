@@ -1,10 +1,10 @@
 import { holdsNumber, parseLossless } from "./json.ts";
 import { isTerminal, type Status } from "./lifecycle.ts";
 
-/** What a task was asked to do: query parameters as plain strings, in the order they were given. */
+/** The parameters of a task: query parameters as plain strings, in the given order. */
 export type Parameters = Readonly<Record<string, string>>;
 
-/** The JSON that Redis keeps under `task:{id}`; other programs write it too and may add fields of their own. */
+/** The JSON stored under `task:{id}`; other programs write it, too, and may add their own fields. */
 export interface TaskRecord {
   /** Decimal digits, as a string. */
   readonly task_id: string;
@@ -23,24 +23,24 @@ export interface TaskRecord {
   readonly [unknownField: string]: unknown;
 }
 
-/** Whose task it is. */
+/** The owner of a task. */
 export interface Owner {
   readonly service: string;
   readonly user: string;
 }
 
-/** The record to base a new text on: numbers come out as they stand in `raw`, however long or fractional. */
+/** The record to write back: its numbers keep the notation of `raw`, however long or fractional. */
 export function rewritable(record: TaskRecord, raw: string): TaskRecord {
-  // Records hold no numbers of ours, so the slower reading is seldom needed.
+  // Our own records contain no numbers, so the slower parser is seldom needed.
   return holdsNumber(record) ? (parseLossless(raw) as TaskRecord) : record;
 }
 
-/** True when the record says that its task has ended. */
+/** True when the record has a terminal status. */
 export function hasEnded(record: TaskRecord): boolean {
   return isTerminal(record.status);
 }
 
-/** True while the scheduler shows jobs of the task. */
+/** True while the scheduler lists jobs of the task. */
 export function hasJobs({ active_jobs }: TaskRecord): boolean {
   return (active_jobs?.length ?? 0) > 0;
 }
@@ -50,12 +50,12 @@ export function ownerOf(record: TaskRecord): Owner {
   return { service: record.service, user: record.user_id };
 }
 
-/** What the record of a task shows that nobody has run. */
+/** The result and jobs of a task that never ran. */
 export const untouched = { result: { pod_status: null, launcher_output: null }, active_jobs: [] } as const;
 
 /**
- * The JSON of a new `pending` record after its `task_id` member, which only Redis can number:
- * `{"task_id":"17",` + this text is the whole record.
+ * The JSON of a new `pending` record after its `task_id` member, whose number Redis assigns:
+ * `{"task_id":"17",` + this text is the complete record.
  */
 export function newRecordTail(owner: Owner, parameters: Parameters, time: string): string {
   const record = {
@@ -73,19 +73,19 @@ export function newRecordTail(owner: Owner, parameters: Parameters, time: string
   return JSON.stringify(record).slice(1);
 }
 
-/** The fields of a record that a writer may change; everything else is kept as it was. */
+/** The fields of a record that a writer may change; all other fields are kept. */
 export interface RecordChange {
   readonly status?: Status;
-  /** Messages without their time. */
+  /** Log messages without a time. */
   readonly logs?: readonly string[];
-  /** Ready log entries, `<time>,<message>`, written before `logs`. */
+  /** Complete log entries, `<time>,<message>`, added before `logs`. */
   readonly datedLogs?: readonly string[];
   readonly result?: NonNullable<TaskRecord["result"]>;
   readonly priority?: "high" | "low";
   readonly active_jobs?: readonly unknown[];
 }
 
-/** The record after the change, dated `time`; the given record is not touched. */
+/** Returns a copy of the record with the change, dated `time`. */
 export function changeRecord(record: TaskRecord, change: RecordChange, time: string): TaskRecord {
   const { logs = [], datedLogs = [], ...fields } = change;
   const entries = [...datedLogs, ...logs.map((message) => `${time},${message}`)];

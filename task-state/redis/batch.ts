@@ -5,13 +5,13 @@ interface Waiting<Item, Reply> {
 }
 
 /**
- * Gathers what is asked for within one turn of the event loop and has it run together; whenever `enough` items wait, they
- * are run at once, so that whoever runs them is at work while the rest is still being gathered.
- * @param run gives a reply for each item, in their order, or an error for one of them; throws for all of them
+ * Collects the items of one turn of the event loop and runs them together. Whenever `batchSize` items wait, they run at once,
+ * so that Redis works on them while the others are still collected.
+ * @param run returns a reply or an error for each item, in their order; throws to fail all of them
  */
 export function createBatch<Item, Reply>(
   run: (items: readonly Item[]) => Promise<readonly (Reply | Error)[]>,
-  enough: number,
+  batchSize: number,
 ): (item: Item) => Promise<Reply> {
   let waiting: Waiting<Item, Reply>[] = [];
   let scheduled = false;
@@ -41,7 +41,7 @@ export function createBatch<Item, Reply>(
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (waiting.length >= enough) void flush();
+      if (waiting.length >= batchSize) void flush();
       else schedule();
     });
 }

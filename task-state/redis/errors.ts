@@ -1,18 +1,18 @@
 export type TaskStateErrorCode =
   /** Other writers kept changing the record; the same call may succeed later. */
   | "contended"
-  /** What was written is not yet on as many replicas as asked for. */
+  /** The write has not reached the required number of replicas yet. */
   | "not_replicated"
-  /** The task's record or sidecar is spoilt; the message says how. */
+  /** The task's record or sidecar cannot be read; the message says why. */
   | "unreadable"
-  /** The service or user id cannot be used, see `identityFault`. */
+  /** The service or user id is invalid, see `identityFault`. */
   | "invalid_owner"
-  /** The id sequence is no integer, or at its end: nothing can be submitted until an operator has set it right. */
+  /** The id sequence is no integer, or at its end: no task can be submitted until an operator repairs it. */
   | "sequence_damaged"
-  /** More numbers in a row than one call tries are in use; the next call goes on behind them. */
+  /** More consecutive ids are in use than one call tries; the next call continues after them. */
   | "ids_taken";
 
-/** What goes wrong without being an expected outcome. Redis's own errors pass through, see {@link isUnavailable}. */
+/** An unexpected error of this library. Redis's own errors pass through, see {@link isUnavailable}. */
 export class TaskStateError extends Error {
   readonly code: TaskStateErrorCode;
 
@@ -23,26 +23,26 @@ export class TaskStateError extends Error {
   }
 }
 
-/** Replies of a Redis that is there but cannot serve now. https://redis.io/docs/latest/develop/reference/protocol-spec */
+/** Error replies of a Redis that runs but cannot serve now. https://redis.io/docs/latest/develop/reference/protocol-spec */
 const refusals =
   /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR The user executing the script can't)/;
 const connectionFaults =
   /Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|max retries per request|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|sentinels are unreachable/i;
 
-/** True when an error means that Redis cannot be used now, rather than that the call was wrong. */
+/** True when an error means that Redis is unavailable, rather than that the call was wrong. */
 export function isUnavailable(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return [error, ...causesOf(error)].some(({ message }) => refusals.test(message) || connectionFaults.test(message));
 }
 
-/** What has made Redis discard a transaction, whose own error (EXECABORT) does not say it. */
+/** The errors that made Redis discard a transaction; its own error (EXECABORT) does not name them. */
 function causesOf({ previousErrors = [] }: Error & { readonly previousErrors?: readonly Error[] }): readonly Error[] {
   return previousErrors;
 }
 
 const writeRefusals = /^(READONLY|OOM|MISCONF|NOREPLICAS)/;
 
-/** Waits for a write that its caller can do without; gives `undefined` where Redis takes no writes now. */
+/** Awaits an optional write; `undefined` if Redis refuses writes now. */
 export async function ifWritable<T>(write: Promise<T>): Promise<T | undefined> {
   try {
     return await write;

@@ -1,8 +1,8 @@
 import type { Owner } from "../record/record.ts";
 
 /**
- * Every Redis key that this library touches. `task:*`, `index:*` and `blocks:*` are shared with other programs, which fix
- * their names and types; everything of our own lives under `dms:`.
+ * Every Redis key that this library uses. `task:*`, `index:*` and `blocks:*` are shared with other programs, which define their
+ * names and types; our own keys begin with `dms:`.
  */
 export const keys = {
   /** string; INCR gives the next task id. */
@@ -30,51 +30,51 @@ export const keys = {
 
   /** sorted set beside a shared set of ids (score: the id) or of users (score: 0). */
   ordered: (sharedSet: string) => `dms:order:${sharedSet}`,
-  /** hash; what the record cannot hold, see `Sidecar`. */
+  /** hash; our own state of the task, see `Sidecar`. */
   sidecar: (id: string) => `dms:task:${id}`,
-  /** stream; an entry says "look at task `id`". */
+  /** stream; an entry says "reconcile task `id`". */
   work: "dms:work",
-  /** string; how many entries were ever added to the work stream. */
+  /** string; the number of entries ever added to the work stream. */
   added: "dms:work:added",
-  /** string; the clocks that all scripts tell the time by, see `clockFunction`. */
+  /** string; the clocks that all scripts use, see `clockFunction`. */
   clock: "dms:clock",
-  /** sorted set; dispatchers by the time in ms at which they last gave a sign of life. */
+  /** sorted set; dispatchers by the time of their last heartbeat, in ms. */
   dispatchers: "dms:dispatchers",
-  /** sorted set; dispatchers by the watched time in ms until which the leases that they have hold. */
+  /** sorted set; dispatchers by the watched time in ms at which their leases expire. */
   leases: "dms:leases",
-  /** string; exists while nothing is submitted to the scheduler. */
+  /** string; exists while dispatch is paused. */
   paused: "dms:dispatch:paused",
-  /** sorted set; task ids by the time in ms at which to look again. */
+  /** sorted set; task ids by the time in ms at which they are due. */
   due: "dms:due",
-  /** sorted set; users with parked tasks, by the time in ms at which to ask again whether they may go on. */
+  /** sorted set; users with parked tasks, by the time in ms of their next check. */
   parkedUsers: "dms:parked",
   /** set; the ids of all parked tasks. */
   held: "dms:held",
-  /** hash; user → how many parked tasks go on at the next release. */
+  /** hash; user → the number of parked tasks that the next release frees. */
   parkedPace: "dms:parked:pace",
-  /** sorted set; a user's held task ids (score: the id). */
+  /** sorted set; a user's parked task ids (score: the id). */
   parked: (user: string) => `dms:parked:user:${user}`,
-  /** sorted set; ids of tasks that are being submitted, by the time in ms at which that must be over. */
+  /** sorted set; ids of tasks that are being submitted, by the time in ms at which their permits expire. */
   inFlight: "dms:inflight",
   /** the same for one user. */
   inFlightOf: (user: string) => `dms:inflight:user:${user}`,
-  /** string; the time in ms from which on the next submission keeps to the rate. */
+  /** string; the time in ms from which the rate limit allows the next submission. */
   rate: "dms:dispatch:rate",
-  /** sorted set; what was given up (a task id, or a stream entry's id), by time in ms. */
+  /** sorted set; dead letters (a task id, or a stream entry's id), by time in ms. */
   dead: "dms:dead",
-  /** hash; the same names → JSON. */
+  /** hash; the same ids → the letter as JSON. */
   deadLetters: "dms:dead:letters",
-  /** sorted set; ids of tasks that cannot be read, by the time in ms at which to look again. */
+  /** sorted set; ids of tasks that cannot be read, by the time in ms of their next check. */
   unreadable: "dms:unreadable",
-  /** hash; task id → time at which a cancellation was asked for that waits for its submission's end. */
+  /** hash; task id → the time at which a cancellation was requested that waits for its submission's end. */
   deferredCancels: "dms:cancels:deferred",
-  /** sorted set; ids that no reader may see, by the time in ms at which to forget them (`+inf`: still needed). */
+  /** sorted set; tombstones: ids that no reader may see, by the time in ms at which they expire (`+inf`: not yet). */
   deleted: "dms:deleted",
   /** hash; task id → JSON `[service, user]` of a deleted task. */
   deletedOwners: "dms:deleted:owners",
   /** string with an expiry; `<task id> <digest of its parameters>` for an owner's idempotency key. */
   idempotency: (digest: string) => `dms:idempotency:${digest}`,
-  /** string with an expiry; one process at a time heals an index. */
+  /** string with an expiry; a lock, so that one process at a time heals an index. */
   healing: (sharedSet: string) => `dms:healing:${sharedSet}`,
 } as const;
 
@@ -98,9 +98,9 @@ export const maxIdentityBytes = 256;
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * Why a service or user id cannot be used, or `undefined` when it can.
- * A service with a later `:`-separated part `user` or `users` would make two index keys the same
- * (`index:service:a:users` is the user set of service `a`); users hold the last place in every key and are free.
+ * Why a service or user id is invalid, or `undefined` when it is valid.
+ * A service with a later `:`-separated part `user` or `users` would make two index keys equal (`index:service:a:users` is the
+ * user set of service `a`); user ids are the last part of every key and may contain any part.
  */
 export function identityFault(kind: "service" | "user", id: string): string | undefined {
   if (id === "") return `${kind} must not be empty`;
@@ -113,7 +113,7 @@ export function identityFault(kind: "service" | "user", id: string): string | un
   return undefined;
 }
 
-/** Why nothing can be stored for this owner, or `undefined` when it can. */
+/** Why an owner is invalid, or `undefined` when it is valid. */
 export function ownerFault({ service, user }: Owner): string | undefined {
   return identityFault("service", service) ?? identityFault("user", user);
 }
@@ -121,13 +121,13 @@ export function ownerFault({ service, user }: Owner): string | undefined {
 /** The largest number that Redis counts to, 2^63 - 1. */
 export const largestTaskId = "9223372036854775807";
 
-/** True for the decimal ids that `keys.sequence` can have given out; a number in JavaScript is exact only below 2^53. */
+/** True for the decimal ids that `keys.sequence` can assign; a number in JavaScript is exact only below 2^53. */
 export function isTaskId(text: string): boolean {
   if (!/^[1-9]\d{0,18}$/.test(text)) return false;
   return text.length < largestTaskId.length || text <= largestTaskId;
 }
 
-/** Orders task ids by their numbers, however large. */
+/** Compares task ids by their numbers, however large. */
 export function compareTaskIds(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);

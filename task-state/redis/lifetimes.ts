@@ -1,4 +1,4 @@
-/** What the lifetimes of a task's keys follow from. */
+/** The base of the lifetimes of a task's keys. */
 export interface Lifetimes {
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;
@@ -9,7 +9,7 @@ export function metadataTtl({ ttlSeconds }: Lifetimes): number {
   return ttlSeconds + 60;
 }
 
-/** The sidecar outlives the record by an hour, so that what an expired record leaves behind can still be found. */
+/** The sidecar outlives the record by an hour, so that leftovers of an expired record can still be found. */
 export function sidecarTtl({ ttlSeconds }: Lifetimes): number {
   return ttlSeconds + 3600;
 }
@@ -18,8 +18,8 @@ export function sidecarTtl({ ttlSeconds }: Lifetimes): number {
 const rememberedSets = 10_000;
 
 /**
- * Makes a check that lets the expiry of each set be refreshed once per thousandth of its lifetime, and not with every save:
- * a busy set would otherwise be told its expiry thousands of times a second.
+ * Creates a check that allows a refresh of each set's expiry once per thousandth of its lifetime: otherwise the expiry of a
+ * busy set would be set thousands of times a second.
  */
 export function createRefreshCheck(ttlSeconds: number): (set: string) => boolean {
   const refreshedAt = new Map<string, number>();
@@ -32,5 +32,5 @@ export function createRefreshCheck(ttlSeconds: number): (set: string) => boolean
   };
 }
 
-/** How long a deleted id is remembered, so that a late writer cannot bring the task back, in ms. */
+/** Lifetime of the tombstone of a deleted task, which keeps a late writer from restoring the task, in ms. */
 export const deletionMemory = 15 * 60_000;

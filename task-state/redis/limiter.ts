@@ -1,7 +1,7 @@
-/** Runs what it is given, so many at a time; the rest waits in order. */
+/** Runs functions with limited concurrency; the others wait in order. */
 export type Limiter = <Result>(run: () => Promise<Result>) => Promise<Result>;
 
-/** A limiter for this many at once. */
+/** Creates a limiter with this concurrency. */
 export function createLimiter(concurrency: number): Limiter {
   const waiting: (() => void)[] = [];
   let free = concurrency;

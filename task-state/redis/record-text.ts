@@ -3,15 +3,15 @@ import type { Redis } from "ioredis";
 import { maxRecordBytes, tooLarge } from "../record/record-reader.ts";
 import { keys } from "./keys.ts";
 
-/** Why a task cannot be read whose keys another program has replaced. */
+/** The reasons for a task whose keys another program replaced. */
 export const wrongType = {
   record: "the record's key holds another Redis type than a string",
   sidecar: "the sidecar's key holds another Redis type than a hash",
 } as const;
 
 /**
- * Lua: record_text(key) gives the text, or false where there is none and, where it cannot be read, why. Texts that are too
- * large stay in Redis. Errors that say nothing about the key are raised.
+ * Lua: record_text(key) returns the text; or false if there is none; or false and the reason if it cannot be read. Texts that
+ * are too large stay in Redis. Errors that do not concern the key are raised.
  */
 export const recordTextFunction = `
 local function record_text(key)
@@ -26,14 +26,14 @@ local function record_text(key)
 end`;
 
 /**
- * True for a text whose bytes may have been no UTF-8: that shows by replacement characters alone, which others may also have
- * written on purpose. Then {@link isGarbled} decides.
+ * True for a text whose bytes may be invalid UTF-8: it contains replacement characters, which other programs may also write on
+ * purpose. {@link isGarbled} decides.
  */
 export function mayBeGarbled(raw: string): boolean {
   return raw.includes("\ufffd");
 }
 
-/** True for a record whose bytes are no UTF-8. */
+/** True for a record whose bytes are not valid UTF-8. */
 export async function isGarbled(redis: Redis, id: string): Promise<boolean> {
   const bytes = await redis.getBuffer(keys.record(id));
   return bytes !== null && !isUtf8(bytes);

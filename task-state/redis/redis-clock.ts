@@ -3,26 +3,26 @@ import { keys } from "./keys.ts";
 import { defineScript } from "./script.ts";
 
 /*
- * Redis's own clock may be set while tasks are under way: by hand, by NTP, by a failover to another machine. Two clocks
- * are therefore kept in Redis and advanced by whichever script needs the time:
- * - `now` runs on while nobody asks, but a jump counts no further than the asking process has seen time pass as well. Due
- *   times, waits, ages and limits are told by it;
- * - `watched` counts only the time in which somebody asked again and again. Leases and the grace before a fate is judged
- *   are told by it: it stands still while Redis is unavailable or refuses writes, so nobody loses a lease by that.
+ * Redis's own clock may be set while tasks are under way: by hand, by NTP, by a failover to another machine. Redis therefore
+ * stores two clocks, which every script that needs the time advances:
+ * - `now` continues while no script runs, but a jump counts only as far as the calling process saw time pass as well. It is
+ *   the base of due times, waits, ages and limits;
+ * - `watched` counts only the time in which scripts read it again and again. It is the base of leases and of the grace: it
+ *   stands still while Redis is unavailable or refuses writes, so no lease expires meanwhile.
  * Neither ever goes back by more than `unsaved`.
  */
 
-/** The longest time between two readings that counts as watched, in ms. An idle dispatcher reads twice a second. */
+/** Longest time between two readings that counts as watched, in ms. An idle dispatcher reads twice a second. */
 const longestGap = 500;
 /** Time after which a reading is stored, in ms: a clock that is read thousands of times a second is not written each time. */
 const unsaved = 100;
-/** How far Redis's clock may run ahead of where a process expects it before that is a jump, in ms: commands take their time. */
+/** How far Redis's clock may be ahead of a process's expectation before that counts as a jump, in ms: commands take time. */
 const tolerance = 100;
 
 /**
- * Lua: `read_clock(clock, witness)` gives `now` and `watched` in ms; `clock` is `keys.clock`, `witness` the caller's view of
- * time, see {@link witness}. `tick_clock` does the same and advances what is stored; where Redis refuses writes it gives the
- * reading all the same. Both also give Redis's own time. Call one of them once in a script.
+ * Lua: `read_clock(clock, witness)` returns `now` and `watched` in ms; `clock` is `keys.clock`, `witness` the caller's view of
+ * time, see {@link witness}. `tick_clock` does the same and stores the reading unless Redis refuses writes. Both also return
+ * Redis's own time. Call only one of them, once per script.
  */
 export const clockFunction = `
 local function read_clock(clock, witness)
@@ -54,15 +54,15 @@ export interface RedisClock {
   readonly watched: number;
 }
 
-/** How far Redis's clock was ahead of ours when it was last compared, in ms. */
+/** How far Redis's clock was ahead of ours at the last comparison, in ms. */
 const offsets = new WeakMap<Redis, number>();
 
-/** The time by this process, in ms since the epoch: it runs evenly, whatever is done to the machine's clock meanwhile. */
+/** The time of this process, in ms since the epoch: monotonic, however the machine's clock is set meanwhile. */
 function evenTime(): number {
   return Math.round(performance.timeOrigin + performance.now());
 }
 
-/** What a script is told of time: `<time by this process> <what Redis's clock should show by that, or nothing>`, in ms. */
+/** The caller's view of time, as a script's argument: `<time of this process> <expected time of Redis, or nothing>`, in ms. */
 export function witness(redis: Redis): string {
   const own = evenTime();
   const offset = offsets.get(redis);
@@ -70,8 +70,8 @@ export function witness(redis: Redis): string {
 }
 
 /**
- * Compares Redis's clock with ours: a jump of it shows at once to whoever has done so a moment ago.
- * @param call asks for Redis's own time in ms
+ * Compares Redis's clock with ours, so that a later jump of it is detected at once.
+ * @param call returns Redis's own time in ms
  */
 export async function compareClocks(redis: Redis, call: () => Promise<unknown>): Promise<void> {
   const sentAt = evenTime();
@@ -92,7 +92,7 @@ local now, watched = read_clock(clock, witness)
 return { string.format('%.0f', now), string.format('%.0f', watched) }`,
 });
 
-/** Reads both clocks, which all processes share, however wrong their own are. */
+/** Reads both clocks, which all processes share, however wrong their own clocks are. */
 export async function redisClock(redis: Redis): Promise<RedisClock> {
   const reply = await clockScript(redis, { clock: keys.clock }, { witness: witness(redis) });
   const [now, watched] = reply as [string, string];

@@ -1,13 +1,13 @@
 import type { Redis } from "ioredis";
 import { keys } from "./keys.ts";
 
-/** What a process does with Redis; each needs rights of its own. */
-export type Duty = "read" | "change" | "dispatch" | "repair" | "replicate";
+/** What a process uses Redis for; each role needs its own rights. */
+export type Role = "read" | "change" | "dispatch" | "repair" | "replicate";
 
-/** Commands, separated by blanks, and the keys that each of them is used on. */
+/** Commands, separated by blanks, and the keys that each of them uses. */
 type Need = readonly [commands: string, ...keys: string[]];
 
-// An asterisk in a name stands for any text: the patterns of usual rules, such as ~task:*, match it.
+// An asterisk in a name stands for any text: the patterns of common ACL rules, such as ~task:*, match it.
 const any = "*";
 const owner = { service: any, user: any };
 const own = [keys.record(any), keys.metadata(any), keys.sidecar(any)];
@@ -16,14 +16,14 @@ const sets = [...idSets, keys.users(any)];
 const twins = sets.map(keys.ordered);
 const blocks = [keys.blocksAll, keys.blocksUser(any)];
 
-/** What removes late writers' traces of deleted tasks. */
+/** The rights to remove deleted tasks that late writers put back. */
 const tombstones: readonly Need[] = [
   ["ZSCAN ZREM", keys.deleted],
   ["HGET HDEL", keys.deletedOwners],
   ["SISMEMBER", keys.tasks],
 ];
 
-const needs: Readonly<Record<Duty, readonly Need[]>> = {
+const needs: Readonly<Record<Role, readonly Need[]>> = {
   read: [
     ["GET MGET EXISTS", keys.record(any)],
     ["GET", keys.clock],
@@ -91,7 +91,7 @@ const needs: Readonly<Record<Duty, readonly Need[]>> = {
 };
 
 /** Commands that name no key. */
-const keyless: Readonly<Record<Duty, string>> = {
+const keyless: Readonly<Record<Role, string>> = {
   read: "EVAL EVALSHA PING TIME",
   change: "EVAL EVALSHA PING TIME",
   dispatch: "CLIENT|ID CLIENT|UNBLOCK",
@@ -101,42 +101,42 @@ const keyless: Readonly<Record<Duty, string>> = {
 
 /*
  * args   a JSON list of commands as lists of words
- * reply  the places of those in the list that this user may not run
+ * reply  the positions in the list of those that this user may not run
  */
 const script = `
 local missing = {}
-for place, words in ipairs(cjson.decode(ARGV[1])) do
+for position, words in ipairs(cjson.decode(ARGV[1])) do
   local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
-  if known and not allowed then missing[#missing + 1] = place end
+  if known and not allowed then missing[#missing + 1] = position end
 end
 return missing`;
 
 /**
- * The rights that this connection's user lacks for these duties, such as `HSET task:*:metadata`; empty where none are missing.
+ * The rights that this connection's user lacks for these roles, such as `HSET task:*:metadata`; empty where none are missing.
  * Changes nothing, takes one round trip, and needs no right but EVAL; without that, EVAL is all it can name.
  * A Redis before 7 cannot be asked: there it is empty.
  */
-export async function missingRights(redis: Redis, duties: readonly Duty[]): Promise<string[]> {
-  const asked = new Map(duties.flatMap(commandsOf).map((words) => [nameOf(words), words]));
+export async function missingRights(redis: Redis, roles: readonly Role[]): Promise<string[]> {
+  const asked = new Map(roles.flatMap(commandsOf).map((words) => [nameOf(words), words]));
   try {
     // Not by its digest: EVALSHA is one of the rights that may be missing.
-    const places = (await redis.eval(script, 0, JSON.stringify([...asked.values()]))) as number[];
-    return places.map((place) => [...asked.keys()][place - 1] ?? "");
+    const positions = (await redis.eval(script, 0, JSON.stringify([...asked.values()]))) as number[];
+    return positions.map((position) => [...asked.keys()][position - 1] ?? "");
   } catch (error) {
     if (error instanceof Error && /^NOPERM/.test(error.message)) return ["EVAL"];
     throw error;
   }
 }
 
-function commandsOf(duty: Duty): string[][] {
-  const plain = keyless[duty].split(" ").map((command) => wordsOf(command));
-  const keyed = needs[duty].flatMap(([commands, ...names]) =>
+function commandsOf(role: Role): string[][] {
+  const plain = keyless[role].split(" ").map((command) => wordsOf(command));
+  const keyed = needs[role].flatMap(([commands, ...names]) =>
     commands.split(" ").flatMap((command) => names.map((key) => wordsOf(command, key))),
   );
   return [...plain, ...keyed];
 }
 
-/** The command with its key where Redis looks for it. It must not be cut short: Redis 7.0 crashes where the number of keys is missing. */
+/** The command with its key at its position. It must be complete: Redis 7.0 crashes if the number of keys is missing. */
 function wordsOf(command: string, key?: string): string[] {
   const names = key === undefined ? [] : [key];
   if (/^EVAL/.test(command)) return [command, "", String(names.length), ...names];

@@ -2,16 +2,16 @@ import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 
 interface Definition<Key extends string, Arg extends string> {
-  /** Shown by `SLOWLOG` and in this library's own messages. */
+  /** First line of the source, shown by `SLOWLOG`. */
   readonly name: string;
   /** Lua locals that hold KEYS, in order. */
   readonly keys: readonly Key[];
-  /** Lua locals that hold the first ARGV, in order; what follows is in `rest`, from `ARGV[first]` on. */
+  /** Lua locals that hold the first ARGV, in order; `rest` follows from `ARGV[first]` on. */
   readonly args: readonly Arg[];
   readonly lua: string;
 }
 
-/** Runs the script atomically in one round trip; repeats with its source when Redis has forgotten it. */
+/** Runs the script atomically in one round trip; sends its source again if Redis does not know it. */
 export type Script<Key extends string, Arg extends string> = (
   redis: Redis,
   keys: Readonly<Record<Key, string>>,
@@ -19,7 +19,7 @@ export type Script<Key extends string, Arg extends string> = (
   rest?: readonly (string | number)[],
 ) => Promise<unknown>;
 
-/** Names a Lua script's keys and arguments once, so that no caller counts positions. */
+/** Defines a Lua script with named keys and arguments, so that no caller counts positions. */
 export function defineScript<Key extends string, Arg extends string>(
   definition: Definition<Key, Arg>,
 ): Script<Key, Arg> {

@@ -1,12 +1,12 @@
 import { createBatch } from "./batch.ts";
 
-/** Tasks that one call handles; more would keep Redis from answering the first ones. */
-const enough = 8;
+/** Tasks per call; more would delay the answers to the first ones. */
+const batchSize = 8;
 
 /**
- * Lua: calls a function for each task, with so many arguments from ARGV[first] on; the reply is a list of what it gives.
- * A Redis that takes no writes fails them all; a key of the wrong type, or one that this user may not write, fails its own
- * task alone, whose reply is the message.
+ * Lua: calls a function for each task with `width` arguments from ARGV[first] on; the reply is the list of its results.
+ * If Redis refuses writes, the whole call fails; a key of the wrong type, or one that this user may not write, fails only its
+ * own task, whose reply is the message.
  */
 export function forEachTask(call: string, width: number): string {
   return `
@@ -24,15 +24,15 @@ end
 return replies`;
 }
 
-/** What such a script is told of one task. */
+/** The arguments of such a script for one task. */
 export type TaskWords = readonly (string | number)[];
 
-/** Gathers the calls of a process, so that many tasks cost one command. @param run runs the script over all words */
+/** Batches the calls of a process, so that many tasks cost one command. @param run runs the script over all words */
 export function createTaskBatch<Reply>(
   run: (words: TaskWords) => Promise<unknown>,
 ): (words: TaskWords) => Promise<Reply> {
   return createBatch(async (batch) => {
     const replies = (await run(batch.flat())) as (Reply | string)[];
     return replies.map((reply) => (typeof reply === "string" ? new Error(reply) : reply));
-  }, enough);
+  }, batchSize);
 }

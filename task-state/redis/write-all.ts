@@ -5,7 +5,7 @@ import { writeCheck } from "./write-check.ts";
 
 /*
  * args   commands as a JSON list of lists of words
- * reply  how many there were
+ * reply  the number of commands
  */
 const writeAllScript = defineScript({
   name: "write-all",
@@ -19,8 +19,8 @@ return #decoded`,
 });
 
 /**
- * Carries out all commands in one step, or none where one of them would be refused. A transaction would not do: without the
- * right to MULTI its commands are carried out one by one, and a key of the wrong type fails only its own command.
+ * Runs all commands in one step, or none if one of them would be refused. A transaction does not suffice: without the right to
+ * MULTI its commands run one by one, and a key of the wrong type fails only its own command.
  */
 export async function writeAll(redis: Redis, commands: readonly Command[]): Promise<void> {
   await writeAllScript(redis, {}, { commands: JSON.stringify(commands) });

@@ -1,10 +1,10 @@
 /**
- * Lua: `check_right(command, key, …)` raises NOPERM unless this user may run the command on the key; with more words where they
- * are keys. It writes nothing and costs about a quarter of a command. A Redis before 7 cannot be asked: there it does nothing.
+ * Lua: `check_right(command, key, …)` raises NOPERM unless this user may run the command on the key, or on all keys given.
+ * It writes nothing and costs about a quarter of a command. Before Redis 7 it does nothing, because Redis cannot answer.
  */
 export const rightCheck = `
 local is_allowed = redis.acl_check_cmd or function() return true end
--- Nothing but a pattern for all keys matches the empty one: who may use that is asked once for each command.
+-- Only a pattern for all keys matches the empty key: a user with such a right is checked once for each command.
 local on_all_keys = {}
 local function check_right(command, key, ...)
   local on_all = on_all_keys[command]
@@ -18,13 +18,13 @@ end
 `;
 
 /**
- * Lua for scripts that write more than once. Redis undoes nothing when a script fails, so a script asks for each of its
- * writes before it does the first one:
+ * Lua for scripts that write more than once. Redis does not roll back a failed script, so a script checks all its writes before
+ * the first one:
  * - `check_write(command, key)` raises NOPERM as above, WRONGTYPE, or an error for a counter that is no integer;
  * - `check_writes(commands)` does so for a list of commands as lists of words; reads that follow a write belong among them.
  */
 export const writeCheck = `${rightCheck}
--- By what command each kind of key is read that another command writes.
+-- The command that reads the type of key that each command writes.
 local readers = {
   HSET = 'HGET', HDEL = 'HGET', HINCRBY = 'HGET', SADD = 'SCARD', SREM = 'SCARD', ZADD = 'ZCARD', ZREM = 'ZCARD',
   ZREMRANGEBYSCORE = 'ZCARD', ZPOPMIN = 'ZCARD', XADD = 'XLEN', XACK = 'XLEN', INCR = 'GET', INCRBY = 'GET',

@@ -6,11 +6,11 @@ import type { Change } from "./commands.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { deleteUnreadable } from "./delete-unreadable.ts";
+import { ownerRequest } from "./owner-request.ts";
+import { refuseUnreadable } from "./quarantine.ts";
 import { belongsTo, cancellationRequested, readTask, withDeferredCancel } from "./read.ts";
-import { refuseUnreadable } from "./set-aside.ts";
 import { isRunByItsService, isUnsent } from "./sidecar.ts";
-import { look, type View } from "./view.ts";
-import { wish } from "./wish.ts";
+import { readView, type View } from "./view.ts";
 
 /** A view whose record can be read. */
 interface Seen extends View {
@@ -21,35 +21,35 @@ interface Seen extends View {
 /** How often a change is decided anew because another writer was faster. */
 const maxTries = 16;
 
-/** What became of an update: done, no such task, or a move that the lifecycle forbids. */
+/** The result of an update: done, no such task, or a transition that the lifecycle forbids. */
 export type Update =
   | { readonly outcome: "updated"; readonly record: TaskRecord }
   | { readonly outcome: "not_found" }
   | { readonly outcome: "refused"; readonly from: Status; readonly to: Status };
 
 /**
- * Changes a record's fields, compare-and-set on its stored text; fields that nobody here knows are kept.
- * @throws TaskStateError `contended` when other writers are always faster, `unreadable` when the record is spoilt.
+ * Changes a record's fields by compare-and-set on its stored text; keeps unknown fields.
+ * @throws TaskStateError `contended` when other writers are always faster, `unreadable` when the task cannot be read
  */
 export async function updateTask(context: TaskStateContext, id: string, change: RecordChange): Promise<Update> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const view = await visible(context, await look(context, id), undefined);
+    const view = await visible(context, await readView(context, id), undefined);
     if (!view) return { outcome: "not_found" };
     const from = view.record.status;
     const to = change.status ?? from;
     if (!canMove(from, to)) return { outcome: "refused", from, to };
     const done = await commit(context, view, { record: change });
     if (done?.record) return { outcome: "updated", record: done.record };
-    await stepAside(tries);
+    await backOff(tries);
   }
   throw contended(id);
 }
 
 /**
- * Cancels a task that has not ended: at once when the scheduler never had it, by its record alone when the service that
- * registered it runs it, else by way of the dispatcher. Once asked, it is not forgotten; asking again changes nothing,
- * unless it was given up: then it is tried anew.
- * @returns the JSON of the task as it is now, or `undefined` when there is none for this owner
+ * Cancels a task that has not ended: at once if the scheduler never had it, by its record alone if the service that
+ * registered it runs it, else through the dispatcher. The request is durable; repeating it changes nothing, unless the
+ * cancellation is a dead letter: then it is retried.
+ * @returns the current JSON of the task, or `undefined` when there is none for this owner
  * @throws TaskStateError `unreadable` when the task cannot be read
  */
 export function cancelTask(
@@ -63,8 +63,8 @@ export function cancelTask(
     if (hasEnded(record)) return { shown };
     if (isUnsent(record, sidecar)) {
       const logs = [cancellationRequested, "Cancelled before it was submitted"];
-      // The wish stays: a writer without compare-and-set may yet put the record back to `pending`. Where nothing would
-      // bring it to a dispatcher any more, an entry does.
+      // `want` stays: a writer without compare-and-set may still put the record back to `pending`. If neither a due time nor
+      // a hold leads a dispatcher to the task any more, an entry does.
       const enqueue = sidecar?.dueAt !== undefined || sidecar?.hold !== undefined;
       return {
         change: {
@@ -84,21 +84,21 @@ export function cancelTask(
     }
     const requested = record.status === "cancel_requested";
     const request: RecordChange = requested ? {} : { status: "cancel_requested", logs: [cancellationRequested] };
-    // Its service finds the request in the record, which it cannot set back to running, and says there when it has stopped.
+    // The service finds the request in the record, cannot set that back to running, and reports there when it has stopped.
     if (isRunByItsService(record, sidecar)) return requested ? { shown } : { change: { record: request } };
     if (requested && sidecar?.want !== undefined && sidecar.dead === undefined) return { shown };
     const since = context.clock();
-    const { sidecar: wanted, ...rest } = wish("cancel", sidecar);
-    // Readers are shown the request until it is confirmed: a writer without compare-and-set may take it off the record.
+    const { sidecar: wanted, ...rest } = ownerRequest("cancel", sidecar);
+    // Readers see the request until it is confirmed: a writer without compare-and-set may remove it from the record.
     const change = { ...rest, sidecar: { ...wanted, wantedAt: since, wantLogged: 1 }, deferCancel: since };
     return { change: { record: request, ...change } };
   });
 }
 
 /**
- * Deletes a task: no reader sees it any more. What the scheduler may still have is cancelled there first, and only then
- * is the record removed from Redis; else it is removed at once, and whoever runs it finds it gone. A task that cannot be read
- * is deleted for an operator alone, who gives no owner.
+ * Deletes a task: no reader sees it any more. If the scheduler may have it, the record stays hidden in Redis until the
+ * scheduler confirms the cancellation; else it is removed at once. Only an operator, who gives no owner, can delete a task that
+ * cannot be read.
  * @returns the JSON of the task as it was, or `undefined` when there is none for this owner
  * @throws TaskStateError `unreadable` when the owner's task cannot be read
  */
@@ -112,14 +112,14 @@ export function deleteTask(
     const { record, sidecar } = view;
     const nowhereElse = isUnsent(record, sidecar) || isRunByItsService(record, sidecar);
     if (hasEnded(record) || nowhereElse) return { shown, change: { remove: "purge" } };
-    return { shown, change: { remove: "hide", ...wish("delete", sidecar) } };
+    return { shown, change: { remove: "hide", ...ownerRequest("delete", sidecar) } };
   };
   return decideAndCommit(context, id, owner, decide, owner ? undefined : deleteUnreadable);
 }
 
 interface Decision {
   readonly change?: Change;
-  /** What the caller is shown; the committed record where absent. */
+  /** What the caller gets; the committed record if absent. */
   readonly shown?: () => string | undefined | Promise<string | undefined>;
 }
 
@@ -128,16 +128,16 @@ async function decideAndCommit(
   id: string,
   owner: Owner | undefined,
   decide: (view: Seen) => Decision,
-  /** Handles a task that cannot be read, and gives nothing when somebody else was faster. */
+  /** Handles a task that cannot be read; returns `undefined` when another writer was faster. */
   handleUnreadable?: (context: TaskStateContext, view: View) => Promise<string | undefined>,
 ): Promise<string | undefined> {
   for (let tries = 0; tries < maxTries; tries += 1) {
-    const seen = await look(context, id);
-    // One that is deleted already but cannot go, because it has been spoilt since, is deleted anew.
+    const seen = await readView(context, id);
+    // A deleted task that became unreadable since cannot be completed, so it is deleted again.
     if (handleUnreadable && seen.unreadable !== undefined && (!seen.deleted || seen.sidecar)) {
       const handled = await handleUnreadable(context, seen);
       if (handled !== undefined) return handled;
-      await stepAside(tries);
+      await backOff(tries);
       continue;
     }
     const view = await visible(context, seen, owner);
@@ -146,7 +146,7 @@ async function decideAndCommit(
     if (!change) return (shown ?? (() => view.raw))();
     const done = await commit(context, view, change);
     if (done) return shown ? shown() : (done.raw ?? view.raw);
-    await stepAside(tries);
+    await backOff(tries);
   }
   throw contended(id);
 }
@@ -159,8 +159,8 @@ async function visible(context: TaskStateContext, view: View, owner: Owner | und
   return { ...view, raw, record };
 }
 
-/** Lets faster writers go ahead. By chance, because writers that started together would meet again at each try. */
-async function stepAside(tries: number): Promise<void> {
+/** Waits before the next attempt. Random, because writers that started together would collide at each attempt. */
+async function backOff(tries: number): Promise<void> {
   if (tries > 0) await setTimeout(Math.random() * 2 ** Math.min(tries, 6));
 }
 

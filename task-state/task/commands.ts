@@ -8,34 +8,34 @@ import { park } from "./park.ts";
 import { type Sidecar, type SidecarPatch, wordsOf } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
-/** Everything that may change together with a task. All of it happens, or nothing. */
+/** A change of a task and of everything that changes with it, applied atomically. */
 export interface Change {
   readonly record?: RecordChange;
   readonly sidecar?: SidecarPatch;
-  /** Put the task on the work stream. */
+  /** Add the task to the work stream. */
   readonly enqueue?: boolean;
   /** Acknowledge this entry of the work stream. */
   readonly acknowledge?: string;
-  /** Give back the permits of a submission. */
+  /** Release the permit of a submission. */
   readonly releasePermit?: boolean;
-  /** Let the first parked task of its user try alone when it is let go of, because only trying shows the way is free. */
+  /** Release only one of the user's parked tasks next time, because only an attempt shows whether the block has ended. */
   readonly probe?: boolean;
-  /** Put it on the list of what was given up; `null` takes it off. */
+  /** Add it to the dead letters; `null` removes it. */
   readonly deadLetter?: NewDeadLetter | null;
-  /** Show readers a cancellation, asked for at this time, that the record cannot carry yet; `null` ends that. */
+  /** Show readers a cancellation, requested at this time, that the record cannot show yet; `null` ends that. */
   readonly deferCancel?: string | null;
-  /** `hide`: no reader sees the task any more. `purge`: nothing of it is left but the memory of its deletion. */
+  /** `hide`: no reader sees the task any more. `purge`: nothing of it is left but its tombstone. */
   readonly remove?: "hide" | "purge";
 }
 
-/** The task as a change leaves it. */
+/** The task after a change. */
 export interface Next {
-  /** True when its record is written anew. */
+  /** True when the record is written. */
   readonly saved: boolean;
   readonly sidecar: Sidecar | undefined;
 }
 
-/** The Redis commands that turn a task as seen into the task as changed, but for the record itself. */
+/** The Redis commands of a change, except for the record itself. */
 export function commandsFor(
   context: TaskStateContext,
   view: View,
@@ -48,12 +48,12 @@ export function commandsFor(
   if (saved && owner) commands.push(...refresh(context, id, owner));
   if (change.remove === "purge") commands.push(...purge(view, owner));
   else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
-  if (change.remove === "hide") commands.push(...remember(id, owner, "+inf"));
+  if (change.remove === "hide") commands.push(...tombstone(id, owner, "+inf"));
   if (owner) commands.push(...follow(view, owner, change));
   return commands;
 }
 
-/** A saved record lives on for its whole lifetime, and so does what belongs to it. */
+/** Extends the lifetimes of the keys that belong to a saved record. */
 function refresh(context: TaskStateContext, id: string, owner: Owner): Command[] {
   return [
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
@@ -62,9 +62,9 @@ function refresh(context: TaskStateContext, id: string, owner: Owner): Command[]
   ];
 }
 
-/** So do the sets that hold its id, as often as their refresh is due. */
+/** Extends the lifetimes of the sets that hold its id, if their refresh is due. */
 export function refreshSets(context: TaskStateContext, owner: Owner): Command[] {
-  // The sets of a busy owner are seen to with one look.
+  // One lookup decides for all sets of a busy owner.
   const ownerSet = keys.owner(owner);
   if (!context.isRefreshDue(ownerSet)) return [];
   const others = [...idSets(owner), keys.users(owner.service)].filter((set) => set !== ownerSet);
@@ -79,7 +79,7 @@ function saveSidecar(
 ): Command[] {
   const key = keys.sidecar(id);
   const save: Command = ["HSET", key, "rev", sidecar.rev];
-  // A first revision is a new hash: it carries its owner and phase along.
+  // The first revision creates the hash, so it includes owner and phase.
   if (sidecar.rev === 1) save.push("service", sidecar.service, "user", sidecar.user, "phase", sidecar.phase);
   const { set, drop } = wordsOf(patch);
   const commands: Command[] = [[...save, ...set]];
@@ -120,11 +120,11 @@ function purge(view: View, owner: Owner | undefined): Command[] {
           ["ZREM", keys.inFlightOf(owner.user), id],
         ]
       : []),
-    ...remember(id, owner, view.now + deletionMemory),
+    ...tombstone(id, owner, view.now + deletionMemory),
   ];
 }
 
-function remember(id: string, owner: Owner | undefined, until: number | string): Command[] {
+function tombstone(id: string, owner: Owner | undefined, until: number | string): Command[] {
   const commands: Command[] = [["ZADD", keys.deleted, until, id]];
   if (owner) commands.push(["HSET", keys.deletedOwners, id, JSON.stringify([owner.service, owner.user])]);
   return commands;

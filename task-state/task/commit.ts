@@ -9,7 +9,7 @@ import { patchSidecar, type Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
 /*
- * Changes one task after taking it out of all indexes, and its user out of the users when that was the last task.
+ * Removes a task from all indexes, and its user from the users if that was the last task; then changes the task.
  * keys   record, sidecar, and of its owner: the set of tasks, the set of users, and their ordered twins
  * args   ttl, raw, rev, nextRecord, commands, id, user; then the sets that hold the id
  * reply  1 · 0
@@ -37,7 +37,7 @@ write(record, nextRecord, decoded)
 return 1`,
 });
 
-/** Lua's JSON reader refuses halves of surrogate pairs, which others may have put into a text. */
+/** Replaces lone surrogates, which other programs may write and Lua's JSON parser refuses. */
 function packed(commands: readonly Command[]): string {
   const text = JSON.stringify(commands);
   if (!text.includes("\\ud")) return text;
@@ -47,8 +47,8 @@ function packed(commands: readonly Command[]): string {
 }
 
 /**
- * Applies a change if record and sidecar are still as `view` shows them, in one atomic step and one round trip.
- * @returns the task as it is now, or `undefined` when somebody else has changed it: look again and decide again.
+ * Applies a change if record and sidecar are still as in `view`, in one atomic step and one round trip.
+ * @returns the task after the change, or `undefined` when another writer changed it: read it again and decide again
  */
 export async function commit(context: TaskStateContext, view: View, change: Change): Promise<View | undefined> {
   const owner = ownerIn(view);

@@ -4,12 +4,12 @@ import { createTaskBatch, forEachTask, type TaskWords } from "../redis/task-batc
 import { writeCheck } from "../redis/write-check.ts";
 
 /*
- * A task is changed if it is still exactly as the caller has seen it: raw is the record as seen ('*' for one that cannot be
- * read, whose sidecar alone counts) and rev the sidecar's
- * revision ('' for none), nextRecord the record as changed ('' to leave it) and commands the other commands as a JSON list of lists.
- * Replies: 1 done · 0 somebody was faster, nothing was written.
+ * A task is changed if it is still exactly as the caller read it: raw is the record as read ('*' for one that cannot be read,
+ * so that only the sidecar counts), rev the sidecar's revision ('' for none), nextRecord the changed record ('' to leave it) and
+ * commands the other commands as a JSON list of lists.
+ * Replies: 1 done · 0 another writer was faster, nothing was written.
  */
-/** Lua for scripts that do so. */
+/** Lua for scripts that commit. */
 export const writeFunction = `${writeCheck}
 local function checked(record, nextRecord, commands)
   if nextRecord ~= '' then check_right('SET', record) end
@@ -26,7 +26,7 @@ local function is_as_seen(record, sidecar, raw, rev)
 end`;
 
 /*
- * Changes any number of tasks, each for itself.
+ * Changes any number of tasks, each one independently.
  * args   ttl of records in seconds; then per task: record, sidecar, raw, rev, nextRecord, commands
  * reply  per task: 1 · 0 · the message of its error
  */
@@ -43,10 +43,10 @@ end
 ${forEachTask("commit", 6)}`,
 });
 
-/** Runs the script for a task, told of it as above. */
+/** Runs the script for one task with the arguments above. */
 export type Committer = (words: TaskWords) => Promise<number>;
 
-/** Gathers the commits of a process. */
+/** Batches the commits of a process. */
 export function createCommitter(primary: Redis, ttlSeconds: number): Committer {
   return createTaskBatch<number>((words) => commitScript(primary, {}, { ttl: ttlSeconds }, words));
 }

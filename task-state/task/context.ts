@@ -6,35 +6,35 @@ import type { SequenceFault } from "./id-sequence.ts";
 import type { Reader } from "./reader.ts";
 import type { Submitter } from "./submit-script.ts";
 
-/** What every verb of this library stands on. */
+/** The dependencies of every call of this library. */
 export interface TaskStateContext {
-  /** Takes every write, and every read that decides something. */
+  /** Handles every write, and every read that a decision depends on. */
   readonly primary: Redis;
-  /** May lag behind the primary; the same connection as `primary` where there is no replica. */
+  /** May lag behind the primary; the same connection as `primary` without a replica. */
   readonly replica: Redis;
-  /** Takes the submissions: the primary connection, or one of its own where a barrier waits on it. */
+  /** Handles submissions: the primary connection, or a separate one if a replication barrier blocks it. */
   readonly writer: Redis;
-  /** Resolves with true when replicas have what the writer has written; absent where none are asked for. */
+  /** Resolves with true when the replicas have the writer's writes; absent if no replicas are required. */
   readonly replicated?: () => Promise<boolean>;
-  /** Reads the tasks that this process is asked for one by one. */
+  /** Reads single tasks, in batches. */
   readonly read: Reader;
-  /** Runs the reads of many records: what they bring is short-lived garbage only while few are under way at once. */
+  /** Limits concurrent reads of many records: their garbage stays short-lived only while few run at once. */
   readonly limitReads: Limiter;
-  /** Stores what this process submits. */
+  /** Stores the submissions of this process. */
   readonly submit: Submitter;
   /** Runs the commits of this process. */
   readonly commit: Committer;
   readonly clock: Clock;
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
   readonly ttlSeconds: number;
-  /** True when the expiry of a shared set is to be refreshed with this save; see {@link createRefreshCheck}. */
+  /** True when this save refreshes the expiry of a shared set; see {@link createRefreshCheck}. */
   readonly isRefreshDue: (set: string) => boolean;
   /** The same for submissions. */
   readonly isRefreshDueAtSubmission: (set: string) => boolean;
   /** How long an idempotency key is remembered, in seconds. */
   readonly idempotencyTtlSeconds: number;
-  /** Told of each task that cannot be read. True: it was not told of this one lately. */
+  /** Called for each task that cannot be read. Returns true if the task was not reported recently. */
   readonly onUnreadable: (taskId: string, reason: string) => boolean;
-  /** Told why no id can be given out, once a minute at most. */
+  /** Called with the reason why no id can be assigned, at most once a minute. */
   readonly onSequenceFault: (fault: SequenceFault) => void;
 }

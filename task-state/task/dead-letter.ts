@@ -2,7 +2,7 @@ import type { Owner } from "../record/record.ts";
 import type { Command } from "../redis/command.ts";
 import { keys } from "../redis/keys.ts";
 
-/** What was attempted in vain. `read`: a task that cannot be read, or a stream entry that names none. */
+/** The request that failed. `read`: a task cannot be read, or a stream entry names none. */
 export type DeadRequest = "submit" | "cancel" | "read";
 
 export interface NewDeadLetter {
@@ -12,19 +12,19 @@ export interface NewDeadLetter {
   readonly error: string;
 }
 
-/** Something that was given up and waits for an operator. */
+/** A request that failed for good and waits for an operator. */
 export interface DeadLetter extends NewDeadLetter {
-  /** The task; the id of the stream entry where it names none. */
+  /** The task id, or the id of the stream entry if that names no task. */
   readonly task_id: string;
   readonly service?: string;
   readonly user_id?: string;
-  /** When it was given up: ISO 8601, UTC. */
+  /** When the letter was added: ISO 8601, UTC. */
   readonly at: string;
-  /** Of a task that cannot be read: its letter from before, which comes back once it can. */
+  /** For a task that cannot be read: its earlier letter, which is put back once the task can be read. */
   readonly replaces?: DeadLetter;
 }
 
-/** The commands that add a task to the list, or take it off. `now` in ms. */
+/** The commands that add a task to the dead letters, or remove it. `now` in ms. */
 export function deadLetterCommands(id: string, owner: Owner, letter: NewDeadLetter | null, now: number): Command[] {
   if (letter === null) return removal(id);
   return addition(id, { task_id: id, service: owner.service, user_id: owner.user, ...letter, at: timeText(now) }, now);
@@ -38,7 +38,7 @@ export function addition(id: string, letter: DeadLetter, now: number): Command[]
   ];
 }
 
-/** The commands that take a letter off the list. */
+/** The commands that remove a letter. */
 export function removal(id: string): Command[] {
   return [
     ["ZREM", keys.dead, id],
@@ -46,7 +46,7 @@ export function removal(id: string): Command[] {
   ];
 }
 
-/** A time in ms as letters tell it. */
+/** Formats a time in ms as letters show it. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }

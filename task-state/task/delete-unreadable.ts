@@ -6,32 +6,32 @@ import { keys } from "../redis/keys.ts";
 import { writeAll } from "../redis/write-all.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
-import { ownerOnFile } from "./set-aside.ts";
+import { ownerRequest } from "./owner-request.ts";
+import { ownerOnFile } from "./quarantine.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
-import { wish } from "./wish.ts";
 
 /**
- * Deletes a task that cannot be read, as an operator asks for it. What the scheduler may have of it is cancelled there first:
- * until then a record that says as much as is known takes the place of the spoilt one, hidden from every reader.
- * @returns that record's JSON, or `undefined` when somebody else was faster
+ * Deletes a task that cannot be read, for an operator. If the scheduler may have it, it is cancelled there first: until then a
+ * substitute record with the known facts replaces the unreadable one, hidden from every reader.
+ * @returns the substitute's JSON, or `undefined` when another writer was faster
  */
 export async function deleteUnreadable(context: TaskStateContext, view: View): Promise<string | undefined> {
   const { id, sidecar } = view;
-  // There is none, or none of any use.
+  // There is no sidecar, or an invalid one.
   if (!sidecar) await context.primary.del(keys.sidecar(id));
   const owner = sidecar ?? (await ownerOnFile(context, id));
   const record = mended(context, view, owner);
-  // Without an owner nobody can be asked to cancel it.
+  // Without an owner the scheduler cannot be asked to cancel it.
   const change =
     owner === undefined || isTerminal(record.status) || isNowhereElse(sidecar)
       ? ({ remove: "purge" } as const)
-      : ({ ...wish("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
+      : ({ ...ownerRequest("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
   const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
   if (!(await commit(context, known, change))) return undefined;
   await writeAll(context.primary, [
     ["ZREM", keys.unreadable, id],
-    // Which other sets hold it only the janitor finds out.
+    // The janitor finds the other sets that hold it.
     ...(owner
       ? []
       : ([
@@ -42,12 +42,12 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
   return JSON.stringify(record);
 }
 
-/** True when the scheduler provably never had the task, as far as we know, or was never to have it. */
+/** True when the scheduler never had the task, as far as the sidecar shows, or was never meant to have it. */
 function isNowhereElse(sidecar: Sidecar | undefined): boolean {
   return sidecar?.phase === "external" || (sidecar?.phase === "queued" && sidecar.doubtful === undefined);
 }
 
-/** What takes the place of a record that cannot be read: its end and its jobs are kept where they can be made out. */
+/** The substitute for a record that cannot be read: keeps its end and its jobs if they can be parsed. */
 function mended(context: TaskStateContext, { id, raw, sidecar, unreadable }: View, owner: Owner | undefined) {
   const time = context.clock();
   const status: Status = sidecar?.phase === "sending" ? "dispatching" : "running";
@@ -74,7 +74,7 @@ function mended(context: TaskStateContext, { id, raw, sidecar, unreadable }: Vie
   return areNames ? named : record;
 }
 
-/** The members of a spoilt record, where it is a JSON object that names its own task. */
+/** The members of an unreadable record, if it is a JSON object that names its own task. */
 function membersOf(id: string, raw: string | null): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(raw ?? "");

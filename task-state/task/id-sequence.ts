@@ -3,15 +3,15 @@ import { TaskStateError } from "../redis/errors.ts";
 import { keys, largestTaskId } from "../redis/keys.ts";
 import { defineScript } from "../redis/script.ts";
 
-/** Why no id can be given out. */
+/** Why no id can be assigned. */
 export type SequenceFault = "sequence_damaged" | "ids_taken";
 
-/** Numbers in the way that one call passes over; the next call goes on behind them. */
+/** Ids in use that one call skips; the next call continues after them. */
 const mostSteps = 1000;
 
 /*
- * Lua: read_sequence() gives the sequence as decimal digits, '0' where it has not given out an id yet, nil where it cannot be
- * counted up: it is no integer, has another type, or is at its end.
+ * Lua: read_sequence() returns the sequence as decimal digits, '0' if no id was assigned yet, nil if it cannot be incremented:
+ * it is no integer, has another type, or is at its end.
  */
 const reading = `
 local largest = '${largestTaskId}'
@@ -32,12 +32,12 @@ local function read_sequence()
 end`;
 
 /**
- * Lua: `next_ids(count)` gives so many ids under which nothing is stored, in order, and the number to which they take the sequence;
- * else nil, the number that the sequence may go on from (nil: leave it as it is), and an error that {@link sequenceFaultOf} reads.
+ * Lua: `next_ids(count)` returns `count` unused ids in order, and the next value of the sequence; else nil, a value from which the
+ * sequence may continue (nil: leave it), and an error that {@link sequenceFaultOf} parses.
  * It writes nothing. Expects the locals sequence, deleted and ordered_tasks (names of keys).
  *
- * A sequence that was lost or restored from an old dump meets ids in use: it jumps behind the highest one that is indexed,
- * and passes over what other programs have stored beyond that without an index.
+ * A sequence that was lost or restored from an old dump meets ids in use: it jumps beyond the highest indexed id, and skips
+ * ids that other programs stored beyond that without an index.
  */
 export const nextIds = `${reading}
 -- Lua's own numbers are exact up to 2^53 only.
@@ -99,14 +99,14 @@ local function next_ids(count)
   return ids, number
 end`;
 
-/** Lua: the name that a key has for the task `id`. */
+/** Lua: the name of a key of the task `id`. */
 export function named(key: (id: string) => string): string {
   return `'${key("' .. id .. '")}'`;
 }
 
 /*
  * keys   sequence
- * reply  1 it cannot be counted up · 0 it can
+ * reply  1 it cannot be incremented · 0 it can
  */
 const checkScript = defineScript({
   name: "check-sequence",
@@ -116,12 +116,12 @@ const checkScript = defineScript({
 return read_sequence() and 0 or 1`,
 });
 
-/** True when the id sequence cannot be counted up, so that no task can be submitted until an operator has mended it. */
+/** True when the id sequence cannot be incremented, so that no task can be submitted until an operator repairs it. */
 export async function isSequenceDamaged(redis: Redis): Promise<boolean> {
   return (await checkScript(redis, { sequence: keys.sequence }, {})) === 1;
 }
 
-/** Why a submission's script has failed, where it could get no id. */
+/** The reason why a submission's script found no id; `undefined` for any other error. */
 export function sequenceFaultOf(error: unknown): SequenceFault | undefined {
   const [word = ""] = error instanceof Error ? error.message.split(" ", 1) : [];
   return faults[word];
@@ -129,7 +129,7 @@ export function sequenceFaultOf(error: unknown): SequenceFault | undefined {
 
 const faults: Readonly<Record<string, SequenceFault>> = { SEQUENCEDAMAGED: "sequence_damaged", IDSTAKEN: "ids_taken" };
 
-/** The same for the client whose submission it was. */
+/** The error for the client whose submission failed. */
 export function sequenceError(fault: SequenceFault): TaskStateError {
   return new TaskStateError(fault, messages[fault]);
 }
@@ -139,9 +139,9 @@ const messages: Readonly<Record<SequenceFault, string>> = {
   ids_taken: "The next task ids are all in use by other programs; try again",
 };
 
-/** What an operator has to do about such an error. */
+/** What an operator must do about the fault, for the log. */
 export function sequenceAdvice(fault: SequenceFault): string {
   return fault === "sequence_damaged"
     ? `${keys.sequence} is not an integer below 2^63-1: no task can be submitted until it is set to the highest task id in use`
-    : `${mostSteps} numbers behind ${keys.sequence} are in use by tasks that no index knows; each submission passes over as many more: set it to the highest task id in use`;
+    : `${mostSteps} ids after ${keys.sequence} are in use by tasks that no index lists; each submission skips as many more: set it to the highest task id in use`;
 }

@@ -5,13 +5,13 @@ import { keys } from "../redis/keys.ts";
 /** The longest idempotency key, in bytes of UTF-8. */
 export const maxIdempotencyKeyBytes = 255;
 
-/** Where the memory of an owner's idempotency key lives. */
+/** The Redis key that remembers an owner's idempotency key. */
 export function idempotencyKey({ service, user }: Owner, key: string): string {
-  // A digest, because the three texts may hold anything, and any separator among it.
+  // A digest, because the three texts may contain any separator.
   return keys.idempotency(digest([service, user, key]));
 }
 
-/** A digest that two sets of parameters share only if they are the same, in whatever order. */
+/** A digest that two sets of parameters share only if they are equal, in any order. */
 export function parametersDigest(parameters: Parameters): string {
   return digest(Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -2,15 +2,15 @@ import { changeRecord, hasEnded, type Owner, rewritable, type TaskRecord } from 
 import { notUtf8, readRecord, unreadable } from "../record/record-reader.ts";
 import { isGarbled, mayBeGarbled } from "../redis/record-text.ts";
 import type { TaskStateContext } from "./context.ts";
-import { refuseUnreadable } from "./set-aside.ts";
+import { refuseUnreadable } from "./quarantine.ts";
 
-/** The log entry of a cancellation as its owner asked for it. */
+/** The log entry of a requested cancellation. */
 export const cancellationRequested = "Cancellation requested";
 
 /**
- * The JSON of a task that its readers may see, as stored; `undefined` when there is none, or none for this owner.
- * Always asks the primary: a replica that lags would show a deleted task, or a cancelled one as running.
- * @throws TaskStateError `unreadable` when the record cannot be read and the owner is the one on file
+ * Reads the stored JSON of a task that readers may see; `undefined` when there is none, or none for this owner.
+ * Always reads from the primary: a lagging replica would show a deleted task, or a cancelled one as running.
+ * @throws TaskStateError `unreadable` when the record cannot be read and sidecar or metadata name this owner
  */
 export async function readTask(
   context: TaskStateContext,
@@ -36,8 +36,8 @@ export function belongsTo(record: TaskRecord, owner: Owner): boolean {
 }
 
 /**
- * The record as readers see it while a cancellation waits for the submission's end. The stored record stays as it is,
- * because the scheduler revives a task that it finds in `cancel_requested` when the submission arrives.
+ * The record as readers see it while a cancellation waits for the submission's end. The stored record does not change, because
+ * the scheduler revives a task that it finds in `cancel_requested` when the submission arrives.
  */
 export function withDeferredCancel(record: TaskRecord, raw: string, since: string): string {
   if (hasEnded(record) || record.status === "cancel_requested") return raw;

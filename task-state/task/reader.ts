@@ -8,7 +8,7 @@ import { createTaskBatch } from "../redis/task-batch.ts";
 /*
  * Reads any number of tasks.
  * args   their ids
- * reply  per task: false where there is none to be seen · { the record } · { the record, time of a deferred cancellation }
+ * reply  per task: false if no reader may see one · { the record } · { the record, time of a deferred cancellation }
  *        · { false, why it cannot be read }
  */
 const readScript = defineScript({
@@ -24,7 +24,7 @@ local since = redis.call('HMGET', deferredCancels, unpack(ARGV))
 local replies = {}
 for index, raw in ipairs(raws) do
   local fault
-  -- MGET gives nothing where there is something else than a text.
+  -- MGET returns nothing for another type than a string.
   if not raw or #raw > ${maxRecordBytes} then raw, fault = record_text(records[index]) end
   replies[index] = not gone[index] and (raw and { raw, since[index] or nil } or fault and { false, fault }) or false
 end
@@ -33,10 +33,10 @@ return replies`,
 
 type Reading = readonly [raw: string, since?: string] | readonly [raw: null, fault: string] | null;
 
-/** Reads what the script tells of a task. */
+/** Reads one task. */
 export type Reader = (id: string) => Promise<Reading>;
 
-/** Gathers the reads of a process, so that many of them cost one command. */
+/** Batches the reads of a process, so that many of them cost one command. */
 export function createReader(primary: Redis): Reader {
   const { deleted, deferredCancels } = keys;
   const read = createTaskBatch<Reading>((ids) => readScript(primary, { deleted, deferredCancels }, {}, ids));

@@ -8,13 +8,13 @@ import { rightCheck } from "../redis/write-check.ts";
 import { named, nextIds } from "./id-sequence.ts";
 
 /*
- * Stores new tasks whole. What several of them share is written once for all.
+ * Stores new tasks, each one completely. Keys that several of them share are written once.
  * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream, the deleted ids,
  *        the clock
  * args   witness, ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
- *        trace ('' for none), 1 where the expiry of its sets is to be set (else 0), and the sets of its service, of that
- *        service's users, of its owner and of its user
- * reply  per task: { its id } · the message of a key of its own that has the wrong type, and nothing is stored
+ *        trace ('' for none), 1 to set the expiry of its sets (else 0), and the sets of its service, of that service's users, of
+ *        its owner and of its user
+ * reply  per task: { its id } · the error of one of its keys that has the wrong type; then the task is not stored
  */
 const storing = {
   keys: ["sequence", "added", "tasks", "work", "deleted", "clock"],
@@ -26,7 +26,7 @@ local ordered_tasks = ordered(tasks)
 ${rightCheck}
 ${nextIds}
 
--- The sets whose expiry is to be set: those that a task asks for, and new ones.
+-- The sets whose expiry is set: those that a task requests, and new ones.
 local refreshed = { [tasks] = redis.call('SCARD', tasks) == 0 }
 redis.call('ZCARD', ordered_tasks)
 redis.call('XLEN', work)
@@ -49,7 +49,7 @@ local function fault_of(_, _, _, _, _, _, service, users, owner, user)
   return fault_in('SCARD', user)
 end
 
--- What is to be added to which set: ids, users, and ids to sets without an ordered twin.
+-- The members to add to each set: ids, users, and ids of sets without an ordered twin.
 local ids, users_of, plain = {}, {}, {}
 local function add(sets, set, member)
   local members = sets[set]
@@ -66,7 +66,7 @@ local function add_all(set, members)
   redis.call('SADD', set, unpack(members))
   if refreshed[set] then redis.call('EXPIRE', set, ttl) end
 end
--- What ZADD is told of members: each after its score, which is their own number where none is given.
+-- The arguments of ZADD: each member after its score, which is the member itself if none is given.
 local function scored(members, score)
   local flat = {}
   for index, member in ipairs(members) do
@@ -174,9 +174,9 @@ const submitScript = defineScript({
 
 /*
  * Stores one new task unless its idempotency key is known.
- * keys   also: the key's memory
+ * keys   also: the key that remembers the idempotency key
  * args   also: digest of the parameters, memoryTtl in seconds
- * reply  { 1 stored · 0 known, task id, digest that the key stands for }
+ * reply  { 1 stored · 0 known, task id, digest of the first submission's parameters }
  */
 export const submitOnceScript = defineScript({
   name: "submit-once",
@@ -200,10 +200,10 @@ redis.call('SET', memory, id .. ' ' .. digest, 'EX', memoryTtl)
 return { 1, id, digest }`,
 });
 
-/** Stores a task that the script is told of as above, and gives its id. */
+/** Stores a task with the arguments above, and returns its id. */
 export type Submitter = (words: TaskWords) => Promise<string>;
 
-/** Gathers the submissions of a process. */
+/** Batches the submissions of a process. */
 export function createSubmitter(writer: Redis, lifetimes: Lifetimes): Submitter {
   const inputs = submitInputs(lifetimes);
   const store = createTaskBatch<[id: string]>((words) =>
@@ -212,7 +212,7 @@ export function createSubmitter(writer: Redis, lifetimes: Lifetimes): Submitter 
   return async (words) => (await store(words))[0];
 }
 
-/** What both scripts are told besides the task and the time. */
+/** The arguments of both scripts except the task and the time. */
 export function submitInputs(lifetimes: Lifetimes) {
   const { sequence, added, tasks, work, deleted, clock } = keys;
   return {

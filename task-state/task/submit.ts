@@ -9,24 +9,24 @@ import { idempotencyKey, parametersDigest } from "./idempotency.ts";
 import type { Phase } from "./sidecar.ts";
 import { submitInputs, submitOnceScript } from "./submit-script.ts";
 
-/** What has become of a submission that may be a repetition. */
+/** The result of a submission with an idempotency key. */
 export type Submission =
   | { readonly outcome: "submitted"; readonly id: string }
-  /** The same submission was recorded before, as this task. */
+  /** A retry: the same submission was recorded before, as this task. */
   | { readonly outcome: "replayed"; readonly id: string }
-  /** The key was used before for other parameters, as this task. */
+  /** The key was used before with other parameters, for this task. */
   | { readonly outcome: "conflict"; readonly id: string };
 
 export interface SubmitOptions {
-  /** The W3C `traceparent` of the request, to be passed on to the scheduler. */
+  /** The W3C `traceparent` of the request, passed on to the scheduler. */
   readonly trace?: string;
 }
 
 /**
- * Records a new `pending` task: id, record, metadata, indexes, sidecar and, for `queued`, its place on the work stream,
- * in one atomic step and one round trip. The caller has checked the owner with `identityFault`.
+ * Records a new `pending` task: id, record, metadata, indexes, sidecar and, for `queued`, its entry on the work stream, in one
+ * atomic step and one round trip. The caller must check the owner with `identityFault`.
  * @returns the task id
- * @throws TaskStateError `sequence_damaged` or `ids_taken` where no id can be given out; nothing is stored then
+ * @throws TaskStateError `sequence_damaged` or `ids_taken` when no id can be assigned; nothing is stored then
  */
 export async function submit(
   context: TaskStateContext,
@@ -42,8 +42,8 @@ export async function submit(
 }
 
 /**
- * As {@link submit}, but at most once for a key of the owner's within the memory's lifetime: the key is remembered in the
- * same atomic step, and a repetition gives the first task's id and stores nothing.
+ * Like {@link submit}, but at most once per idempotency key of the owner while the key is remembered: the same atomic step
+ * stores the key, and a retry returns the first task's id and stores nothing.
  */
 export async function submitOnce(
   context: TaskStateContext,
@@ -78,7 +78,7 @@ async function untilReplicated({ replicated }: TaskStateContext, id: string): Pr
   throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
 }
 
-/** What the scripts are told of a task. The sets of a busy owner have their expiry set with one look, and not every time. */
+/** The arguments for one task. One lookup decides whether the expiry of all its sets is set. */
 function wordsOf(
   { clock, isRefreshDueAtSubmission }: TaskStateContext,
   owner: Owner,

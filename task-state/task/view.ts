@@ -7,30 +7,30 @@ import { defineScript } from "../redis/script.ts";
 import type { TaskStateContext } from "./context.ts";
 import { parseSidecar, type Sidecar, sidecarFault } from "./sidecar.ts";
 
-/** One consistent sight of a task on the primary: everything that a decision about it may use. */
+/** A consistent view of a task on the primary: everything that a decision about it may use. */
 export interface View {
   readonly id: string;
-  /** The record as stored; `null` when there is none, or none that is a text of a bearable size. */
+  /** The record as stored; `null` when there is none, or when it is no string or too large. */
   readonly raw: string | null;
-  /** `undefined` when there is no record, or none that can be read. */
+  /** `undefined` when there is no record, or when it cannot be read. */
   readonly record: TaskRecord | undefined;
   readonly sidecar: Sidecar | undefined;
-  /** Why record or sidecar cannot be read: then there is no `record`, and nobody may act on the task. */
+  /** Why record or sidecar cannot be read: then there is no `record`, and no dispatcher may act on the task. */
   readonly unreadable?: string | undefined;
-  /** True when a delete was asked for: no reader may see the task. */
+  /** True when a delete was requested: no reader may see the task. */
   readonly deleted: boolean;
-  /** Redis time in ms, by which due times are told. */
+  /** Redis time in ms, the base of due times. */
   readonly now: number;
-  /** Watched time in ms, by which leases and the grace are told, see `clockFunction`. */
+  /** Watched time in ms, the base of leases and of the grace, see `clockFunction`. */
   readonly watched: number;
 }
 
 /**
- * Lua: look(clock, witness, record, sidecar, deleted, id) gives { now, watched (ms), record or false, sidecar as a flat list,
- * deleted 0|1, why one of the two cannot be read or false }. Needs `clockFunction` before it.
+ * Lua: read_view(clock, witness, record, sidecar, deleted, id) returns { now, watched (ms), record or false, sidecar as a flat
+ * list, deleted 0|1, why one of the two cannot be read or false }. Needs `clockFunction` before it.
  */
-export const lookFunction = `${recordTextFunction}
-local function look(clock, witness, record, sidecar, deleted, id)
+export const viewFunction = `${recordTextFunction}
+local function read_view(clock, witness, record, sidecar, deleted, id)
   local now, watched = read_clock(clock, witness)
   local raw, fault = record_text(record)
   local flat = redis.pcall('HGETALL', sidecar)
@@ -48,8 +48,8 @@ local function look(clock, witness, record, sidecar, deleted, id)
   }
 end`;
 
-/** What it gives. */
-export type Sight = readonly [
+/** The reply of `read_view`. */
+export type ViewReply = readonly [
   now: string,
   watched: string,
   raw: string | null,
@@ -58,33 +58,37 @@ export type Sight = readonly [
   fault: string | null,
 ];
 
-const lookScript = defineScript({
-  name: "look",
+const viewScript = defineScript({
+  name: "read-view",
   keys: ["clock", "record", "sidecar", "deleted"],
   args: ["witness", "id"],
-  lua: `${clockFunction}${lookFunction}
-return look(clock, witness, record, sidecar, deleted, id)`,
+  lua: `${clockFunction}${viewFunction}
+return read_view(clock, witness, record, sidecar, deleted, id)`,
 });
 
-/** Reads record and sidecar in one step. */
-export async function look(context: TaskStateContext, id: string): Promise<View> {
-  const reply = await lookScript(
+/** Reads record and sidecar of a task in one step. */
+export async function readView(context: TaskStateContext, id: string): Promise<View> {
+  const reply = await viewScript(
     context.primary,
     { clock: keys.clock, record: keys.record(id), sidecar: keys.sidecar(id), deleted: keys.deleted },
     { witness: witness(context.primary), id },
   );
-  const [now, watched, raw, sidecar, deleted, fault] = reply as Sight;
+  const [now, watched, raw, sidecar, deleted, fault] = reply as ViewReply;
   const garbled = raw !== null && fault === null && mayBeGarbled(raw) && (await isGarbled(context.primary, id));
   return viewOf(context, id, [now, watched, raw, sidecar, deleted, garbled ? notUtf8 : fault]);
 }
 
-/** The view that a script's look gives. */
-export function viewOf(context: TaskStateContext, id: string, [now, watched, raw, flat, deleted, fault]: Sight): View {
+/** Builds the view from the reply of `read_view`. */
+export function viewOf(
+  context: TaskStateContext,
+  id: string,
+  [now, watched, raw, flat, deleted, fault]: ViewReply,
+): View {
   const parsed = parseSidecar(flat);
-  const spoilt = parsed && sidecarFault(parsed);
-  const sidecar = spoilt === undefined ? parsed : undefined;
+  const invalid = parsed && sidecarFault(parsed);
+  const sidecar = invalid === undefined ? parsed : undefined;
   const times = { now: Number(now), watched: Number(watched) };
-  return makeView(context, { id, ...times, raw, sidecar, deleted: deleted === 1, fault: fault ?? spoilt });
+  return makeView(context, { id, ...times, raw, sidecar, deleted: deleted === 1, fault: fault ?? invalid });
 }
 
 interface ViewParts {
@@ -94,11 +98,11 @@ interface ViewParts {
   raw: string | null;
   sidecar: Sidecar | undefined;
   deleted: boolean;
-  /** Why it cannot be read, where that is known beforehand. */
+  /** Why the task cannot be read, if already known. */
   fault?: string | null | undefined;
 }
 
-/** Builds a view from what a script read; tells of a record that cannot be read. */
+/** Builds a view from the values that a script read; reports a record that cannot be read. */
 export function makeView(
   context: TaskStateContext,
   { id, now, watched, raw, sidecar, deleted, fault }: ViewParts,
@@ -111,7 +115,7 @@ export function makeView(
   return { ...view, unreadable: reading.reason };
 }
 
-/** True when a task has ended as far as its record tells. */
+/** True when the record shows that the task ended. */
 export function isOver(view: View): boolean {
   return view.record !== undefined && hasEnded(view.record);
 }

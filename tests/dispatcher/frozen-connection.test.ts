@@ -24,7 +24,7 @@ test("a request whose connection is ready only after its deadline does not leave
   client.dispatch({ method: "POST", path: "/task", body: "{}" }, exchange.handler);
   ready.resolve();
   await closed;
-  expect(await exchange.outcome).toEqual({ kind: "not_started", cause: "REQUEST_TIMEOUT", away: true });
+  expect(await exchange.outcome).toEqual({ kind: "not_started", cause: "REQUEST_TIMEOUT", unavailable: true });
   await client.close();
   expect(received).toEqual([]);
 });

@@ -1,26 +1,26 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** What a dispatcher is at work on: its tasks, and the entries that have led to them. */
-export interface InHand {
-  /** True while somebody sees to the entry, be it that its task is only just being claimed. */
+/** The tasks that a dispatcher is working on, and their entries. */
+export interface InProgress {
+  /** True while the entry is handled, which starts before its task is claimed. */
   hasEntry(entryId: string): boolean;
-  /** The entry under which a task is worked on. */
+  /** The entry under which the task is handled. */
   entryOf(taskId: string): string | undefined;
-  /** From now on somebody sees to the entry. */
+  /** Marks the entry as handled. */
   add(entryId: string): void;
-  /** From now on somebody is at work on its task. */
+  /** Marks the entry as handled and its task as in progress. */
   start(entryId: string, taskId: string): void;
-  /** Nobody sees to the entry any more, nor is at work on the task under it. */
+  /** Removes the marks of the entry, and of the task if it is handled under this entry. */
   end(entryId: string, taskId?: string): void;
-  /** Remembers a call whose reply may bring entries that nobody knows of yet. */
+  /** Tracks a call whose reply may deliver entries that are not marked yet. */
   track<T>(call: Promise<T>): Promise<T>;
-  /** Resolves when whatever the calls under way now have brought is in here. */
+  /** Resolves when the entries delivered by the calls now under way are marked. */
   settled(): Promise<void>;
   readonly size: number;
 }
 
-/** Nothing is in hand at first. */
-export function createInHand(): InHand {
+/** Starts empty. */
+export function createInProgress(): InProgress {
   const entries = new Set<string>();
   const tasks = new Map<string, string>();
   const calls = new Set<Promise<unknown>>();
@@ -48,8 +48,8 @@ export function createInHand(): InHand {
     },
     async settled() {
       await Promise.allSettled(calls);
-      // Whoever has awaited a reply goes on before the next turn of the event loop.
-      await turn();
+      // The code that awaits a reply continues before the next turn of the event loop.
+      await nextTurn();
     },
     get size() {
       return entries.size;

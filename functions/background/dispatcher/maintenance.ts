@@ -1,70 +1,74 @@
 import {
   acknowledge,
-  buryDeleted,
+  enforceTombstones,
   ensureGroup,
   entriesById,
   pendingEntries,
   promoteDue,
   reclaimEntries,
-  reviveReadable,
+  restoreReadable,
   type TaskStateContext,
   trimAcknowledged,
 } from "../../../task-state/index.ts";
 import type { Intake } from "./intake.ts";
-import { fill, type Slots } from "./limits/concurrency.ts";
+import { acquireAndRead, type ConcurrencyLimiter } from "./limits/concurrency.ts";
 import type { Policy } from "./limits/policy.ts";
 import { unpark } from "./limits/unpark.ts";
 
-/** What a dispatcher sees to now and then, beside the entries that it reads. */
-export interface Duties {
-  /** Does what is due by now; one that fails keeps no other from being done. @throws the first error */
-  perform(): Promise<void>;
-  /** How long to wait for new work before the next look at what is due, in ms. */
-  wait(): number;
-  /** Redis has failed: entries of this dispatcher may have been left behind, and are looked for soon. */
-  hurry(): void;
-  /** True while another dispatcher is silent that still has entries: they are taken over when its leases are over. */
-  isWaiting(): boolean;
+/** The recurring maintenance of a dispatcher, beside the entries that it reads. */
+export interface Maintenance {
+  /** Runs the jobs that are due; a failing job does not prevent the others. @throws the first error */
+  runDue(): Promise<void>;
+  /** How long to wait for new work before the next check for due jobs, in ms. */
+  pollDelay(): number;
+  /** Call after an error of Redis: searches soon for entries of this dispatcher that have no handler. */
+  expectOrphans(): void;
+  /** True while a silent dispatcher still has entries, which are taken over when its leases expire. */
+  expectsWork(): boolean;
 }
 
-export interface DutyOptions {
+export interface MaintenanceOptions {
   readonly context: TaskStateContext;
   readonly policy: Policy;
   /** The dispatcher's name. */
   readonly holder: string;
   readonly concurrency: number;
-  /** Longest wait, in ms. */
-  readonly patience: number;
+  /** Longest wait for new work, in ms. */
+  readonly pollInterval: number;
 }
 
-/** Due tasks that are put on the work stream at once. */
+/** Due tasks moved to the work stream per run. */
 const promoteLimit = 100;
 /** Time between two promotions of due tasks, or two takeovers, while there is work, in ms. */
 const busyInterval = 50;
-/** The same while something is expected soon, in ms. */
+/** The same while work is expected soon, in ms. */
 const watchInterval = 500;
-/** Time between two looks for what dead dispatchers and late writers have left, in ms. */
+/** Time between two searches for what dead dispatchers and late writers left, in ms. */
 const upkeepInterval = 5000;
 /** Time between two trims of the work stream, in ms. */
 const trimInterval = 1000;
-/** Pending entries of this dispatcher that are looked at besides those in hand. */
+/** Pending entries of this dispatcher that are checked besides those in progress. */
 const orphanLimit = 100;
 
-/** Everything is due at first. What dead dispatchers have left is handed to the intake. */
-export function createDuties(options: DutyOptions, slots: Slots, intake: Intake): Duties {
-  const { context, policy, holder, concurrency, patience } = options;
+/** At first every job is due. Entries of dead dispatchers go to the intake. */
+export function createMaintenance(
+  options: MaintenanceOptions,
+  limiter: ConcurrencyLimiter,
+  intake: Intake,
+): Maintenance {
+  const { context, policy, holder, concurrency, pollInterval } = options;
   const { primary } = context;
-  const { inHand } = intake;
+  const { inProgress } = intake;
   const schedule = createSchedule();
-  let wait = 0;
+  let pollDelay = 0;
   let leftovers = true;
   let silent = false;
   let orphans = false;
-  // As long as something is found, or no place is free to look for it, the next look comes soon.
+  // While entries are found, or no permit is free to search for them, the next search comes soon.
   const takeOver = async () => {
     leftovers = true;
     await ensureGroup(primary);
-    const entries = await fill(slots, concurrency, async (count) => {
+    const entries = await acquireAndRead(limiter, concurrency, async (count) => {
       const found = await reclaimEntries(primary, { consumer: holder, leaseMs: policy.lease, count });
       leftovers = found.entries.length > 0;
       silent = found.nextMs !== undefined;
@@ -73,16 +77,16 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
     void intake.claim(entries);
   };
   const takeOrphans = async () => {
-    const pending = await pendingEntries(primary, holder, orphanLimit + inHand.size);
-    const strangers = pending.filter((entryId) => !inHand.hasEntry(entryId));
+    const pending = await pendingEntries(primary, holder, orphanLimit + inProgress.size);
+    const strangers = pending.filter((entryId) => !inProgress.hasEntry(entryId));
     orphans = false;
     if (strangers.length === 0) return;
     orphans = true;
-    await inHand.settled();
-    const entries = await fill(slots, concurrency, async (count) => {
-      const ids = strangers.filter((entryId) => !inHand.hasEntry(entryId)).slice(0, count);
+    await inProgress.settled();
+    const entries = await acquireAndRead(limiter, concurrency, async (count) => {
+      const ids = strangers.filter((entryId) => !inProgress.hasEntry(entryId)).slice(0, count);
       const found = await entriesById(primary, ids);
-      // Without its entry on the stream a name is worth nothing.
+      // A pending id without its entry on the stream names no task.
       const lost = ids.filter((id) => !found.some(({ entryId }) => entryId === id));
       await Promise.all(lost.map((entryId) => acknowledge(primary, entryId)));
       return found;
@@ -91,25 +95,25 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
   };
   const promote = async () => {
     await unpark(primary, policy);
-    const { nextMs = patience } = await promoteDue(primary, promoteLimit);
-    wait = Math.min(patience, Math.max(1, nextMs));
+    const { nextMs = pollInterval } = await promoteDue(primary, promoteLimit);
+    pollDelay = Math.min(pollInterval, Math.max(1, nextMs));
   };
   const takeOverInterval = () => (leftovers ? busyInterval : silent ? watchInterval : upkeepInterval);
   const all: { name: string; interval: () => number; work: () => Promise<unknown> }[] = [
     { name: "take over", interval: takeOverInterval, work: takeOver },
     { name: "orphans", interval: () => (orphans ? watchInterval : upkeepInterval), work: takeOrphans },
-    { name: "bury", interval: () => upkeepInterval, work: () => buryDeleted(context) },
-    { name: "revive", interval: () => upkeepInterval, work: () => reviveReadable(context) },
+    { name: "tombstones", interval: () => upkeepInterval, work: () => enforceTombstones(context) },
+    { name: "restore", interval: () => upkeepInterval, work: () => restoreReadable(context) },
     { name: "trim", interval: () => trimInterval, work: () => trimAcknowledged(primary) },
-    { name: "promote", interval: () => Math.min(wait, busyInterval), work: promote },
+    { name: "promote", interval: () => Math.min(pollDelay, busyInterval), work: promote },
   ];
   return {
-    wait: () => (leftovers ? Math.min(wait, busyInterval) : wait),
-    isWaiting: () => silent || orphans,
-    hurry() {
+    pollDelay: () => (leftovers ? Math.min(pollDelay, busyInterval) : pollDelay),
+    expectsWork: () => silent || orphans,
+    expectOrphans() {
       orphans = true;
     },
-    async perform() {
+    async runDue() {
       const errors: unknown[] = [];
       for (const { name, interval, work } of all) {
         if (schedule.isDue(name, interval())) await work().catch((error) => errors.push(error));
@@ -119,14 +123,14 @@ export function createDuties(options: DutyOptions, slots: Slots, intake: Intake)
   };
 }
 
-/** Tells whether the time of a recurring duty has come. */
+/** Tracks when each recurring job is due. */
 function createSchedule() {
   const last = new Map<string, number>();
   return {
-    isDue(duty: string, interval: number): boolean {
+    isDue(job: string, interval: number): boolean {
       const now = performance.now();
-      if (now - (last.get(duty) ?? Number.NEGATIVE_INFINITY) < interval) return false;
-      last.set(duty, now);
+      if (now - (last.get(job) ?? Number.NEGATIVE_INFINITY) < interval) return false;
+      last.set(job, now);
       return true;
     },
   };

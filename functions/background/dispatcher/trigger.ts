@@ -6,8 +6,8 @@ import { createSchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export default backgroundFunction({
   name: "dispatcher",
-  summary: "Brings accepted tasks to the scheduler, and cancellations too",
-  duties: ["read", "change", "dispatch"],
+  summary: "Sends accepted tasks and cancellations to the scheduler",
+  roles: ["read", "change", "dispatch"],
   open({ config, context, log, redis }) {
     const client = createSchedulerClient(config, config.eventWorkerCount, log);
     const blocking = redis.openBlocking();

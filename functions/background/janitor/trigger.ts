@@ -4,9 +4,9 @@ import { mend, runJanitor } from "./janitor.ts";
 export default backgroundFunction({
   name: "janitor",
   summary: "Brings the indexes in line with the records",
-  // A round cut short begins anew; this is what a Knative Service gives by default (300 s), with room for its answer.
+  // An interrupted sweep starts anew. A Knative Service allows 300 s by default; the rest is for the answer.
   roundSeconds: 270,
-  duties: ["read", "change", "repair"],
+  roles: ["read", "change", "repair"],
   open(services) {
     return {
       async round({ signal }) {

@@ -1,4 +1,4 @@
-import type { Duty } from "../../../task-state/index.ts";
+import type { Role } from "../../../task-state/index.ts";
 import type { Config } from "../../config.ts";
 import type { Services } from "../../services.ts";
 
@@ -39,7 +39,7 @@ export interface BackgroundFunction {
   /** Longest time of a round for a trigger, in seconds; on Lambda also what the invocation has left. @default `DMS_DRAIN_BUDGET_SECONDS` */
   readonly roundSeconds?: number;
   /** What it does with Redis, so that missing rights can be told at its start. @default nothing */
-  readonly duties?: readonly Duty[];
+  readonly roles?: readonly Role[];
   open(services: Services): Background;
 }
 

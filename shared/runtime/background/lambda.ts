@@ -25,7 +25,7 @@ const answerTime = 1000;
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
   const services = createServices(config, createLambdaLogger(config));
-  reportMissingRights(services, fn.duties ?? []);
+  reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
   const longest = longestRound(fn, config);
   const { request } = createRounds((budget) => background.round(budget));

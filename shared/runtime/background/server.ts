@@ -40,7 +40,7 @@ export async function startBackgroundServer(
   resident: boolean,
 ): Promise<Service & FunctionServer> {
   const services = createServices(config, log);
-  reportMissingRights(services, fn.duties ?? []);
+  reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
   const stopping = new AbortController();
   const app = createServer(services);

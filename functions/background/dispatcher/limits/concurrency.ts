@@ -1,51 +1,51 @@
 import { EventEmitter, once } from "node:events";
 
-/** A number of places for tasks that are handled at once. */
-export interface Slots {
+/** Limits how many tasks are handled at once. */
+export interface ConcurrencyLimiter {
   inUse(): number;
-  /** Takes up to `most` free places, and says how many. */
-  take(most: number): number;
-  /** Takes places, be it more than there are: nobody is given one until all of these are back. */
-  hold(count: number): void;
-  /** Gives places back. Those who wait are told once in a turn of the event loop, or at once when `enough` are free. */
-  give(count: number): void;
-  /** Ends all waits for a change. */
-  wake(): void;
-  /** Resolves when places are given back, after `ms` where given, or when the signal aborts. */
+  /** Acquires up to `most` free permits. @returns how many */
+  acquire(most: number): number;
+  /** Acquires permits even beyond the limit: none is free until the excess is released. */
+  forceAcquire(count: number): void;
+  /** Releases permits. Waiters are notified once per turn of the event loop, or at once when `notifyAt` permits are free. */
+  release(count: number): void;
+  /** Resolves all waits for a change. */
+  notify(): void;
+  /** Resolves when permits are released, after `ms` if given, or when the signal aborts. */
   untilChange(signal: AbortSignal, ms?: number): Promise<void>;
-  /** Resolves when all places are free. */
+  /** Resolves when all permits are free. */
   untilIdle(): Promise<void>;
 }
 
-/** All places are free at first. */
-export function createSlots(total: number, enough = total): Slots {
+/** Creates a limiter whose permits are all free. */
+export function createConcurrencyLimiter(total: number, notifyAt = total): ConcurrencyLimiter {
   let used = 0;
   let announced = false;
   const changes = new EventEmitter();
   changes.setMaxListeners(0);
-  const wake = () => {
+  const notify = () => {
     announced = false;
     changes.emit("change");
   };
   return {
     inUse: () => used,
-    wake,
-    take(most) {
-      const taken = Math.max(0, Math.min(total - used, most));
-      used += taken;
-      return taken;
+    notify,
+    acquire(most) {
+      const held = Math.max(0, Math.min(total - used, most));
+      used += held;
+      return held;
     },
-    hold(count) {
+    forceAcquire(count) {
       used += count;
     },
-    give(count) {
+    release(count) {
       used -= count;
       if (count <= 0) return;
-      if (total - used >= enough) wake();
+      if (total - used >= notifyAt) notify();
       else if (!announced) {
         announced = true;
         setImmediate(() => {
-          if (announced) wake();
+          if (announced) notify();
         });
       }
     },
@@ -69,13 +69,13 @@ export function createSlots(total: number, enough = total): Slots {
   };
 }
 
-/** Reads at most as many items as there are free places, and holds a place for each. */
-export async function fill<Item>(
-  slots: Slots,
-  places: number,
+/** Reads at most as many items as permits are free, and keeps one permit for each. */
+export async function acquireAndRead<Item>(
+  limiter: ConcurrencyLimiter,
+  most: number,
   read: (count: number) => Promise<Item[]>,
 ): Promise<Item[]> {
-  const count = slots.take(places);
+  const count = limiter.acquire(most);
   if (count === 0) return [];
   let used = 0;
   try {
@@ -83,6 +83,6 @@ export async function fill<Item>(
     used = items.length;
     return items;
   } finally {
-    slots.give(count - used);
+    limiter.release(count - used);
   }
 }

@@ -1,23 +1,23 @@
 import type { Config } from "../../../../shared/config.ts";
 import type { Caps } from "../../../../task-state/index.ts";
 
-/** The numbers by which a dispatcher decides. Times in ms. */
+/** The limits and times of a dispatcher. Times in ms. */
 export interface Policy {
-  /** Limit of one request to the scheduler. */
+  /** Timeout of one request to the scheduler. */
   readonly requestTimeout: number;
-  /** Wait before a submission of unknown fate is judged. */
+  /** Wait before the fate of a submission without a clear answer is checked. */
   readonly grace: number;
   readonly maxAttempts: number;
   readonly minBackoff: number;
   readonly maxBackoff: number;
-  /** How long claimed tasks are ours after the last sign of life; more than twice as long as a request may take. */
+  /** How long leases stay valid after the last heartbeat; more than two request timeouts. */
   readonly lease: number;
-  /** Age at which a task that was never submitted fails; 0: none. */
+  /** Age at which a task that was never submitted fails; 0: no limit. */
   readonly maxAge: number;
   readonly caps: Caps;
 }
 
-/** The policy that a configuration asks for. */
+/** Derives the policy from the configuration. */
 export function policyOf(config: Config): Policy {
   const requestTimeout = config.requestTimeoutSeconds * 1000;
   return {
@@ -30,17 +30,17 @@ export function policyOf(config: Config): Policy {
     maxAge: config.dispatchMaxAgeSeconds * 1000,
     caps: {
       maxInFlight: config.dispatchMaxInFlight,
-      // One place less than there are, so that no single user ever takes them all.
+      // One less than the concurrency, so that no single user can use all of it.
       maxInFlightPerUser: Math.min(config.dispatchMaxInFlightPerUser, Math.max(1, config.eventWorkerCount - 1)),
       ratePerSecond: config.dispatchRatePerSecond,
     },
   };
 }
 
-/** The wait after an unsuccessful attempt (1 for the first), in ms: exponential, with full jitter. */
+/** The wait after a failed attempt (1 for the first), in ms: exponential, with full jitter. */
 export function backoff({ minBackoff, maxBackoff }: Policy, attempt: number, random = Math.random): number {
   const ceiling = Math.min(maxBackoff, minBackoff * 2 ** Math.min(attempt - 1, 30));
-  // Full jitter may come out at zero; a floor keeps a refused connection from being tried in a tight circle.
+  // Full jitter may be zero; the floor keeps a refused connection from being retried in a tight loop.
   return Math.max(minBackoff / 2, Math.round(ceiling * random()));
 }
 

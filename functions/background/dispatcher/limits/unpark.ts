@@ -1,23 +1,23 @@
 import type { Redis } from "ioredis";
-import { dueParkedUsers, findHold, redisClock, releaseParked, roomOf } from "../../../../task-state/index.ts";
+import { availablePermits, dueParkedUsers, findHold, redisClock, releaseParked } from "../../../../task-state/index.ts";
 import type { Policy } from "./policy.ts";
 
-/** Users whose parked tasks are looked at in one round. */
-const usersPerRound = 500;
-/** No user is called this, so only what holds everybody back holds it back. */
+/** Users whose parked tasks are checked in one sweep. */
+const usersPerSweep = 500;
+/** No user has this id, so only a hold on all users applies to it. */
 const nobody = "";
 
 /**
- * Lets parked tasks go on whose user nothing holds back any more: no pause, no block, room below the limit. Costs one look
- * per user and half second, however many tasks are parked, and a single one while everybody is held back.
+ * Releases the parked tasks of users without a hold: no pause, no block, permits available. Costs one check per user and half
+ * second, however many tasks are parked, and a single check while all users are held.
  */
 export async function unpark(redis: Redis, { caps }: Policy): Promise<void> {
   if ((await findHold(redis, nobody)) !== undefined) return;
   const { now } = await redisClock(redis);
   const unparkUser = async (user: string) => {
     if ((await findHold(redis, user)) !== undefined) return;
-    await releaseParked(redis, user, await roomOf(redis, user, caps, now));
+    await releaseParked(redis, user, await availablePermits(redis, user, caps, now));
   };
-  // All at once: one after the other, many held users would keep a dispatcher from its work.
-  await Promise.all((await dueParkedUsers(redis, now, usersPerRound)).map(unparkUser));
+  // In parallel: one after the other, many held users would delay the dispatcher.
+  await Promise.all((await dueParkedUsers(redis, now, usersPerSweep)).map(unparkUser));
 }

@@ -2,24 +2,24 @@ import { setTimeout as delay } from "node:timers/promises";
 import { acquirePermit, findHold, holdText, type TaskStateContext, type View } from "../../../../task-state/index.ts";
 import type { Policy } from "./policy.ts";
 
-/** Whether a submission may go out under the limits that hold across all dispatchers. */
-export type Turn =
+/** Whether the limits that all dispatchers share allow a submission. */
+export type PermitDecision =
   | { readonly kind: "granted" }
-  /** It has to wait for reasons of its user, or of everybody. */
+  /** A hold on its user, or on all users, applies. */
   | { readonly kind: "held"; readonly hold: string }
-  /** Its turn has not come while the lease leaves time for the request itself. */
-  | { readonly kind: "too_long" };
+  /** No permit was granted while the lease leaves time for the request itself. */
+  | { readonly kind: "timed_out" };
 
-/** Longest wait before the limits are asked again, in ms. */
+/** Longest wait before the permit is requested again, in ms. */
 const longestPause = 250;
 
-/** Waits for a place; what begins to hold the task back meanwhile is noticed. */
-export async function awaitTurn(
+/** Waits for a permit, and stops waiting when a hold begins to apply. */
+export async function awaitPermit(
   { primary }: TaskStateContext,
   { id, sidecar }: View,
   { caps, lease }: Policy,
   stopping: AbortSignal,
-): Promise<Turn> {
+): Promise<PermitDecision> {
   const user = sidecar?.user ?? "";
   const parkedBefore = sidecar?.hold !== undefined;
   const until = performance.now() + lease / 4;
@@ -33,5 +33,5 @@ export async function awaitTurn(
     }
     await delay(Math.min(permit.ms, longestPause), undefined, { signal: stopping }).catch(() => {});
   }
-  return { kind: "too_long" };
+  return { kind: "timed_out" };
 }

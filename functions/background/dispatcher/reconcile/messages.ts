@@ -1,6 +1,6 @@
 import { cancellationRequested, type TaskRecord } from "../../../../task-state/index.ts";
 
-/** The entries that a dispatcher writes into a task's log; waits are in ms. Clients of old know the first two. */
+/** The entries that a dispatcher writes into a task's log; waits are in ms. Existing clients rely on the first two. */
 export const messages = {
   dispatching: "Dispatching to scheduler",
   acknowledged: "Scheduler acknowledged submission",
@@ -25,7 +25,7 @@ function inSeconds(wait: number): string {
   return `${Math.ceil(wait / 1000)} s`;
 }
 
-/** How our own entries begin. The scheduler may lose some of them, so they are known by their text and not by number. */
+/** How our own entries begin. The scheduler may lose some, so the text identifies them, not the number. */
 const ownBeginnings = [
   cancellationRequested,
   "Dispatching to scheduler",
@@ -40,7 +40,7 @@ const ownBeginnings = [
   "Attempt ",
 ];
 
-/** How many entries of a record's log are not ours. */
+/** Counts the entries of a record's log that are not ours. */
 export function countForeignLogs({ logs = [] }: TaskRecord): number {
   const isOurs = (entry: string) => {
     const message = entry.slice(entry.indexOf(",") + 1);

@@ -4,55 +4,59 @@ import {
   type Claim,
   commit,
   isUnavailable,
-  look,
-  setAside,
+  quarantine,
+  readView,
   type View,
 } from "../../../../task-state/index.ts";
-import type { Place } from "../limits/place.ts";
+import type { ConcurrencyPermit } from "../limits/concurrency-permit.ts";
 import { nextStep, type Step } from "./next-step.ts";
-import type { Attempt, Attendance } from "./reconciliation.ts";
+import type { Attempt, Reconciliation } from "./reconciliation.ts";
 import { request, submitBegun } from "./request.ts";
-import { letGo, type Result } from "./store-outcome.ts";
+import { type Result, releaseLease } from "./store-outcome.ts";
 
-/** More steps than a task ever takes at once; a wrong decision must not run in a circle. */
+/** More steps than a reconciliation ever needs; a wrong decision must not loop for ever. */
 const maxSteps = 50;
 
 /**
- * Does for a claimed task what there is to do, one step at a time, until it can be let go of. Every step is committed
- * against the task as it was seen; where somebody else was faster, the task is looked at and decided on anew. A task that
- * fails for a reason of its own is set aside, so that its entry holds up nobody.
+ * Reconciles a claimed task, one step at a time, until its lease can be released. Each step is committed against the task as
+ * it was read; if another writer was faster, the task is read again and the step decided anew. A task that fails for a reason
+ * of its own is quarantined, so that its entry blocks no other.
  */
-export async function attend(attendance: Attendance, claim: Claim, place: Place): Promise<void> {
-  const { context, holder } = attendance;
-  const aside = { id: claim.view.id, entryId: claim.entry.entryId, holder };
+export async function reconcile(
+  reconciliation: Reconciliation,
+  claim: Claim,
+  permit: ConcurrencyPermit,
+): Promise<void> {
+  const { context, holder } = reconciliation;
+  const task = { id: claim.view.id, entryId: claim.entry.entryId, holder };
   try {
-    if (await takeSteps(attendance, claim, place)) return;
-    await setAside(context, { ...aside, reason: `it was not settled within ${maxSteps} steps` });
+    if (await runSteps(reconciliation, claim, permit)) return;
+    await quarantine(context, { ...task, reason: `it was not settled within ${maxSteps} steps` });
   } catch (error) {
-    // What is wrong with this task alone would bring its entry back for ever.
+    // An error of this task alone would return its entry for ever.
     if (!isUnavailable(error))
-      await setAside(context, { ...aside, reason: `it cannot be changed: ${messageOf(error)}` });
+      await quarantine(context, { ...task, reason: `it cannot be changed: ${messageOf(error)}` });
     throw error;
   }
 }
 
-/** @returns false when the task needs more steps than any ever does */
-async function takeSteps(attendance: Attendance, claim: Claim, place: Place): Promise<boolean> {
-  const { context, express, holder, log, policy } = attendance;
+/** @returns false when the task needs more than `maxSteps` steps */
+async function runSteps(reconciliation: Reconciliation, claim: Claim, permit: ConcurrencyPermit): Promise<boolean> {
+  const { context, fastPath, holder, log, policy } = reconciliation;
   const { entry, hold, begunAt } = claim;
-  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, place };
+  const attempt = { entryId: entry.entryId, claimedAt: claim.askedAt, permit };
   let view = claim.view;
   for (let steps = 0; steps < maxSteps; steps += 1) {
     const result =
       begunAt !== undefined && steps === 0 && view.record
-        ? await submitBegun(attendance, view, view.record, { ...attempt, finish: () => express.finish(claim) })
-        : await take(attendance, view, nextStep(view, policy, hold), attempt);
+        ? await submitBegun(reconciliation, view, view.record, { ...attempt, finish: () => fastPath.finish(claim) })
+        : await applyStep(reconciliation, view, nextStep(view, policy, hold), attempt);
     if (result === "done") return true;
     if (result) {
       view = result;
       continue;
     }
-    view = await look(context, view.id);
+    view = await readView(context, view.id);
     if (view.unreadable !== undefined && !view.sidecar) continue;
     if (!view.sidecar) {
       await acknowledge(context.primary, entry.entryId);
@@ -60,7 +64,7 @@ async function takeSteps(attendance: Attendance, claim: Claim, place: Place): Pr
     }
     if (view.sidecar.lease !== holder) return true;
   }
-  log.error({ task: view.id }, "A task was not brought to rest; it will be looked at again");
+  log.error({ task: view.id }, "a task was not settled; it is listed among the dead letters and re-checked");
   return false;
 }
 
@@ -68,11 +72,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function take(attendance: Attendance, view: View, step: Step, attempt: Attempt): Promise<Result> {
-  const { context, holder } = attendance;
-  if (step.kind === "submit" || step.kind === "cancel") return request(attendance, view, step.kind, attempt);
-  if (step.kind === "set_aside") {
-    await setAside(context, { id: view.id, reason: step.reason, entryId: attempt.entryId, holder });
+async function applyStep(reconciliation: Reconciliation, view: View, step: Step, attempt: Attempt): Promise<Result> {
+  const { context, holder } = reconciliation;
+  if (step.kind === "submit" || step.kind === "cancel") return request(reconciliation, view, step.kind, attempt);
+  if (step.kind === "quarantine") {
+    await quarantine(context, { id: view.id, reason: step.reason, entryId: attempt.entryId, holder });
     return "done";
   }
   const written = await commit(context, view, changeOf(view, step, attempt.entryId));
@@ -81,7 +85,7 @@ async function take(attendance: Attendance, view: View, step: Step, attempt: Att
 
 function changeOf(
   view: View,
-  step: Exclude<Step, { kind: "submit" | "cancel" | "set_aside" }>,
+  step: Exclude<Step, { kind: "submit" | "cancel" | "quarantine" }>,
   entryId: string,
 ): Change {
   switch (step.kind) {
@@ -89,11 +93,11 @@ function changeOf(
       return { remove: "purge", acknowledge: entryId };
     case "write":
       return step.change;
-    case "rest": {
+    case "release": {
       const { until, hold } = step;
       const parked = hold === undefined ? {} : { hold, ...(view.sidecar?.dueAt === undefined ? {} : { dueAt: null }) };
       return {
-        sidecar: { ...letGo, ...parked, ...(until === undefined ? {} : { dueAt: until }) },
+        sidecar: { ...releaseLease, ...parked, ...(until === undefined ? {} : { dueAt: until }) },
         acknowledge: entryId,
       };
     }

@@ -9,14 +9,14 @@ import { backoff, type Policy } from "../limits/policy.ts";
 import type { Outcome } from "../scheduler/outcome.ts";
 import { countForeignLogs, messages } from "./messages.ts";
 
-/** What an outcome changes, and whether the task may be let go of with it. */
+/** What an outcome changes, and whether the task's lease is released with it. */
 export interface Settlement {
   readonly change: Change;
-  /** False: look again, there is more to do now. */
+  /** False: the reconciliation continues with the next step. */
   readonly done: boolean;
 }
 
-/** The first step of a submission: the record says `dispatching`, the sidecar that attempt n is being sent. */
+/** The first step of a submission: the record becomes `dispatching`, and the sidecar counts the attempt. */
 export function beginSubmission({ record, sidecar, watched }: View, policy: Policy): Change {
   const attempts = (sidecar?.attempts ?? 0) + 1;
   const logs = sidecar?.tries === undefined ? [messages.dispatching] : [];
@@ -26,7 +26,7 @@ export function beginSubmission({ record, sidecar, watched }: View, policy: Poli
       phase: "sending",
       attempts,
       tries: (sidecar?.tries ?? 0) + 1,
-      // The request goes out within half a lease, and needs no longer than its limit to arrive.
+      // The request goes out within half a lease, and arrives within its timeout.
       checkAt: watched + policy.lease / 2 + policy.requestTimeout + policy.grace,
       foreignLogs: record ? countForeignLogs(record) : 0,
       ...(sidecar?.dueAt === undefined ? {} : { dueAt: null }),
@@ -35,11 +35,11 @@ export function beginSubmission({ record, sidecar, watched }: View, policy: Poli
   };
 }
 
-const sendingIsOver: SidecarPatch = { checkAt: null };
+const sendingEnded: SidecarPatch = { checkAt: null };
 
 /**
- * What the outcome of a submission changes. The record may have been moved on by the scheduler meanwhile, or spoilt: then
- * the outcome is kept all the same, and there is more to do.
+ * What the outcome of a submission changes. If the scheduler moved the record on meanwhile, or if the record became unreadable,
+ * the outcome is stored all the same and the reconciliation continues.
  */
 export function settleSubmission(view: View, outcome: Outcome, policy: Policy): Settlement {
   const { change, done } = submissionSettled(view, outcome, policy);
@@ -54,7 +54,7 @@ function submissionSettled(view: View, outcome: Outcome, policy: Policy): Settle
         change: {
           ...acknowledge(view),
           sidecar: {
-            ...sendingIsOver,
+            ...sendingEnded,
             foreignLogs: null,
             phase: "sent",
             ...(view.sidecar?.error === undefined ? {} : { error: null }),
@@ -65,11 +65,11 @@ function submissionSettled(view: View, outcome: Outcome, policy: Policy): Settle
     case "unknown_fate": {
       const [checkAt, dueAt] = [view.watched + policy.grace, view.now + policy.grace];
       const tries = view.sidecar?.tries ?? 1;
-      const told = worthTelling(tries, outcome.cause, view.sidecar?.error);
+      const logged = isWorthLogging(tries, outcome.cause, view.sidecar?.error);
       const text = messages.checked(tries, outcome.cause, policy.grace);
       return {
         change: {
-          ...(told ? moveFrom(view, "dispatching", { logs: [text] }) : {}),
+          ...(logged ? moveFrom(view, "dispatching", { logs: [text] }) : {}),
           sidecar: { checkAt, dueAt, error: outcome.cause },
         },
         done: true,
@@ -79,7 +79,7 @@ function submissionSettled(view: View, outcome: Outcome, policy: Policy): Settle
       return {
         change: {
           ...moveFrom(view, "dispatching", { status: "failed", logs: [messages.refused(outcome.detail)] }),
-          sidecar: { ...sendingIsOver, phase: "queued", error: outcome.detail },
+          sidecar: { ...sendingEnded, phase: "queued", error: outcome.detail },
         },
         done: !wanted,
       };
@@ -88,7 +88,7 @@ function submissionSettled(view: View, outcome: Outcome, policy: Policy): Settle
     case "unknown_task":
       return retryLater(view, "404", undefined, true, policy);
     case "not_started":
-      return retryLater(view, outcome.cause, outcome.retryAfterMs, !outcome.away, policy);
+      return retryLater(view, outcome.cause, outcome.retryAfterMs, !outcome.unavailable, policy);
   }
 }
 
@@ -101,61 +101,61 @@ function retryLater(
 ): Settlement {
   const tries = view.sidecar?.tries ?? 1;
   const wait = waitBefore(policy, tries, retryAfterMs);
-  const logs = worthTelling(tries, cause, view.sidecar?.error) ? [messages.retry(tries, cause, wait)] : [];
+  const logs = isWorthLogging(tries, cause, view.sidecar?.error) ? [messages.retry(tries, cause, wait)] : [];
   return backInQueue(view, { error: cause, dueAt: view.now + wait }, counted, logs);
 }
 
-/** How long to wait after an attempt, in ms. The scheduler's word counts, but allows no tight circle. */
+/** The wait after an attempt, in ms: the scheduler's `Retry-After` if given, but never short enough for a tight loop. */
 function waitBefore(policy: Policy, tries: number, retryAfterMs: number | undefined): number {
   return Math.max(retryAfterMs ?? backoff(policy, tries), policy.minBackoff / 2);
 }
 
-/** What repeats, or comes and goes, is told once in five, so that a long outage does not fill the task's log. */
-function worthTelling(tries: number, cause: string, lastCause: string | undefined): boolean {
+/** A recurring cause is logged once in five attempts, so that a long outage does not fill the task's log. */
+function isWorthLogging(tries: number, cause: string, lastCause: string | undefined): boolean {
   return (cause !== lastCause && tries <= 5) || tries % 5 === 0;
 }
 
-/** The submission provably started nothing: the task waits again, or is ended where its owner wants that. */
+/** The submission provably started nothing: the task waits again, or the next step ends it if its owner wants that. */
 function backInQueue(view: View, waiting: SidecarPatch, counted: boolean, logs: string[] = []): Settlement {
   const attempts = (view.sidecar?.attempts ?? 1) - (counted ? 0 : 1);
   const wanted = view.sidecar?.want !== undefined;
   return {
     change: {
       ...moveFrom(view, "dispatching", { status: "pending", logs }),
-      sidecar: { ...sendingIsOver, ...(wanted ? {} : waiting), phase: "queued", attempts },
+      sidecar: { ...sendingEnded, ...(wanted ? {} : waiting), phase: "queued", attempts },
       probe: waiting.hold !== undefined,
     },
     done: !wanted,
   };
 }
 
-/** Says that the scheduler has taken the task, and `running` where it has not said so itself. */
+/** Logs that the scheduler accepted the task, and sets `running` if the scheduler has not. */
 function acknowledge({ record, sidecar }: View): Pick<Change, "record"> {
-  // A cancellation that waits for this moment comes next, and writes its own status.
+  // A deferred cancellation is the next step, and writes its own status.
   if (!record || hasEnded(record) || sidecar?.want !== undefined) return {};
   const logs = [messages.acknowledged];
   return { record: record.status === "dispatching" ? { status: "running", logs } : { logs } };
 }
 
-/** A change of the record that is made only if nobody has moved it on from this status. */
+/** A change of the record, unless another writer moved it on from this status. */
 function moveFrom(view: View, status: "dispatching", change: RecordChange): Pick<Change, "record"> {
   return view.record?.status === status ? { record: change } : {};
 }
 
-/** The cancel attempt is counted before it is sent, so that a crash counts it too. */
+/** Counts the cancel attempt before it is sent, so that a crash counts it too. */
 export function beginCancellation({ sidecar }: View): Change {
   const { cancelAttempts = 0, cancelTries = cancelAttempts, error } = sidecar ?? {};
-  // What the submission has met says nothing about the cancellation.
+  // The last error of the submission is not one of the cancellation.
   const afresh = cancelTries === 0 && error !== undefined ? { error: null } : {};
   return { sidecar: { cancelAttempts: cancelAttempts + 1, cancelTries: cancelTries + 1, dueAt: null, ...afresh } };
 }
 
-/** The cancellation is over. One more look later: a writer that had read the record before may put it back. */
-export function lastLook(now: number, { grace }: Policy): SidecarPatch {
+/** Confirms the cancellation and schedules one re-check: a writer with an older copy of the record may put that back. */
+export function recheckLater(now: number, { grace }: Policy): SidecarPatch {
   return { confirmedAt: now, dueAt: now + Math.max(grace, 1000), wantedAt: null };
 }
 
-/** What the outcome of a cancellation changes. An ending that the task has found meanwhile stays. */
+/** What the outcome of a cancellation changes. A task that ended meanwhile keeps its status. */
 export function settleCancellation(view: View, outcome: Outcome, policy: Policy): Settlement {
   const { change, done } = cancellationSettled(view, outcome, policy);
   return { change, done: done && (view.unreadable === undefined || change.remove === "purge") };
@@ -171,7 +171,7 @@ function cancellationSettled(view: View, outcome: Outcome, policy: Policy): Sett
       return {
         change: {
           ...(ended ? {} : { record: { status: "cancelled", logs: [messages.cancelled] } }),
-          sidecar: { ...lastLook(now, policy), error: null },
+          sidecar: { ...recheckLater(now, policy), error: null },
           deferCancel: null,
         },
         done: true,
@@ -187,7 +187,7 @@ function cancellationSettled(view: View, outcome: Outcome, policy: Policy): Sett
         done: true,
       };
     case "not_started":
-      return cancelLater(view, outcome.cause, outcome.retryAfterMs, !outcome.away, policy);
+      return cancelLater(view, outcome.cause, outcome.retryAfterMs, !outcome.unavailable, policy);
     case "unknown_fate":
       return cancelLater(view, outcome.cause, undefined, true, policy);
   }
@@ -201,19 +201,20 @@ function cancelLater(
   policy: Policy,
 ): Settlement {
   const { cancelAttempts = 1, cancelTries = cancelAttempts, error, want } = view.sidecar ?? {};
-  if (counted && cancelAttempts >= policy.maxAttempts) return giveUpCancel(view, cancelAttempts, cause);
+  if (counted && cancelAttempts >= policy.maxAttempts) return deadLetterCancellation(view, cancelAttempts, cause);
   const wait = waitBefore(policy, cancelTries, retryAfterMs);
-  const told = want === "cancel" && view.record && !hasEnded(view.record) && worthTelling(cancelTries, cause, error);
+  const logged =
+    want === "cancel" && view.record && !hasEnded(view.record) && isWorthLogging(cancelTries, cause, error);
   return {
     change: {
-      ...(told ? { record: { logs: [messages.cancelRetry(cancelTries, cause, wait)] } } : {}),
+      ...(logged ? { record: { logs: [messages.cancelRetry(cancelTries, cause, wait)] } } : {}),
       sidecar: { dueAt: view.now + wait, error: cause, ...(counted ? {} : { cancelAttempts: cancelAttempts - 1 }) },
     },
     done: true,
   };
 }
 
-function giveUpCancel({ record }: View, attempts: number, error: string): Settlement {
+function deadLetterCancellation({ record }: View, attempts: number, error: string): Settlement {
   const logs = [messages.cancelFailed(attempts, error)];
   return {
     change: {

@@ -1,34 +1,34 @@
 import type { Socket } from "node:net";
 
-/** Listens to what a connection brings before the HTTP client reads it. */
+/** Inspects the bytes of a connection before the HTTP client reads them. */
 export interface AnswerTap {
-  /** Listens to a new connection. It must carry one request at a time, so that an answer begins where a read begins. */
+  /** Inspects a new connection. It must carry one request at a time, so that an answer begins where a read begins. */
   listen(socket: Socket): Socket;
-  /** A request is about to be written. */
+  /** Call before a request is written. */
   begin(): void;
-  /** The status of its answer, as soon as the status line is there whole. */
+  /** The status of the answer, as soon as its status line is complete. */
   status(): number | undefined;
 }
 
 const statusLine = /^HTTP\/1\.\d ([1-5]\d\d)[^\r\n]*\r?\n/;
-/** Longer than any status line. A line that is not complete by then is none. In bytes. */
+/** Longer than any status line, in bytes. A line that is still incomplete then is none. */
 const longestLine = 8 * 1024;
 const headEnd = "\r\n\r\n";
 
 /**
- * Makes a tap that does two things the client does not: it passes over answers `100 Continue`, which RFC 9110, 15.2 allows
- * a server at any time and at which the client breaks the connection; and it knows the status of an answer whose head
- * is cut off behind its first line.
+ * Creates a tap that does two things the client does not: it skips `100 Continue` answers, which RFC 9110, 15.2 allows at any
+ * time and at which the client breaks the connection; and it reads the status of an answer that is cut off after its first
+ * line.
  */
 export function createAnswerTap(): AnswerTap {
   let awaited = false;
   let status: number | undefined;
-  /** What may belong to an informational answer, and has not been passed on. */
+  /** Bytes that may belong to an informational answer and are held back. */
   let kept: Buffer | undefined;
-  /** The beginning of a line that has been passed on before it was complete. */
+  /** The beginning of a line that was passed on before it was complete. */
   let line = "";
 
-  /** What the client is to read of these bytes; nothing while they may belong to an informational answer. */
+  /** The part of these bytes for the client; `undefined` while they may belong to an informational answer. */
   function filter(bytes: Buffer): Buffer | undefined {
     for (let rest = bytes; rest.length > 0; ) {
       const text = line + rest.toString("latin1", 0, longestLine);
@@ -48,7 +48,7 @@ export function createAnswerTap(): AnswerTap {
 
   function note(code: number | undefined, text: string): void {
     line = code === undefined ? text : "";
-    // Behind other informational answers, which are the client's business, comes the one that counts.
+    // After other informational answers, which the client handles, comes the final one.
     if (code !== undefined && code >= 200) status = code;
     awaited = status === undefined && text.length < longestLine && (code !== undefined || !text.includes("\n"));
   }
@@ -79,7 +79,7 @@ export function createAnswerTap(): AnswerTap {
   };
 }
 
-/** True for the beginning of a line that may yet be that of `100 Continue`. */
+/** True for text that may still become the status line of `100 Continue`. */
 function mayContinue(text: string): boolean {
   const begun = "HTTP/1.1 100".startsWith(text.slice(0, 12));
   return begun && text.length < longestLine && !text.includes("\n");

@@ -3,30 +3,30 @@ import type { Dispatcher } from "undici";
 import type { AnswerTap } from "./answer-tap.ts";
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from "./outcome.ts";
 
-/** What goes on for longer is not read of an answer's body, in bytes. */
+/** Largest part of an answer's body that is read, in bytes. */
 const maxBody = 64 * 1024;
-/** How long an answer whose status line says all is given to end, so that the next request finds its connection free, in ms. */
+/** How long an answer that its status line settles may take to end, so that its connection is free for the next request, in ms. */
 const endTime = 20;
 
-/** One request to the scheduler, from its dispatch to whatever ends it. */
+/** One request to the scheduler, from its dispatch to its end. */
 export interface Exchange {
   readonly handler: ExchangeHandler;
-  /** Resolves as soon as the outcome is known; the body of an answer may still be on its way then. */
+  /** Resolves as soon as the outcome is known; the body of the answer may still arrive then. */
   readonly outcome: Promise<Outcome>;
-  /** Ends it, if it is not over. What has not left the process by then will not leave it. */
+  /** Ends the exchange unless it has ended. A request that has not left the process by then is not sent. */
   abort(reason: Error): void;
 }
 
-/** The client's handler of an exchange, which the connection that carries it lends its tap. */
+/** The client's handler of an exchange; the connection that carries it sets the tap. */
 export interface ExchangeHandler extends Dispatcher.DispatchHandler {
   tap?: AnswerTap;
 }
 
 /**
- * An exchange that is not dispatched yet. A request whose connection is ready only after `latest`, as when the process was
- * frozen meanwhile, does not leave: by then another dispatcher may have settled the task.
+ * Creates an exchange that is not dispatched yet. A request whose connection is ready only after `latest`, as when the
+ * process was frozen meanwhile, does not leave: by then another dispatcher may have settled the task.
  * @param latest by `performance.now()`
- * @param onOver called once, when nothing of it is under way any more; `cut`: why its answer was not read to the end
+ * @param onOver called once, when the exchange has ended; `cut`: why its answer was not read to the end
  */
 export function createExchange(latest: number, onOver: (cut?: Error) => void): Exchange {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -44,7 +44,7 @@ export function createExchange(latest: number, onOver: (cut?: Error) => void): E
     if (reason) return;
     reason = why;
     if (controller) controller.abort(why);
-    else resolve({ kind: "not_started", cause: why.name, away: true });
+    else resolve({ kind: "not_started", cause: why.name, unavailable: true });
   };
   const end = (outcome: Outcome, cut?: Error) => {
     clearTimeout(ending);
@@ -60,11 +60,11 @@ export function createExchange(latest: number, onOver: (cut?: Error) => void): E
       if (reason) started.abort(reason);
     },
     onResponseStart(_controller, statusCode, given) {
-      // Informational answers come before the one that counts.
+      // Informational answers precede the final one.
       if (statusCode < 200) return;
       status = statusCode;
       headers = given;
-      // Only a refusal has a reason in its body; for all else the status line is the outcome.
+      // Only a refusal carries a reason in its body; otherwise the status line is the outcome.
       if (statusCode >= 400 && statusCode < 500) return;
       known = byAnswer(statusCode);
       ending = setTimeout(resolve, endTime, known);
@@ -78,10 +78,10 @@ export function createExchange(latest: number, onOver: (cut?: Error) => void): E
       if (status !== undefined) end(known ?? byAnswer(status, String(Buffer.concat(body))));
     },
     onResponseError(_controller, error) {
-      // Before its start the tap still knows the answer of another request.
-      const told = status ?? (controller && handler.tap?.status());
-      if (told === undefined) end(outcomeOfError(error, controller !== undefined));
-      else end(known ?? byAnswer(told), error);
+      // Until the request starts, the tap holds the status of another one.
+      const seen = status ?? (controller && handler.tap?.status());
+      if (seen === undefined) end(outcomeOfError(error, controller !== undefined));
+      else end(known ?? byAnswer(seen), error);
     },
   };
   return { outcome: promise, handler, abort };

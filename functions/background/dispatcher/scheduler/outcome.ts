@@ -1,46 +1,47 @@
-/** What became of a request to the scheduler, as far as it can be known. */
+/** The outcome of a request to the scheduler, as far as it is known. */
 export type Outcome =
-  /** The scheduler has taken the request (2xx). */
+  /** The scheduler accepted the request (2xx). */
   | { readonly kind: "accepted" }
-  /** The scheduler takes no requests now, or none of this user (403 "Requests are blocked"). */
+  /** The scheduler blocks all requests, or those of this user (403 "Requests are blocked"). */
   | { readonly kind: "blocked"; readonly detail: string }
   /** The scheduler does not know the task (404). */
   | { readonly kind: "unknown_task"; readonly detail: string }
-  /** The scheduler will not take this request, now or later (any other 4xx). */
+  /** The scheduler refuses this request for good (any other 4xx). */
   | { readonly kind: "refused"; readonly status: number; readonly detail: string }
-  /** The request provably did not start anything; it may be sent again. */
+  /** The request provably started nothing; it may be sent again. */
   | {
       readonly kind: "not_started";
       readonly cause: string;
-      /** The scheduler as a whole is away, so the attempt says nothing about this task. */
-      readonly away: boolean;
+      /** True when the scheduler as a whole is unavailable, so that the attempt says nothing about this task. */
+      readonly unavailable: boolean;
       /** From `Retry-After`, in ms. */
       readonly retryAfterMs?: number;
     }
   /** The request may have been carried out. */
   | { readonly kind: "unknown_fate"; readonly cause: string };
 
-/** A `Retry-After` that is longer is cut to this, in ms. */
+/** Longest `Retry-After` that is respected, in ms; a longer one is cut to this. */
 export const maxRetryAfter = 10 * 60_000;
 
 /**
- * The outcome of an answer. Source: the answers of the running scheduler.
- * @param date the answer's own time, which a `Retry-After` in the form of a date is counted from
+ * The outcome of an answer, by the answers of the real scheduler.
+ * @param date the answer's `Date` header, the base of a `Retry-After` that is a date
  */
 export function outcomeOfAnswer(status: number, body: string, retryAfter: string | undefined, date?: string): Outcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
-  const told = detailOf(body);
-  const detail = told ?? `status ${status}`;
+  const reason = detailOf(body);
+  const detail = reason ?? `status ${status}`;
   const answeredAt = Date.parse(date ?? "");
   const retryAfterMs = parseRetryAfter(retryAfter, Number.isNaN(answeredAt) ? Date.now() : answeredAt);
   const later = retryAfterMs === undefined ? {} : { retryAfterMs };
-  // Without its reason a 403 may be a pause, which must not fail the task.
-  if (status === 403 && told === undefined) return { kind: "not_started", cause: "403", away: false, ...later };
+  // A 403 without its reason may be a block, which must not fail the task.
+  if (status === 403 && reason === undefined)
+    return { kind: "not_started", cause: "403", unavailable: false, ...later };
   if (status === 403 && /requests are blocked/i.test(detail)) return { kind: "blocked", detail };
   if (status === 404) return { kind: "unknown_task", detail };
-  if (status === 503) return { kind: "not_started", cause: "503", away: true, ...later };
+  if (status === 503) return { kind: "not_started", cause: "503", unavailable: true, ...later };
   if (status === 408 || status === 425 || status === 429) {
-    return { kind: "not_started", cause: String(status), away: false, ...later };
+    return { kind: "not_started", cause: String(status), unavailable: false, ...later };
   }
   if (status >= 400 && status < 500) return { kind: "refused", status, detail };
   return { kind: "unknown_fate", cause: String(status) };
@@ -57,12 +58,13 @@ const neverConnected = new Set([
 const tlsFault = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
 
 /**
- * The outcome of a request that has got no answer. Only what has never left the process proves that nothing started.
- * @param sent false: none of it has been written to a connection
+ * The outcome of a request without an answer. It provably started nothing only if it never left the process.
+ * @param sent false when no part of it was written to a connection
  */
 export function outcomeOfError(error: unknown, sent = true): Outcome {
   const code = codeOf(error);
-  if (!sent || neverConnected.has(code) || tlsFault.test(code)) return { kind: "not_started", cause: code, away: true };
+  if (!sent || neverConnected.has(code) || tlsFault.test(code))
+    return { kind: "not_started", cause: code, unavailable: true };
   return { kind: "unknown_fate", cause: code };
 }
 
@@ -73,7 +75,7 @@ function codeOf(error: unknown): string {
   return typeof name === "string" ? name : "unknown error";
 }
 
-/** All three forms of an HTTP date begin with the day and hold a time, see RFC 9110, 5.6.7; the last one leaves GMT out. */
+/** All three forms of an HTTP date begin with the day and contain a time, see RFC 9110, 5.6.7; the last one omits GMT. */
 const httpDate = /^(Mon|Tues?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?,? .*\d\d:\d\d:\d\d/;
 
 /** Reads `Retry-After`, seconds or an HTTP date, as ms from `now`; see RFC 9110, 10.2.3. */

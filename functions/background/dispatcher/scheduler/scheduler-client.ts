@@ -6,17 +6,17 @@ import { createAnswerTap } from "./answer-tap.ts";
 import { createExchange, Ended, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** What goes along with a request. */
+/** Metadata of a request. */
 export interface RequestMarks {
-  /** Passed on as `traceparent`. */
+  /** Sent as `traceparent`. */
   readonly trace?: string | undefined;
-  /** How often an operator has sent the submission again: each is another one, all its repetitions are the same. */
+  /** How often an operator retried the submission: each such retry is a new submission to the scheduler. */
   readonly generation: number;
 }
 
-/** Speaks to the scheduler. Every call ends in an outcome, within the request's limit; none throws. */
+/** The client of the scheduler. Every call resolves with an outcome within the request timeout; none throws. */
 export interface SchedulerClient {
-  /** Carries an `Idempotency-Key`, the same in every repetition of a submission. */
+  /** Sends an `Idempotency-Key`, the same in every retry of a submission. */
   submit(task: TaskRecord, signal: AbortSignal, marks?: RequestMarks): Promise<Outcome>;
   cancel(task: TaskRecord, signal: AbortSignal, marks?: RequestMarks): Promise<Outcome>;
   close(): Promise<void>;
@@ -31,8 +31,8 @@ type SchedulerSettings = Pick<
 const keepAliveMs = 2000;
 
 /**
- * A client with up to `concurrency` kept-alive connections, one request on each at a time. The body of an answer that has
- * said all may come in at its leisure, until another request needs its connection.
+ * Creates a client with up to `concurrency` kept-alive connections, one request on each at a time. The body of an answer whose
+ * outcome is known may arrive slowly, until another request needs its connection.
  */
 export function createSchedulerClient(
   settings: SchedulerSettings,
@@ -46,13 +46,13 @@ export function createSchedulerClient(
     pipelining: 1,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
-    // The one limit of a request is kept here, from the connection to the last byte.
+    // The request timeout below covers everything from the connection to the last byte.
     headersTimeout: 0,
     bodyTimeout: 0,
     factory: (origin, options: Client.Options) => tappedClient(origin, options, limit),
   });
   const root = base.pathname.replace(/\/+$/, "");
-  /** Exchanges whose requests are settled, oldest first. */
+  /** Exchanges whose outcome is known, oldest first. */
   const draining = new Set<Exchange>();
   let unsettled = 0;
 
@@ -72,7 +72,7 @@ export function createSchedulerClient(
       clearTimeout(timer);
       over = true;
       draining.delete(exchange);
-      if (cut) log?.info({ cause: cut.message }, "The scheduler's answer was cut off behind its status line");
+      if (cut) log?.info({ cause: cut.message }, "the scheduler's answer was cut off after its status line");
     });
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -99,7 +99,7 @@ export function createSchedulerClient(
   };
 }
 
-/** A connection whose answers are listened to. */
+/** A connection whose answers the tap inspects. */
 function tappedClient(origin: URL | string, options: Client.Options, timeout: number): Client {
   const tap = createAnswerTap();
   const connect = buildConnector({ timeout });

@@ -3,25 +3,25 @@ import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import type { TaskStateContext } from "../task/context.ts";
-import { unreadablePause } from "../task/set-aside.ts";
-import { look, type View } from "../task/view.ts";
+import { unreadablePause } from "../task/quarantine.ts";
+import { readView, type View } from "../task/view.ts";
 import { findDeadLetter } from "./dead-letters.ts";
 
-/** Tasks that are looked at together: each may bring a record of the largest size. */
+/** Tasks that are checked in parallel: each may have a record of the largest size. */
 const atOnce = 4;
-/** Tasks of one round, and its longest time in ms, so that no dispatcher is kept from its work. */
-const perRound = 500;
-const longestRound = 500;
+/** Limits of one sweep, in tasks and in ms, so that it does not delay the dispatcher. */
+const tasksPerSweep = 500;
+const longestSweep = 500;
 
 /*
- * Takes a task off the list of those that cannot be read, and gives it to the dispatchers where it is one of ours. Only a
- * letter of kind `read` goes, and the one that it has replaced comes back.
+ * Removes a task from the list of those that cannot be read, and enqueues it if it has a sidecar. Removes only a letter of
+ * kind `read`, and puts back the one that it replaced.
  * keys   unreadable, dead, deadLetters, sidecar, work, added
  * args   id
- * reply  1 done · 0 somebody else was faster
+ * reply  1 done · 0 another process was faster
  */
-const reviveScript = defineScript({
-  name: "revive",
+const restoreScript = defineScript({
+  name: "restore",
   keys: ["unreadable", "dead", "deadLetters", "sidecar", "work", "added"],
   args: ["id"],
   lua: `${writeCheck}
@@ -48,28 +48,28 @@ return 1`,
 });
 
 /**
- * Looks at tasks that were set aside and whose time has come: those that can be read again go on, those that are gone lose
- * their letter, the rest waits anew with the reason of now. Any number of dispatchers may do so.
- * @returns how many can be read again or are gone
+ * Re-checks quarantined tasks that are due: tasks that can be read again continue, tasks that are gone lose their letter, the
+ * others wait again with the current reason. Any number of dispatchers may run this.
+ * @returns the number of tasks that left the quarantine
  */
-export async function reviveReadable(context: TaskStateContext): Promise<number> {
+export async function restoreReadable(context: TaskStateContext): Promise<number> {
   const { primary } = context;
   const { now } = await redisClock(primary);
-  const ids = await primary.zrange(keys.unreadable, "-inf", String(now), "BYSCORE", "LIMIT", 0, perRound);
-  const over = performance.now() + longestRound;
-  let revived = 0;
+  const ids = await primary.zrange(keys.unreadable, "-inf", String(now), "BYSCORE", "LIMIT", 0, tasksPerSweep);
+  const over = performance.now() + longestSweep;
+  let restored = 0;
   for (let first = 0; first < ids.length && performance.now() < over; first += atOnce) {
     const piece = ids.slice(first, first + atOnce);
     await primary.zadd(keys.unreadable, "XX", ...piece.flatMap((id) => [String(now + unreadablePause), id]));
-    const done = await Promise.all(piece.map((id) => reviveOne(context, id)));
-    revived += done.filter(Boolean).length;
+    const done = await Promise.all(piece.map((id) => restoreOne(context, id)));
+    restored += done.filter(Boolean).length;
   }
-  return revived;
+  return restored;
 }
 
-async function reviveOne(context: TaskStateContext, id: string): Promise<boolean> {
-  const view = await look(context, id);
-  if (view.unreadable === undefined) return (await revive(context, view)) === 1;
+async function restoreOne(context: TaskStateContext, id: string): Promise<boolean> {
+  const view = await readView(context, id);
+  if (view.unreadable === undefined) return (await restore(context, view)) === 1;
   const letter = await findDeadLetter(context.primary, id);
   if (letter?.request === "read" && letter.error !== view.unreadable) {
     await context.primary.hset(keys.deadLetters, id, JSON.stringify({ ...letter, error: view.unreadable }));
@@ -77,9 +77,9 @@ async function reviveOne(context: TaskStateContext, id: string): Promise<boolean
   return false;
 }
 
-/** Lets a task go on that can be read again. @returns 1, or 0 where it was not set aside */
-export async function revive({ primary }: TaskStateContext, { id }: View): Promise<number> {
+/** Ends the quarantine of a task that can be read again. @returns 1, or 0 if it was not quarantined */
+export async function restore({ primary }: TaskStateContext, { id }: View): Promise<number> {
   const { unreadable, dead, deadLetters, work, added } = keys;
   const inputs = { unreadable, dead, deadLetters, sidecar: keys.sidecar(id), work, added };
-  return Number(await reviveScript(primary, inputs, { id }));
+  return Number(await restoreScript(primary, inputs, { id }));
 }

@@ -4,14 +4,14 @@ import {
   type Claim,
   claim,
   commit,
-  createExpress,
+  createFastPath,
   createTaskStore,
-  type Express,
+  type FastPath,
   keys,
-  look,
   type Owner,
   type Parameters,
   readEntries,
+  readView,
   type Sidecar,
   type TaskStateContext,
   trimAcknowledged,
@@ -38,18 +38,18 @@ function openAt(...times: string[]) {
   return { store: createTaskStore(context), context };
 }
 
-async function claimOne(context: TaskStateContext, express?: Express): Promise<Claim> {
+async function claimOne(context: TaskStateContext, fastPath?: FastPath): Promise<Claim> {
   const entries = await readEntries(redis.client, { consumer: "a", count: 10, blockMs: 0 });
   const {
     claimed: [claimed],
-  } = await claim(context, entries, { holder: "a", leaseMs, begin: express?.begin });
+  } = await claim(context, entries, { holder: "a", leaseMs, begin: fastPath?.begin });
   if (!claimed) throw new Error("not claimed");
   return claimed;
 }
 
 /** A task as the library and as Redis has it, without what counts revisions and time. */
 async function stored(context: TaskStateContext, id: string) {
-  const { raw, sidecar } = await look(context, id);
+  const { raw, sidecar } = await readView(context, id);
   const lifetimes = [keys.record(id), keys.metadata(id), keys.sidecar(id)].map((key) => redis.client.ttl(key));
   const { rev: _rev, since: _since, ...fields }: Partial<Sidecar> = sidecar ?? {};
   return { raw, fields, lifetimes: (await Promise.all(lifetimes)).map((seconds) => Math.round(seconds / 60)) };
@@ -68,7 +68,7 @@ const nasty = fc.oneof(
 const owners = fc.record({ service: fc.constantFrom("sync", "cp"), user: nasty.filter((user) => user !== "") });
 const parameters = fc.dictionary(fc.oneof(nasty, fc.constantFrom("status", "updated_at", "logs", "__proto__")), nasty);
 
-test("the short way leaves what commits of the same changes leave, whatever the task", async () => {
+test("the fast path leaves what commits of the same changes leave, whatever the task", async () => {
   await fc.assert(
     fc.asyncProperty(owners, parameters, fc.boolean(), async (owner: Owner, given: Parameters, traced) => {
       await redis.client.flushall();
@@ -88,22 +88,22 @@ test("the short way leaves what commits of the same changes leave, whatever the 
 
       await redis.client.flushall();
       const short = openAt("2026-11-24T05:00:00.000000+09:00", ...times);
-      const express = createExpress(short.context, begin, finish);
+      const fastPath = createFastPath(short.context, begin, finish);
       const second = await short.store.submit(owner, given, options);
-      const claimed = await claimOne(short.context, express);
+      const claimed = await claimOne(short.context, fastPath);
       const plain = !/["\\]/.test(JSON.stringify(owner.user).slice(1, -1));
       expect(claimed.begunAt).toBe(plain ? times[0] : undefined);
       if (!plain) return;
       const { checkAt, leaseUntil, ...rest } = meanwhile.fields;
       expect(await stored(short.context, second)).toMatchObject({ raw: meanwhile.raw, fields: rest });
       expect(claimed.view).toMatchObject({ raw: meanwhile.raw, sidecar: rest });
-      expect(claimed.view.sidecar).toEqual((await look(short.context, second)).sidecar);
+      expect(claimed.view.sidecar).toEqual((await readView(short.context, second)).sidecar);
       expect([claimed.view.sidecar?.checkAt, claimed.view.sidecar?.leaseUntil]).toEqual([
         claimed.view.now + 5000,
         claimed.view.now + leaseMs,
       ]);
       expect([checkAt, leaseUntil]).not.toContain(undefined);
-      expect(await express.finish(claimed)).toBeUndefined();
+      expect(await fastPath.finish(claimed)).toBeUndefined();
       expect(await stored(short.context, second)).toEqual(afterwards);
     }),
     { numRuns: 60 },
@@ -112,12 +112,12 @@ test("the short way leaves what commits of the same changes leave, whatever the 
 
 test("a finished task's entry is acknowledged, and the sets that hold it live on", async () => {
   const { store, context } = openStore(redis, { ttlSeconds: 1000 });
-  const express = createExpress(context, begin, finish);
+  const fastPath = createFastPath(context, begin, finish);
   const id = await store.submit(alice, {});
-  const claimed = await claimOne(context, express);
+  const claimed = await claimOne(context, fastPath);
   const sets = [keys.tasks, keys.service("sync"), keys.users("sync"), keys.owner(alice), keys.user("alice")];
   for (const set of sets) await redis.client.expire(set, 5);
-  expect(await express.finish(claimed)).toBeUndefined();
+  expect(await fastPath.finish(claimed)).toBeUndefined();
   for (const set of sets) expect(await redis.client.ttl(set)).toBeGreaterThan(990);
   expect(readable(await store.get(id)).status).toBe("running");
   await trimAcknowledged(redis.client);
@@ -143,7 +143,7 @@ test.each([
   await store.submit(alice, {});
   await meddle();
   const raw = await redis.client.get(keys.record("1"));
-  const claimed = await claimOne(context, createExpress(context, begin, finish));
+  const claimed = await claimOne(context, createFastPath(context, begin, finish));
   expect(claimed.begunAt).toBeUndefined();
   expect(claimed.view).toMatchObject({ raw, sidecar: { lease: "a", rev: 2 } });
   expect(claimed.view.sidecar).not.toHaveProperty("checkAt");
@@ -160,7 +160,7 @@ test("blocks that hold nobody, or are no blocks, keep no claim from beginning", 
   await redis.client.set(keys.blocksAll, '{"blocked":false,"blocked_users":[]}');
   await redis.client.set(keys.blocksUser("alice"), "nonsense");
   await store.submit(alice, {});
-  const claimed = await claimOne(context, createExpress(context, begin, finish));
+  const claimed = await claimOne(context, createFastPath(context, begin, finish));
   expect(claimed.begunAt).toBeDefined();
   expect(claimed.hold).toBeUndefined();
 });
@@ -173,13 +173,13 @@ test.each([
   ["its sidecar has another revision", () => redis.client.hincrby(keys.sidecar("1"), "rev", 1)],
 ])("nothing is finished when %s", async (_, meddle) => {
   const { store, context } = openStore(redis);
-  const express = createExpress(context, begin, finish);
+  const fastPath = createFastPath(context, begin, finish);
   await store.submit(alice, {});
-  const claimed = await claimOne(context, express);
+  const claimed = await claimOne(context, fastPath);
   await meddle();
   const before = await contents(redis.client);
-  const { now, watched: _watched, ...left } = (await express.finish(claimed)) ?? claimed.view;
-  expect(await look(context, "1")).toMatchObject(left);
+  const { now, watched: _watched, ...left } = (await fastPath.finish(claimed)) ?? claimed.view;
+  expect(await readView(context, "1")).toMatchObject(left);
   expect(now).toBeGreaterThanOrEqual(claimed.view.now);
   expect(await contents(redis.client)).toEqual(before);
 });
@@ -188,27 +188,30 @@ test("a claim that has begun nothing is given back as it is", async () => {
   const { store, context } = openStore(redis);
   await store.submit(alice, {});
   const claimed = await claimOne(context);
-  expect(await createExpress(context, begin, finish).finish(claimed)).toBe(claimed.view);
+  expect(await createFastPath(context, begin, finish).finish(claimed)).toBe(claimed.view);
 });
 
-test("a task whose keys another program has spoilt fails alone", async () => {
+test("a task whose keys another program replaced fails alone", async () => {
   const { store, context } = openStore(redis);
-  const express = createExpress(context, begin, finish);
+  const fastPath = createFastPath(context, begin, finish);
   const ids = [await store.submit(alice, {}), await store.submit(alice, {})];
   const entries = await readEntries(redis.client, { consumer: "a", count: 10, blockMs: 0 });
-  const { claimed: claims } = await claim(context, entries, { holder: "a", leaseMs, begin: express.begin });
+  const { claimed: claims } = await claim(context, entries, { holder: "a", leaseMs, begin: fastPath.begin });
   await redis.client.del(keys.record("1"));
   await redis.client.sadd(keys.record("1"), "x");
-  const [spoilt, whole] = await Promise.allSettled(claims.map((claimed) => express.finish(claimed)));
-  expect(spoilt).toMatchObject({ status: "fulfilled", value: { unreadable: expect.stringContaining("Redis type") } });
+  const [unreadable, whole] = await Promise.allSettled(claims.map((claimed) => fastPath.finish(claimed)));
+  expect(unreadable).toMatchObject({
+    status: "fulfilled",
+    value: { unreadable: expect.stringContaining("Redis type") },
+  });
   expect(whole).toEqual({ status: "fulfilled", value: undefined });
-  expect((await look(context, ids[1] ?? "")).sidecar).toMatchObject({ phase: "sent" });
+  expect((await readView(context, ids[1] ?? "")).sidecar).toMatchObject({ phase: "sent" });
 });
 
-test("the commits of one turn are one command, and a spoilt task fails alone", async () => {
+test("the commits of one turn are one command, and an unreadable task fails alone", async () => {
   const { store, context } = openStore(redis);
   const ids = await Promise.all([1, 2, 3].map(() => store.submit(alice, {})));
-  const views = await Promise.all(ids.map((id) => look(context, id)));
+  const views = await Promise.all(ids.map((id) => readView(context, id)));
   await redis.client.del(keys.due);
   await redis.client.set(keys.due, "not a sorted set");
   const results = await Promise.allSettled([
@@ -217,8 +220,8 @@ test("the commits of one turn are one command, and a spoilt task fails alone", a
     commit(context, views[2] as (typeof views)[0], { record: { status: "running" } }),
   ]);
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-  expect((await look(context, "1")).sidecar).toMatchObject({ phase: "sent" });
-  expect((await look(context, "3")).record).toMatchObject({ status: "running" });
+  expect((await readView(context, "1")).sidecar).toMatchObject({ phase: "sent" });
+  expect((await readView(context, "3")).record).toMatchObject({ status: "running" });
 });
 
 test("a text with half a surrogate pair is stored like any other", async () => {
@@ -226,5 +229,8 @@ test("a text with half a surrogate pair is stored like any other", async () => {
   const id = await store.submit(alice, {});
   const done = await change(context, id, { sidecar: { error: "\ud83d broken \\ud83d", dueAt: 1_800_000_000_000 } });
   expect(done.sidecar?.rev).toBe(2);
-  expect((await look(context, id)).sidecar).toMatchObject({ error: "\ufffd broken \\ud83d", dueAt: 1_800_000_000_000 });
+  expect((await readView(context, id)).sidecar).toMatchObject({
+    error: "\ufffd broken \\ud83d",
+    dueAt: 1_800_000_000_000,
+  });
 });

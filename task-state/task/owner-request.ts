@@ -2,10 +2,10 @@ import type { Change } from "./commands.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 /**
- * The change that brings what a task's owner wants to a dispatcher. A new wish starts afresh: it waits for nothing that an
- * earlier one has waited for, and nothing is given up yet.
+ * The change that records what the owner wants and enqueues the task. A new request starts afresh: it drops the waits of an
+ * earlier one, and its dead letter.
  */
-export function wish(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
+export function ownerRequest(want: "cancel" | "delete", sidecar: Sidecar | undefined): Change {
   if (!sidecar) return { sidecar: { phase: "foreign", want }, enqueue: true };
   const waiting = sidecar.phase === "sending" ? {} : { dueAt: null };
   if (sidecar.dead === undefined) return { sidecar: { want, ...waiting }, enqueue: true };

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { claim, keys, readEntries, take } from "../../task-state/index.ts";
+import { claim, keys, readAndClaim, readEntries } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, commandsDuring, openStore } from "./support.ts";
 
 const redis = useRedis();
 const options = { holder: "a", leaseMs: 60_000 };
-const nothing = { entries: [], claimed: [], own: [], later: [], spoilt: [] };
+const nothing = { entries: [], claimed: [], own: [], later: [], unreadable: [] };
 
 async function submitted(count: number) {
   const { store, context } = openStore(redis);
@@ -15,21 +15,21 @@ async function submitted(count: number) {
 
 test("new entries are read and their tasks claimed in one command, up to as many as asked for", async () => {
   const { context, ids } = await submitted(5);
-  await take(context, 1, options);
-  let taking: Awaited<ReturnType<typeof take>> | undefined;
+  await readAndClaim(context, 1, options);
+  let taking: Awaited<ReturnType<typeof readAndClaim>> | undefined;
   const commands = await commandsDuring(redis, async () => {
-    taking = await take(context, 3, options);
+    taking = await readAndClaim(context, 3, options);
   });
   expect(commands.map(([name]) => name)).toEqual(["evalsha"]);
   expect(taking?.entries.map(({ taskId }) => taskId)).toEqual(ids.slice(1, 4));
   expect(taking?.claimed.map(({ view }) => view.record?.task_id)).toEqual(ids.slice(1, 4));
-  expect((await take(context, 3, options)).entries).toHaveLength(1);
-  expect(await take(context, 3, options)).toEqual(nothing);
+  expect((await readAndClaim(context, 3, options)).entries).toHaveLength(1);
+  expect(await readAndClaim(context, 3, options)).toEqual(nothing);
 });
 
 test("a claim is the same, whether its entry was read before or with it", async () => {
   const { context, ids } = await submitted(2);
-  const [first] = (await take(context, 1, options)).claimed;
+  const [first] = (await readAndClaim(context, 1, options)).claimed;
   const entries = await readEntries(redis.client, { consumer: "a", count: 1, blockMs: 0 });
   const [second] = (await claim(context, entries, options)).claimed;
   expect([first?.view.id, second?.view.id]).toEqual(ids);
@@ -47,14 +47,14 @@ test("entries that name no task are given without a claim", async () => {
   ] as const) {
     await redis.client.xadd(keys.work, "*", ...fields);
   }
-  const { entries, claimed } = await take(context, 10, options);
+  const { entries, claimed } = await readAndClaim(context, 10, options);
   expect(entries.map(({ taskId }) => taskId)).toEqual([ids[0], undefined, undefined, undefined]);
   expect(claimed).toHaveLength(1);
 });
 
 test("without a stream or a group there is nothing to take, and what comes next is found", async () => {
   const { context, store } = openStore(redis);
-  expect(await take(context, 3, options)).toEqual(nothing);
+  expect(await readAndClaim(context, 3, options)).toEqual(nothing);
   const id = await store.submit(alice, {});
-  expect((await take(context, 3, options)).claimed.map(({ view }) => view.id)).toEqual([id]);
+  expect((await readAndClaim(context, 3, options)).claimed.map(({ view }) => view.id)).toEqual([id]);
 });

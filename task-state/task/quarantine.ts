@@ -12,30 +12,30 @@ export interface Unreadable {
   readonly reason: string;
 }
 
-/** A task that a dispatcher sets aside. */
-export interface SetAside extends Unreadable {
+/** A task that a dispatcher quarantines. */
+export interface QuarantinedTask extends Unreadable {
   /** The entry that led to it; it is acknowledged in the same step. */
   readonly entryId?: string;
-  /** Who gives its lease on the task back. */
+  /** The dispatcher whose lease on the task is released. */
   readonly holder?: string;
 }
 
-/** Wait before a task that was set aside is looked at again, in ms. */
+/** Wait before a quarantined task is re-checked, in ms. */
 export const unreadablePause = 10_000;
 
 /*
- * Lists tasks among the dead letters until they can be read. A letter of another kind comes back afterwards.
+ * Lists tasks among the dead letters until they can be read. A letter of another kind is put back afterwards.
  * keys   work, dead, deadLetters, unreadable
  * args   group, now, again (ms); then per task: id, sidecar key, entry id, holder ('' for none), letter without its last brace
  */
-const setAsideScript = defineScript({
-  name: "set-aside",
+const quarantineScript = defineScript({
+  name: "quarantine",
   keys: ["work", "dead", "deadLetters", "unreadable"],
   args: ["group", "now", "again"],
   lua: `${writeCheck}
 check_writes({ { 'ZADD', dead }, { 'HSET', deadLetters }, { 'ZADD', unreadable }, { 'XACK', work } })
-local function set_aside(id, sidecar, entry, holder, letter)
-  -- Once listed it is not listed again: an operator may have discarded the letter.
+local function quarantine(id, sidecar, entry, holder, letter)
+  -- A listed task is not listed again: an operator may have discarded its letter.
   if not redis.call('ZSCORE', unreadable, id) then
     local before = redis.call('HGET', deadLetters, id)
     if before and not string.find(before, '"request":"read"', 1, true) then
@@ -55,15 +55,15 @@ for index = first, #ARGV, 5 do
   check_right('HDEL', ARGV[index + 1])
   check_right('HINCRBY', ARGV[index + 1])
 end
-for index = first, #ARGV, 5 do set_aside(unpack(ARGV, index, index + 4)) end
+for index = first, #ARGV, 5 do quarantine(unpack(ARGV, index, index + 4)) end
 return 1`,
 });
 
 /**
- * Sets a task aside: it is listed among the dead letters with the reason, nobody acts on it, its entry is acknowledged, and
- * it goes on by itself once it can be read again, see `reviveReadable`. May be repeated.
+ * Quarantines tasks: lists them among the dead letters with the reason and acknowledges their entries. No dispatcher acts on
+ * them until they can be read again, see `restoreReadable`. May be repeated.
  */
-export async function setAside(context: TaskStateContext, ...tasks: readonly SetAside[]): Promise<void> {
+export async function quarantine(context: TaskStateContext, ...tasks: readonly QuarantinedTask[]): Promise<void> {
   if (tasks.length === 0) return;
   const [{ now }, ...owners] = await Promise.all([
     redisClock(context.primary),
@@ -74,7 +74,7 @@ export async function setAside(context: TaskStateContext, ...tasks: readonly Set
     return [id, keys.sidecar(id), entryId, holder, letterStart(id, reason, owners[index], now)];
   });
   const { work, dead, deadLetters, unreadable } = keys;
-  await setAsideScript(
+  await quarantineScript(
     context.primary,
     { work, dead, deadLetters, unreadable },
     { group: dispatchGroup, now, again: now + unreadablePause },
@@ -82,16 +82,16 @@ export async function setAside(context: TaskStateContext, ...tasks: readonly Set
   );
 }
 
-/** Sets aside what a list has met for the first time in a while. A Redis that takes no writes keeps no reader from its answer. */
+/** Quarantines the unreadable tasks that a list found, unless reported recently. A Redis that refuses writes does not fail the read. */
 export async function reportUnreadable(context: TaskStateContext, found: readonly Unreadable[]): Promise<void> {
-  const news = found.filter(({ id, reason }) => context.onUnreadable(id, reason));
-  await setAside(context, ...news).catch(ignoreUnavailable);
+  const unreported = found.filter(({ id, reason }) => context.onUnreadable(id, reason));
+  await quarantine(context, ...unreported).catch(ignoreUnavailable);
 }
 
 /**
  * Refuses to show or change a task that cannot be read.
- * @param owner who asks; `undefined`: an operator
- * @returns when the asker may not know of it
+ * @param owner the caller; `undefined`: an operator
+ * @returns if the caller may not know that the task exists
  * @throws TaskStateError `unreadable`, with the reason
  */
 export async function refuseUnreadable(
@@ -99,7 +99,7 @@ export async function refuseUnreadable(
   { id, reason }: Unreadable,
   owner: Owner | undefined,
 ): Promise<void> {
-  await setAside(context, { id, reason }).catch(ignoreUnavailable);
+  await quarantine(context, { id, reason }).catch(ignoreUnavailable);
   if (owner) {
     const known = await ownerOnFile(context, id);
     if (known?.service !== owner.service || known.user !== owner.user) return;
@@ -107,7 +107,7 @@ export async function refuseUnreadable(
   throw new TaskStateError("unreadable", `Task ${id} cannot be read: ${reason}`);
 }
 
-/** Whose task it is as sidecar or metadata say, whatever its record says. */
+/** The owner that sidecar or metadata name, whatever the record says. */
 export async function ownerOnFile({ primary }: TaskStateContext, id: string): Promise<Owner | undefined> {
   const [ours, shared] = await Promise.all([
     ownerIn(primary.hmget(keys.sidecar(id), "service", "user")),
