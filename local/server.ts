@@ -5,10 +5,10 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
-import { dutiesOf, reportMissingRights } from "../shared/runtime/rights.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
+import { dutiesOf, reportMissingRights } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
 export interface LocalServer {
@@ -31,7 +31,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   await redis.untilReady();
   const background = resident.map(async (fn) => {
     const duty = fn.open(services);
-    await duty.reside(stopping.signal);
+    await duty.runResident(stopping.signal);
     await duty.close();
   });
   try {

@@ -83,7 +83,7 @@ test("a long page is cut by the same rules, and its next_cursor comes at its end
   expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => String(40 - index)));
 });
 
-test("beyond so many long answers, one more is 503 while the others read, and takes the place of one that has stopped", async () => {
+test("beyond so many long answers, one more is 503 while the others read, and replaces one that has stopped", async () => {
   const service = await startLimited(redis, { longAnswers: 2 });
   await submitLarge(service.store, count);
   const sockets = [await openStopped(service), await openStopped(service)];
@@ -105,6 +105,6 @@ test("beyond so many long answers, one more is 503 while the others read, and ta
     { timeoutMs: 10_000 },
   );
   expect(JSON.parse(served.text).tasks).toHaveLength(count);
-  expect(service.logs.some(({ cause }) => String(cause).includes("needs its place"))).toBe(true);
+  expect(service.logs.some(({ cause }) => String(cause).includes("limit of concurrent long answers"))).toBe(true);
   for (const socket of sockets) socket.destroy();
 });

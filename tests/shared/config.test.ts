@@ -131,7 +131,7 @@ test("all faults are reported at once, each with its variable, its value and wha
   expect(faults).toContain('DMS_LOG_LEVEL="LOUD": must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
   for (const fault of faults) expect(fault).toMatch(/^DMS_\w+=".*": must /);
   expect(() => loadConfig(environment)).toThrow(/has 15 faults:\n( {2}DMS_.*\n){14} {2}DMS_.*$/);
-  expect(() => loadConfig({ DMS_LOG_LEVEL: "LOUD" })).toThrow(/^The configuration has a fault:\n {2}DMS_LOG_LEVEL=/);
+  expect(() => loadConfig({ DMS_LOG_LEVEL: "LOUD" })).toThrow(/^The configuration has an error:\n {2}DMS_LOG_LEVEL=/);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { Budget, Round } from "../../../shared/runtime/background/background.ts";
+import type { Budget, RunResult } from "../../../shared/runtime/background/background.ts";
 import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 
@@ -13,7 +13,7 @@ const consumerMemory = 60_000;
  * claimed by then is finished or handed back.
  * @throws the error of Redis, when it cannot be used
  */
-export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<Round> {
+export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<RunResult> {
   const { primary } = options.context;
   // A dispatcher waits for a lost Redis to come back; whoever waits for a drain shall be told instead.
   await primary.ping();
