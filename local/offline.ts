@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "../shared/config.ts";
-import { abortOnSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, reportError } from "./signals.ts";
 import { startSurroundings } from "./surroundings.ts";
 
 /** The entry of `npm run offline`: serverless-offline on port 3000, or on the one that `--httpPort` names. */
@@ -40,4 +40,4 @@ async function main(signal: AbortSignal): Promise<void> {
   }
 }
 
-await main(abortOnSignal()).catch(tellFault);
+await main(abortOnSignal()).catch(reportError);

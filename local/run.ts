@@ -16,26 +16,26 @@ export interface RunOptions {
   /** What starts this process once more, after the name of Node itself; used where `DMS_CLI_RELOAD` asks for it. */
   readonly command: readonly string[];
   /** Takes what a person should read. */
-  readonly tell: (text: string) => void;
+  readonly print: (text: string) => void;
 }
 
 /** Runs the local server, with what it lacks for development, until the signal aborts. */
-export async function runDevelopment({ environment, signal, command, tell }: RunOptions): Promise<number> {
+export async function runDevelopment({ environment, signal, command, print }: RunOptions): Promise<number> {
   if (loadConfig(environment).reload) return restartOnChange(command, environment, signal);
   const development = await startDevelopment(environment, process.cwd());
-  tell(development.banner);
+  print(development.banner);
   await aborted(signal);
-  tell("\nStopping");
+  print("\nStopping");
   await development.stop();
   return 0;
 }
 
 /** Runs the local server on the configured Redis and scheduler until the signal aborts. */
-export async function runServer({ environment, signal, command, tell }: RunOptions): Promise<number> {
+export async function runServer({ environment, signal, command, print }: RunOptions): Promise<number> {
   const config = loadConfig(environment);
   if (config.reload) return restartOnChange(command, environment, signal);
   const server = await startLocalServer(config, createLogger(config));
-  tell(
+  print(
     `${config.appName} listens on ${server.address}${config.apiPrefix}, with Redis ${maskUrl(config.redisWriteUrl)} ` +
       `and scheduler ${maskUrl(config.schedulerBaseUrl)}`,
   );

@@ -20,7 +20,7 @@ export function abortOnSignal(): AbortSignal {
 }
 
 /** Says what went wrong in a line, and lets the process end with 1. */
-export function tellFault(error: unknown): void {
+export function reportError(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }

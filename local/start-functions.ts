@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { loadConfig } from "../shared/config.ts";
 import { bannerOf } from "./development.ts";
 import { startFunctions } from "./functions.ts";
-import { abortOnSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, reportError } from "./signals.ts";
 import { startSurroundings } from "./surroundings.ts";
 
 /** The entry of `npm run start:functions`. */
@@ -37,5 +37,5 @@ async function main(signal: AbortSignal): Promise<void> {
 
 const signal = abortOnSignal();
 await main(signal).catch((error) => {
-  if (error !== signal.reason) tellFault(error);
+  if (error !== signal.reason) reportError(error);
 });
