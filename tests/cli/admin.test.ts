@@ -69,7 +69,7 @@ test("an operator lists, shows, cancels and deletes the tasks of any user", asyn
   expect(JSON.parse((await admin("task", second)).stdout).task).toMatchObject({ service: "copy", user_id: "bob" });
   expect((await admin("task", first)).code).toBe(0);
   expect(await admin("task", "999999")).toMatchObject({ code: 3 });
-  // An operator names neither service nor user, so there is no advice to check them.
+  // An operator passes neither service nor user, so there is no hint to check them.
   expect(await admin("cancel", "999999")).toMatchObject({ code: 3, stderr: "dms-frontend: Task not found\n" });
   const cancelled = await admin("cancel", ids.join(","), "--yes", "--output", "table");
   expect(cancelled.stdout).toMatch(/^Task \d+: cancel.*\nTask \d+: cancel.*\n$/);

@@ -71,7 +71,7 @@ async function startBash(env: Record<string, string>) {
     async words(line: string): Promise<string[]> {
       type(`${line}\t`);
       bash.output.stdout = "";
-      // What is typed waits until the completion is through.
+      // Typed keys wait until the completion is done.
       type("\u0001printf '<%s>' \u0005; echo; echo do''ne\r");
       await until(() => /done\r\n/.test(bash.output.stdout));
       const printed = /^(<.*>)\r$/m.exec(bash.output.stdout)?.[1] ?? "";

@@ -8,7 +8,7 @@ import { useService } from "./support/service.ts";
 const service = useService({ env: { DMS_EVENT_WORKER_COUNT: "0" } });
 const count = 10_000;
 
-/** Memory in which a client that held 10,000 of these tasks would not fit. In MB. */
+/** Memory that is too small for a client that holds 10,000 of these tasks. In MB. */
 const smallHeap = "--max-old-space-size=32";
 
 test("10,000 tasks are listed in every format, in a heap that could not hold them", { timeout: 120_000 }, async () => {

@@ -25,7 +25,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** An HTTPS server with a certificate of its own, and a file that holds the certificate. */
+/** An HTTPS server with its own certificate, and the file of the certificate. */
 async function startSecure(options: CertificateOptions = {}) {
   const certificate = makeCertificate(options);
   const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
@@ -203,7 +203,7 @@ test.each([
     createServer((incoming, outgoing) => {
       const { method = "GET", url = "", headers } = incoming;
       const onward = request(new URL(url, service.apiBase), { method, headers }, (answer) => {
-        // The service has the task by now; the first client does not hear of it.
+        // The service has the task by now, but the client does not receive the answer.
         if (lost++ === 0) lose(outgoing);
         else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
       });

@@ -14,7 +14,7 @@ import { operatorToken, useService } from "./support/service.ts";
 
 const service = useService();
 const redis = useRedis();
-/** Servers start from their sources, which takes its time where others work, too. */
+/** Servers start from their sources, which takes long on a busy machine. */
 const slow = { timeout: 120_000 };
 
 async function startServer(command: "serve" | "dev", args: readonly string[] = [], env: Record<string, string> = {}) {

@@ -45,7 +45,7 @@ test("a plain POST drains the queue and reports only how much was done", async (
   expect(scheduler.seen).toHaveLength(2);
 });
 
-test("the trace of a submission reaches the scheduler with it", async () => {
+test("the scheduler receives the trace of a submission", async () => {
   const scheduler = await startHttpDouble();
   await store().submit(owner, {}, { trace });
   await store().submitOnce(owner, {}, "a-key", { trace });
@@ -71,7 +71,7 @@ test.each([
 test.each([
   ["binary without a source", { "ce-id": "1", "ce-specversion": "1.0", "ce-type": "a" }, "{}", /'source'$/],
   ["structured that is no JSON", { "content-type": "application/cloudevents+json" }, "{", /JSON/],
-])("a CloudEvent in %s is refused for good, without a drain", async (_, headers, body, fault) => {
+])("a CloudEvent in %s is rejected without a drain", async (_, headers, body, fault) => {
   const { trigger, drains } = await start();
   expect(await trigger({ headers, body })).toMatchObject({
     status: 400,
@@ -80,7 +80,7 @@ test.each([
   expect(drains()).toBe(0);
 });
 
-test("any number of triggers at once costs two drains, the second for what the first may have missed", async () => {
+test("any number of concurrent triggers causes two drains, the second for work that the first may have missed", async () => {
   const { trigger, drains } = await start();
   const answers = await Promise.all(Array.from({ length: 20 }, () => trigger()));
   expect(answers.every(({ status }) => status === 200)).toBe(true);
@@ -165,7 +165,7 @@ test("a drain reports when the next task is due", async () => {
   expect(body.next_due_seconds).toBeGreaterThan(110);
 });
 
-test("a resident dispatcher works without triggers, and takes none", async () => {
+test("a resident dispatcher works without triggers, and accepts none", async () => {
   const scheduler = await startHttpDouble();
   const { server } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url }, { resident: true });
   const id = await store().submit(owner, {});

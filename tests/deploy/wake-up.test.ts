@@ -47,7 +47,7 @@ test("many wake-up calls become one now and one 50 ms later", async () => {
     await until(() => dispatcher.seen.length === count);
     wakeUp.send();
     vi.advanceTimersByTime(49);
-    // What had been sent by now would arrive before this.
+    // A call that had been sent by now would arrive before this request.
     await fetch(dispatcher.url);
     expect(dispatcher.seen.splice(count)).toHaveLength(1);
     vi.advanceTimersByTime(1);
