@@ -51,9 +51,9 @@ export async function startPrivateRedis(directory: string): Promise<RedisServer>
 
 /** Claims the directory before anything is started there; of several concurrent claims, one succeeds. */
 async function own(directory: string, path: string, stale: State | undefined): Promise<void> {
-  const ours: State = { owner: process.pid, redis: 0, port: 0 };
+  const claim: State = { owner: process.pid, redis: 0, port: 0 };
   const write = () =>
-    writeFile(path, JSON.stringify(ours), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    writeFile(path, JSON.stringify(claim), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
     });
   const judge = (found: State | undefined) => {

@@ -9,9 +9,9 @@ export interface RedisConnections {
   readonly primary: Redis;
   /** The same connection as `primary` where both URLs are equal. */
   readonly replica: Redis;
-  /** A connection of its own to the primary, for a reader that waits. */
+  /** A separate connection to the primary, for blocking reads. */
   openBlocking(): Redis;
-  /** A connection of its own to the primary, for submissions that wait for replicas. */
+  /** A separate connection to the primary, for submissions that wait for replicas. */
   openWriter(): Redis;
   /**
    * Resolves when the primary is ready for requests and submissions, or after `milliseconds`: a process that starts

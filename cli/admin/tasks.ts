@@ -30,7 +30,7 @@ export function adminTasksCommand(host: Host): Command {
     host,
     addListOptions(command),
     async (session, options) => {
-      const source = options.service ? listSources.service(options.service) : listSources.everybody();
+      const source = options.service ? listSources.service(options.service) : listSources.all();
       await printList(session, source, options, { owner: true });
       return undefined;
     },

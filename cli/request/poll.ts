@@ -32,7 +32,7 @@ const minInterval = 50;
 
 /**
  * Polls a task: quickly at first, then at the interval. Ends with the snapshot of the ended task. While the server is
- * unavailable, polling goes on for `patience`; after that, and for any other error, this throws the Failure.
+ * unavailable, polling continues for `patience`; after that, and for any other error, this throws the Failure.
  */
 export async function* follow(
   session: Session,

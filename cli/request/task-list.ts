@@ -32,7 +32,7 @@ export interface Piece {
 export const listSources = {
   owner: (values: Values): ListSource => ({ route: endpoints.listTasks, values }),
   service: (service: string): ListSource => ({ route: endpoints.adminListServiceTasks, values: { service } }),
-  everybody: (): ListSource => ({ route: endpoints.adminListTasks, values: {} }),
+  all: (): ListSource => ({ route: endpoints.adminListTasks, values: {} }),
 };
 
 const pageSize = 200;

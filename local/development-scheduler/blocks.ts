@@ -2,10 +2,10 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import { keys } from "../../task-state/index.ts";
 
-const everybodySchema = z.object({ blocked: z.boolean().catch(false), blocked_users: z.array(z.string()).catch([]) });
+const globalSchema = z.object({ blocked: z.boolean().catch(false), blocked_users: z.array(z.string()).catch([]) });
 const userSchema = z.object({ blocked: z.boolean().catch(false) });
 
-type Everybody = z.infer<typeof everybodySchema>;
+type GlobalBlocks = z.infer<typeof globalSchema>;
 
 /** Blocked users, stored in the keys that other programs read. */
 export interface Blocks {
@@ -20,11 +20,11 @@ export interface Blocks {
 export function createBlocks(redis: Redis): Blocks {
   let lastChange: Promise<unknown> = Promise.resolve();
 
-  async function readAll(): Promise<Everybody> {
-    return everybodySchema.parse(parse(await redis.get(keys.blocksAll)));
+  async function readAll(): Promise<GlobalBlocks> {
+    return globalSchema.parse(parse(await redis.get(keys.blocksAll)));
   }
 
-  function change(make: (all: Everybody) => Record<string, object>): Promise<void> {
+  function change(make: (all: GlobalBlocks) => Record<string, object>): Promise<void> {
     const changed = lastChange.then(async () => {
       const values = Object.entries(make(await readAll()));
       await redis.mset(values.flatMap(([key, value]) => [key, JSON.stringify(value)]));

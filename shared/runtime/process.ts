@@ -4,7 +4,7 @@ import { allocateYoung } from "./allocation.ts";
 
 /** Something that runs until it is stopped. */
 export interface Service {
-  /** Stops taking work, finishes what is under way, closes everything. */
+  /** Stops accepting work, finishes work in flight, closes everything. */
   stop(): Promise<void>;
 }
 

@@ -111,7 +111,7 @@ test("SIGINT in a pipe is 130, SIGTERM 143", async () => {
   }
 });
 
-test("polling goes on while the server is unavailable, for as long as --patience", async () => {
+test("polling continues while the server is unavailable, for as long as --patience", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   const patient = start(alice.env, "tasks", "wait", id, "--interval", "50ms", "--debug", "--output", "id");

@@ -121,7 +121,7 @@ test("an unfinished run asks its trigger to retry", async () => {
   expect(await trigger()).toMatchObject({ status: 503, body });
 });
 
-test("a function with a longer run time of its own is not limited by the dispatcher's budget", async () => {
+test("a function with a longer maximum run time is not limited by the dispatcher's budget", async () => {
   const patient = backgroundFunction({
     name: "patient",
     summary: "Takes longer than a drain may",

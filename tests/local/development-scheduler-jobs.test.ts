@@ -128,7 +128,7 @@ test.each([
   ["ended", (id: string, store: TaskStore) => store.update(id, { status: "failed" })],
   ["deleted", (id: string, store: TaskStore) => store.delete(id)],
   ["removed from Redis", (id: string) => redis.client.del(keys.record(id))],
-])("a job stops when its task was %s by somebody else", async (_, act) => {
+])("a job stops when its task was %s by another program", async (_, act) => {
   const { store, submit } = await startScheduler(redis, { steps: 1_000 });
   const id = await store.submit(alice, {});
   await submit(id);
