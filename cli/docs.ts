@@ -6,7 +6,7 @@ import { exitCodeMeanings, exitCodes } from "./exit-code.ts";
 import { createProgram } from "./program.ts";
 import { variables } from "./variables.ts";
 
-/** Where the reference of the command line lives. */
+/** The file of the command line reference. */
 export const referencePath = join(import.meta.dirname, "../docs/cli.md");
 
 /** Where the generated part of that page begins; the guide before it is written by hand. */
@@ -18,7 +18,7 @@ export function withReference(page: string): string {
   return `${guide}${startOfReference}\n${cliReference()}`;
 }
 
-/** The reference of the command line in Markdown, from the commands' own definitions. */
+/** The command line reference in Markdown, generated from the command definitions. */
 export function cliReference(): string {
   const program = createProgram({ shell: idleShell(), finish: () => {} });
   const commands = leavesOf(program, "dms-frontend");
@@ -42,7 +42,7 @@ export function exitCodeTable(): string {
   );
 }
 
-/** The variables of the command line as a Markdown table. */
+/** The environment variables of the command line as a Markdown table. */
 export function variableTable(): string {
   return table(
     ["Variable", "Default", "Meaning"],
@@ -117,7 +117,7 @@ function anchor(heading: string): string {
   return heading.toLowerCase().replaceAll(" ", "-");
 }
 
-/** Nothing runs while the definitions are read. */
+/** A shell for reading the definitions, which runs no command. */
 function idleShell() {
   const { stdin, stdout, stderr } = process;
   return { env: {}, stdin, stdout, stderr, signal: new AbortController().signal };

@@ -16,7 +16,7 @@ test("the exit codes and variables in docs/cli.md are those of the program", asy
   expect(page).toContain(variableTable());
 });
 
-test("every command has a summary, a help with examples, and a place in the reference", async () => {
+test("every command has a summary, a help with examples, and a section in the reference", async () => {
   const reference = cliReference();
   const groups = [...(await run(["--help"])).stdout.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = ""]) => name);
   expect(groups).toEqual(
@@ -33,7 +33,7 @@ test("every command has a summary, a help with examples, and a place in the refe
   }
 });
 
-test("help is asked for with a word, too", async () => {
+test("help is available as a command, too", async () => {
   const asked = async (...words: string[]) => (await run(words)).stdout;
   const help = await asked("tasks", "list", "--help");
   expect(help).toContain("List a user's tasks");
