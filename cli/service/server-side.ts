@@ -36,7 +36,7 @@ export function serve(
 
 /** The source file in a checkout, so that `--reload` sees changes; otherwise the built file. */
 function entry(): string {
-  const sources = join(import.meta.dirname, "../main.ts");
+  const sources = join(import.meta.dirname, "../../cli/main.ts");
   const runs = process.features.typescript && !sources.includes("node_modules");
   return runs && existsSync(sources) ? sources : join(import.meta.dirname, "dms-frontend.cjs");
 }
