@@ -218,7 +218,7 @@ test("a submission whose record cannot be written is 500, and its job retries", 
   expect(await submit(id)).toEqual({ status: 500, body: { detail: "Connection is closed" } });
   await untilStatus(id, "completed");
   expect(warnings.map(({ message }) => message)).toEqual([
-    "a request failed",
-    "a step could not be recorded; it is tried again",
+    "scheduler request failed",
+    "could not record a step; retrying",
   ]);
 });

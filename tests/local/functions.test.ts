@@ -74,5 +74,5 @@ test.each([
   const options = { name: "a-function", bundle: bundleThatFails(failures), environment: {}, onLine: undefined };
   const started = startFunctionProcess({ ...options, children, signal });
   if (starts) expect(await started).toMatchObject({ name: "a-function" });
-  else await expect(started).rejects.toThrow("the process of a-function has ended with 1");
+  else await expect(started).rejects.toThrow("the process of a-function ended with 1");
 });

@@ -138,7 +138,7 @@ test("an old redis-server on PATH is reported in one line and skipped, without i
 
 test("an old package is skipped too", async () => {
   const steps = debianMachine({ atTry: 1, provides: "6.0.16" });
-  await expect(search(steps)).rejects.toThrow("No redis-server 7 or newer");
+  await expect(search(steps)).rejects.toThrow("no redis-server 7 or newer");
   expect(steps.reported).toContain("redis-server 6.0.16 is too old: version 7 or newer is required");
 });
 
@@ -184,8 +184,8 @@ test("a failed search is cached too", async () => {
       throw new Error("offline");
     },
   });
-  await expect(search(steps)).rejects.toThrow("No redis-server");
-  await expect(search(steps)).rejects.toThrow("No redis-server");
+  await expect(search(steps)).rejects.toThrow("no redis-server");
+  await expect(search(steps)).rejects.toThrow("no redis-server");
   expect(builds).toBe(1);
 });
 

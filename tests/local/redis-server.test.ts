@@ -85,7 +85,7 @@ test("a port in use fails the start with the output of the server", async () => 
   onTestFinished(() => void taken.close());
   const address = taken.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  await expect(startRedisServer({ port })).rejects.toThrow(/ended with code 1 at its start:.*bind/is);
+  await expect(startRedisServer({ port })).rejects.toThrow(/could not start and ended with code 1:.*bind/is);
 });
 
 test("free ports can be listened on at once", async () => {

@@ -130,7 +130,7 @@ test("all errors are reported together, each with its variable, its value and wh
   expect(faults).toContain('DMS_CLI_DEFAULT_PORT="65536": must be a whole number from 0 to 65535');
   expect(faults).toContain('DMS_LOG_LEVEL="LOUD": must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
   for (const fault of faults) expect(fault).toMatch(/^DMS_\w+=".*": must /);
-  expect(() => loadConfig(environment)).toThrow(/has 15 faults:\n( {2}DMS_.*\n){14} {2}DMS_.*$/);
+  expect(() => loadConfig(environment)).toThrow(/has 15 errors:\n( {2}DMS_.*\n){14} {2}DMS_.*$/);
   expect(() => loadConfig({ DMS_LOG_LEVEL: "LOUD" })).toThrow(/^The configuration has an error:\n {2}DMS_LOG_LEVEL=/);
 });
 
