@@ -36,7 +36,8 @@ export function serve(
 
 /** The source file in a checkout, so that `--reload` sees changes; otherwise the built file. */
 function entry(): string {
-  const sources = join(import.meta.dirname, "../main.ts");
+  // The path is valid from this folder and from dist/cli, where the bundle of this file is.
+  const sources = join(import.meta.dirname, "../../cli/main.ts");
   const runs = process.features.typescript && !sources.includes("node_modules");
   return runs && existsSync(sources) ? sources : join(import.meta.dirname, "dms-frontend.cjs");
 }
