@@ -17,6 +17,7 @@ import { ownerFault } from "./redis/keys.ts";
 import { createRefreshCheck } from "./redis/lifetimes.ts";
 import { createLimiter } from "./redis/limiter.ts";
 import { createReplicationBarrier } from "./redis/replication.ts";
+import { createThrottle } from "./redis/throttle.ts";
 import { cancelTask, deleteTask, type Update, updateTask } from "./task/change-task.ts";
 import { createCommitter } from "./task/committer.ts";
 import type { TaskStateContext } from "./task/context.ts";
@@ -106,7 +107,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     isRefreshDueAtSubmission: createRefreshCheck(ttlSeconds),
     idempotencyTtlSeconds: options.idempotencyTtlSeconds ?? 86_400,
     onUnreadable: onceAMinute(options.onUnreadable ?? (() => {})),
-    onSequenceFault: atIntervals(60_000, options.onSequenceFault ?? (() => {})),
+    onSequenceFault: onceAMinute(options.onSequenceFault ?? (() => {})),
   };
 }
 
@@ -143,26 +144,14 @@ function lazyClock(timeZone: string): Clock {
   };
 }
 
-/** Calls `report` for each word at most once in `ms`. */
-function atIntervals<Word extends string>(ms: number, report: (word: Word) => void): (word: Word) => void {
-  const reportedAt = new Map<Word, number>();
-  return (word) => {
-    const now = performance.now();
-    if (now - (reportedAt.get(word) ?? Number.NEGATIVE_INFINITY) < ms) return;
-    reportedAt.set(word, now);
-    report(word);
-  };
-}
-
-/** Calls `report` for each id at most once a minute; remembers a bounded number of ids. */
-function onceAMinute(report: (id: string, reason: string) => void): (id: string, reason: string) => boolean {
-  const reported = new Map<string, number>();
-  return (id, reason) => {
-    const now = performance.now();
-    if (now - (reported.get(id) ?? Number.NEGATIVE_INFINITY) < 60_000) return false;
-    if (reported.size >= 10_000) reported.clear();
-    reported.set(id, now);
-    report(id, reason);
+/** Calls `report` for each key at most once a minute. @returns whether it was called */
+function onceAMinute<Key extends string, Rest extends unknown[]>(
+  report: (key: Key, ...rest: Rest) => void,
+): (key: Key, ...rest: Rest) => boolean {
+  const isDue = createThrottle(60_000);
+  return (key, ...rest) => {
+    if (!isDue(key)) return false;
+    report(key, ...rest);
     return true;
   };
 }

@@ -1,5 +1,5 @@
 import { type Owner, ownerOf } from "../record/record.ts";
-import { idSets, keys } from "../redis/keys.ts";
+import { idSets, keys, named } from "../redis/keys.ts";
 import { deletionMemory } from "../redis/lifetimes.ts";
 import { redisClock } from "../redis/redis-clock.ts";
 import { scan } from "../redis/scan.ts";
@@ -61,19 +61,17 @@ export async function enforceTombstones(context: TaskStateContext, signal?: Abor
 
 /*
  * keys   tasks
- * args   recordPrefix, metadataSuffix, then ids
+ * args   ids
  * reply  the ids that have a record, metadata or an index member
  */
 const returnedScript = defineScript({
   name: "returned",
   keys: ["tasks"],
-  args: ["recordPrefix", "metadataSuffix"],
+  args: [],
   lua: `
 local returned = {}
-for index = first, #ARGV do
-  local id = ARGV[index]
-  local record = recordPrefix .. id
-  if redis.call('EXISTS', record, record .. metadataSuffix) > 0 or redis.call('SISMEMBER', tasks, id) == 1 then
+for _, id in ipairs(ARGV) do
+  if redis.call('EXISTS', ${named(keys.record)}, ${named(keys.metadata)}) > 0 or redis.call('SISMEMBER', tasks, id) == 1 then
     returned[#returned + 1] = id
   end
 end
@@ -82,9 +80,7 @@ return returned`,
 
 /** The deleted ids that have keys in Redis, including those whose cancellation is not confirmed yet. */
 async function findReturned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
-  const recordPrefix = keys.record("");
-  const metadataSuffix = keys.metadata("").slice(recordPrefix.length);
-  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix, metadataSuffix }, ids)) as string[];
+  return (await returnedScript(primary, { tasks: keys.tasks }, {}, ids)) as string[];
 }
 
 async function removeReturned(context: TaskStateContext, id: string, now: number): Promise<number> {

@@ -78,7 +78,8 @@ local function blocks_of(user)
 end
 
 local bytes = 0
-local function claim_whole(entry, id, idle)
+-- deliveries: how often the entry was delivered; idle: the caller works on no task whose lease it holds
+local function claim_whole(entry, id, deliveries, idle)
   if bytes >= tonumber(maxBytes) then return 2 end
   local record, sidecar = recordPrefix .. id, sidecarPrefix .. id
   local flat = redis.pcall('HGETALL', sidecar)
@@ -99,8 +100,7 @@ local function claim_whole(entry, id, idle)
   if known.lease and not (known.lease == holder and idle) and holds(leases, known.lease, known.leaseUntil, watched, wall) then
     redis.call('HINCRBY', sidecar, 'rev', 1)
     if not other then return 1 end
-    local pending = redis.call('XPENDING', work, group, entry, entry, 1)[1]
-    if pending and pending[4] == 1 then redis.call('XACK', work, group, entry) end
+    if deliveries == 1 then redis.call('XACK', work, group, entry) end
     return false
   end
   if #flat == 0 then
@@ -133,14 +133,14 @@ local function claim_whole(entry, id, idle)
   return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false, known.since or false } }
 end
 -- An invalid sidecar fails its own task only; an error of Redis itself fails the call.
-local function claim(entry, id, idle)
-  local done, reply = pcall(claim_whole, entry, id, idle)
+local function claim(entry, id, deliveries, idle)
+  local done, reply = pcall(claim_whole, entry, id, deliveries, idle)
   if done then return reply end
   local fault = type(reply) == 'table' and reply.err or tostring(reply)
   for _, own in ipairs({ 'WRONGTYPE', 'not an integer', 'attempt to ' }) do
     if string.find(fault, own, 1, true) then return fault end
   end
-  return claim_whole(entry, id, idle)
+  return claim_whole(entry, id, deliveries, idle)
 end`,
 } as const;
 
@@ -155,9 +155,10 @@ export const claimScript = defineScript({
   lua: `${claiming.lua}
 -- An entry that another dispatcher has taken over, and perhaps acknowledged, gives no right to its task any more: a lease
 -- without a pending entry would make others acknowledge theirs, and nothing would bring the task back after a death.
-local function is_ours(entry) return redis.call('XPENDING', work, group, entry, entry, 1, holder)[1] end
 for index = first, #ARGV, 2 do
-  reply[#reply + 1] = is_ours(ARGV[index]) and claim(ARGV[index], ARGV[index + 1], idle == '1') or false
+  local entry, id = ARGV[index], ARGV[index + 1]
+  local pending = redis.call('XPENDING', work, group, entry, entry, 1, holder)[1]
+  reply[#reply + 1] = pending and claim(entry, id, pending[4], idle == '1') or false
 end
 return reply`,
 });
@@ -180,7 +181,7 @@ check_right('XACK', work)
 local read = redis.call('XREADGROUP', 'GROUP', group, holder, 'COUNT', count, 'STREAMS', work, '>')
 for _, entry in ipairs(read and read[1][2] or {}) do
   local id = entry[2] and entry[2][1] == 'id' and string.match(entry[2][2], '^%d+$')
-  reply[#reply + 1] = { entry[1], id, id and claim(entry[1], id) }
+  reply[#reply + 1] = { entry[1], id, id and claim(entry[1], id, 1) }
 end
 return reply`,
 });

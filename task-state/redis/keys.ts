@@ -132,3 +132,8 @@ export function compareTaskIds(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);
 }
+
+/** Lua: the name of a key of the task `id`. */
+export function named(key: (id: string) => string): string {
+  return `'${key("' .. id .. '")}'`;
+}

@@ -1,3 +1,5 @@
+import { createThrottle } from "./throttle.ts";
+
 /** The base of the lifetimes of a task's keys. */
 export interface Lifetimes {
   /** Lifetime of task data and indexes, in seconds, counted from the last save. */
@@ -14,22 +16,12 @@ export function sidecarTtl({ ttlSeconds }: Lifetimes): number {
   return ttlSeconds + 3600;
 }
 
-/** Sets whose last refresh is remembered. */
-const rememberedSets = 10_000;
-
 /**
  * Creates a check that allows a refresh of each set's expiry once per thousandth of its lifetime: otherwise the expiry of a
  * busy set would be set thousands of times a second.
  */
 export function createRefreshCheck(ttlSeconds: number): (set: string) => boolean {
-  const refreshedAt = new Map<string, number>();
-  return (set) => {
-    const now = performance.now();
-    if (now - (refreshedAt.get(set) ?? Number.NEGATIVE_INFINITY) < ttlSeconds) return false;
-    if (refreshedAt.size >= rememberedSets) refreshedAt.clear();
-    refreshedAt.set(set, now);
-    return true;
-  };
+  return createThrottle(ttlSeconds);
 }
 
 /** Lifetime of the tombstone of a deleted task, which keeps a late writer from restoring the task, in ms. */

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { TaskStateError } from "../redis/errors.ts";
-import { keys, largestTaskId } from "../redis/keys.ts";
+import { keys, largestTaskId, named } from "../redis/keys.ts";
 import { defineScript } from "../redis/script.ts";
 
 /** Why no id can be assigned. */
@@ -98,11 +98,6 @@ local function next_ids(count)
   end
   return ids, number
 end`;
-
-/** Lua: the name of a key of the task `id`. */
-export function named(key: (id: string) => string): string {
-  return `'${key("' .. id .. '")}'`;
-}
 
 /*
  * keys   sequence

@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
-import { keys } from "../redis/keys.ts";
+import { keys, named } from "../redis/keys.ts";
 import { type Lifetimes, metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
 import { clockFunction, witness } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { createTaskBatch, type TaskWords } from "../redis/task-batch.ts";
 import { rightCheck } from "../redis/write-check.ts";
-import { named, nextIds } from "./id-sequence.ts";
+import { nextIds } from "./id-sequence.ts";
 
 /*
  * Stores new tasks, each one completely. Keys that several of them share are written once.
