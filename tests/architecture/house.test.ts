@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { glob } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { root } from "./import-graph.ts";
+import { root, topOf } from "./import-graph.ts";
 
 const maxLines = 250;
 
@@ -20,8 +20,6 @@ beforeAll(async () => {
   }
   files = files.filter(({ path }) => !exclude(path));
 });
-
-const roomOf = (path: string) => path.split("/")[0] ?? "";
 
 test("the search finds the sources", () => {
   expect(files.length).toBeGreaterThan(400);
@@ -41,7 +39,7 @@ test("only the configuration and what starts a process read the environment", ()
   const product = new Set(["task-state", "shared", "functions"]);
   const startsProcess = (path: string) => path.startsWith("shared/runtime/");
   const readers = files.filter(
-    ({ path, text }) => product.has(roomOf(path)) && !startsProcess(path) && text.includes("process.env"),
+    ({ path, text }) => product.has(topOf(path)) && !startsProcess(path) && text.includes("process.env"),
   );
   expect(readers.map(({ path }) => path)).toEqual([]);
 });

@@ -10,6 +10,11 @@ export interface ImportGraph {
   importsOf(file: string): readonly string[];
 }
 
+/** The topmost folder of a path from the root. */
+export function topOf(file: string): string {
+  return file.split("/")[0] ?? "";
+}
+
 const run = promisify(execFile);
 /** Folders whose files are not ours, or made from ours. */
 const foreign = /^(\.\.|\/|node_modules\/|dist\/)/;

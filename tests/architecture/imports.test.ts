@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import { type ImportGraph, importCircles, parseExplanation, readImportGraph } from "./import-graph.ts";
+import { type ImportGraph, importCircles, parseExplanation, readImportGraph, topOf } from "./import-graph.ts";
 import { actualArrows, documentedArrows, roomOf } from "./rooms.ts";
 
 let graph: ImportGraph;
@@ -12,8 +12,6 @@ beforeAll(async () => {
 function functionOf(file: string): string | undefined {
   return /^functions\/(background\/[^/]+|[^/]+\/[^/]+)/.exec(file)?.[1];
 }
-
-const topOf = (file: string) => file.split("/")[0] ?? "";
 
 function importsWhere(isWrong: (file: string, target: string) => boolean): [string, string][] {
   return graph.files.flatMap((file) =>

@@ -53,3 +53,10 @@ test("the README's table of documents links every page of docs/", async () => {
   const pages = (await allPages()).filter((path) => path.startsWith("docs/"));
   expect(linkedInTables(await read("README.md"))).toEqual(expect.arrayContaining(pages));
 });
+
+test("the README links to every page beside it and in docs/", async () => {
+  const readme = await read("README.md");
+  const others = (await allPages()).filter((path) => /^(docs\/)?[^/]+$/.test(path) && path !== "README.md");
+  expect(others.length).toBeGreaterThan(10);
+  expect(others.filter((path) => !readme.includes(`](${path})`))).toEqual([]);
+});

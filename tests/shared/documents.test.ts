@@ -71,14 +71,6 @@ test("no document names a variable that does not exist", () => {
   expect(named.filter(({ name }) => !known.has(name))).toEqual([]);
 });
 
-test("README has at most 200 lines and links to every document", () => {
-  const readme = page("README.md");
-  expect(readme.split("\n").length).toBeLessThanOrEqual(201);
-  const others = [...documents.keys()].filter((path) => path !== "README.md");
-  expect(others.length).toBeGreaterThan(10);
-  expect(others.filter((path) => !readme.includes(`](${path})`))).toEqual([]);
-});
-
 test("the changelog and the production image have the version of package.json", async () => {
   const [, newest] = /^## \[(\d+\.\d+\.\d+)\]/m.exec(page("CHANGELOG.md")) ?? [];
   expect(newest).toBe(packageJson.version);
