@@ -78,6 +78,36 @@ export const redisKill: Fault = {
   }),
 };
 
+/** How late the answers come during which dispatchers are stopped, how many, and how soon that is noticed, in ms. */
+const [lateMs, lateAnswers, pollMs] = [150, 8, 10];
+/** The longest wait for a submission to stop at, in ms. */
+const meetingMs = 2500;
+
+/** Stops every dispatcher from before an answer until after the deadline of its request, well within the lease. */
+export const stoppedAtAnswers: Fault = {
+  name: "dispatchers stopped while answers arrive",
+  on: "dispatcher",
+  async plan({ lab }) {
+    const { name } = stoppedAtAnswers;
+    const met = async () => (await lab.scheduler.report()).met[name] ?? 0;
+    const [before, begun] = [await met(), performance.now()];
+    await lab.scheduler.fault({ name, kind: "late", ms: lateMs, count: lateAnswers });
+    while ((await met()) === before) {
+      if (performance.now() - begun > meetingMs) return undefined;
+      await pause(pollMs);
+    }
+    const ms = lab.timeoutMs * 1.4;
+    return {
+      args: { stoppedMs: ms },
+      async play() {
+        for (const { process } of lab.dispatchers) process.pause();
+        await pause(ms);
+        for (const { process } of lab.dispatchers) process.resume();
+      },
+    };
+  },
+};
+
 /** Processes of the product that die or stand still. */
 export const processFaults: readonly Fault[] = [
   killing("dispatcher killed", "dispatcher"),
@@ -99,4 +129,5 @@ export const processFaults: readonly Fault[] = [
       };
     },
   },
+  stoppedAtAnswers,
 ];

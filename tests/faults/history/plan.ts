@@ -24,8 +24,8 @@ export interface Plan {
 }
 
 const redisFaults = [...redisErrors, ...redisConnections, ...redisData, ...clockFaults, redisKill];
-const [dispatcherKilled, apiKilled, dispatcherStopped] = processFaults as [Fault, Fault, Fault];
-const deaths = [dispatcherKilled, dispatcherKilled, dispatcherKilled, apiKilled, apiKilled, dispatcherStopped];
+const [dispatcherKilled, apiKilled, ...stops] = processFaults as [Fault, Fault, ...Fault[]];
+const deaths = [dispatcherKilled, dispatcherKilled, dispatcherKilled, apiKilled, apiKilled, ...stops];
 
 /** How many faults of each lane a history has. */
 const counts = inForm({ redis: 5, scheduler: 4, processes: 2 }, { redis: 10, scheduler: 8, processes: 3 });

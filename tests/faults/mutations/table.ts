@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Rule } from "../checker/violation.ts";
 import type { Fault } from "../history/fault.ts";
+import { stoppedAtAnswers } from "../history/machine-faults.ts";
 import type { Silence } from "../history/plan.ts";
 import type { FaultSettings } from "../support/scheduler.ts";
 import type { Replacement } from "./copy.ts";
@@ -37,15 +38,17 @@ function always(name: string, settings: FaultSettings): Fault {
   };
 }
 
-/** Sets the sequence back to ids in use, again and again. */
+/** Sets the sequence back to ids just assigned, whose tasks are hardly deleted yet, again and again. */
 const sequenceSetBack: Fault = {
   name: "sequence set back",
   on: "redis",
-  plan: ({ lab }) => ({
+  plan: ({ lab: { redis } }) => ({
     async play() {
-      for (let times = 0; times < 5; times += 1) {
-        await pause(actMs / 5);
-        await lab.redis.client.set("task:id:sequence", "1");
+      const [times, back] = [25, 3];
+      for (let count = 0; count < times; count += 1) {
+        await pause(actMs / times);
+        const last = Number(await redis.client.get("task:id:sequence"));
+        if (last > back) await redis.client.set("task:id:sequence", last - back);
       }
     },
   }),
@@ -129,6 +132,19 @@ export const mutations: readonly Mutation[] = [
     ],
     silence: "never",
     fault: always("dripping answers", { kind: "drip", taken: true }),
+    caught: ["twice"],
+  },
+  {
+    name: "an answer that arrived during a stop is not read",
+    replacements: [
+      {
+        file: `${dispatcher}/scheduler/exchange.ts`,
+        from: "else setImmediate(() => controller?.abort(why));",
+        to: "else controller.abort(why);",
+      },
+    ],
+    silence: "never",
+    fault: stoppedAtAnswers,
     caught: ["twice"],
   },
 ];

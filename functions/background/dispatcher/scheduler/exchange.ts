@@ -23,12 +23,13 @@ export interface ExchangeHandler extends Dispatcher.DispatchHandler {
 }
 
 /**
- * Creates an exchange that is not dispatched yet. A request whose connection is ready only after `latest`, as when the
- * process was frozen meanwhile, does not leave: by then another dispatcher may have settled the task.
- * @param latest by `performance.now()`
+ * Creates an exchange that is not dispatched yet and ends `limit` ms from now at the latest. A request whose connection is
+ * ready only then, as when the process was stopped meanwhile, does not leave: by then another dispatcher may have settled the
+ * task. An answer that has arrived by then counts, even where the process was stopped before it could read it.
  * @param onOver called once, when the exchange has ended; `cut`: why its answer was not read to the end
  */
-export function createExchange(latest: number, onOver: (cut?: Error) => void): Exchange {
+export function createExchange(limit: number, onOver: (cut?: Error) => void): Exchange {
+  const latest = performance.now() + limit;
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   let controller: Dispatcher.DispatchController | undefined;
   let reason: Error | undefined;
@@ -43,11 +44,15 @@ export function createExchange(latest: number, onOver: (cut?: Error) => void): E
   const abort = (why: Error) => {
     if (reason) return;
     reason = why;
-    if (controller) controller.abort(why);
-    else resolve({ kind: "not_started", cause: why.name, unavailable: true });
+    if (!controller) resolve({ kind: "not_started", cause: why.name, unavailable: true });
+    // Timers that are due run before the sockets are read, `setImmediate` after that: an answer may lie there.
+    else setImmediate(() => controller?.abort(why));
   };
+  const timer = setTimeout(() => abort(new Ended("REQUEST_TIMEOUT")), limit);
   const end = (outcome: Outcome, cut?: Error) => {
+    clearTimeout(timer);
     clearTimeout(ending);
+    controller = undefined;
     onOver(cut);
     resolve(outcome);
   };

@@ -67,9 +67,7 @@ export function createSchedulerClient(
     if (unsettled + draining.size > concurrency) oldest?.abort(new Ended("AbortError"));
     let over = false;
     const stop = () => exchange.abort(new Ended("AbortError"));
-    const timer = setTimeout(() => exchange.abort(new Ended("REQUEST_TIMEOUT")), limit);
-    const exchange = createExchange(performance.now() + limit, (cut) => {
-      clearTimeout(timer);
+    const exchange = createExchange(limit, (cut) => {
       over = true;
       draining.delete(exchange);
       if (cut) log?.info({ cause: cut.message }, "the scheduler's answer was cut off after its status line");
