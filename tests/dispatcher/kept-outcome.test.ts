@@ -33,7 +33,9 @@ test.each(refusals)(
     const id = await bench.submit();
     // Another one waits for what the first may leave behind.
     const dispatchers = [await bench.start(quick), await bench.start(quick)];
-    await until(() => dispatchers.some(({ logs }) => logs.some(({ msg }) => msg?.startsWith("An outcome could not"))));
+    await until(() =>
+      dispatchers.some(({ logs }) => logs.some(({ msg }) => msg?.startsWith("could not store the outcome"))),
+    );
     await pause(pastTheLease);
     await allow();
     await bench.untilStatus("running", id);
@@ -51,7 +53,7 @@ test("a dispatcher that is asked to stop spends its grace on what it could not s
   });
   const id = await bench.submit();
   const dispatcher = await bench.start({ ...quick, DMS_SHUTDOWN_GRACE_SECONDS: "10" });
-  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
+  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("could not store the outcome")));
   dispatcher.abort();
   await pause(500);
   await config("maxmemory", "0");
@@ -69,7 +71,7 @@ test("a grace that ends first is logged with what was lost, and the process does
   });
   const id = await bench.submit();
   const dispatcher = await bench.start({ ...quick, DMS_SHUTDOWN_GRACE_SECONDS: "0.3" });
-  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
+  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("could not store the outcome")));
   await dispatcher.stop();
   expect(
     dispatcher.logs.find(({ msg }) => msg === "the outcome of a request was lost: it could not be stored"),

@@ -22,7 +22,7 @@ test("a task is submitted once, and a scheduler that never writes leaves it runn
     attempts: 1,
     tries: 1,
     cancelAttempts: 0,
-    permit: 1,
+    place: 1,
     since: expect.any(Number),
     rev: expect.any(Number),
   });

@@ -60,8 +60,8 @@ export async function openControl(controlled: Controlled): Promise<string> {
     try {
       const verb = verbs[`${request.method} ${request.url}`];
       if (!verb) throw new Error(`no such verb: ${request.method} ${request.url}`);
-      const published = (await verb(controlled, request.method === "POST" ? await json(request) : undefined)) ?? {};
-      response.end(JSON.stringify(published));
+      const answer = (await verb(controlled, request.method === "POST" ? await json(request) : undefined)) ?? {};
+      response.end(JSON.stringify(answer));
     } catch (error) {
       response.writeHead(400).end(JSON.stringify({ error: String(error) }));
     }
