@@ -1,3 +1,3 @@
-/** The runtimes that have bundles of their own. */
+/** The runtimes with separate bundles. */
 export const targets = ["server", "lambda"] as const;
 export type Target = (typeof targets)[number];

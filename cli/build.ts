@@ -8,7 +8,7 @@ const directory = join(root, "dist", "cli");
 /** Found in node_modules at run time, beside the bundles. */
 const serverSide = "./server.mjs";
 
-/** The client needs of an endpoint what stands in the table, and not the rules that check its inputs. */
+/** The client needs the data of the endpoint table, but not the rules that check inputs. */
 const plainTable: Plugin = {
   name: "plain-endpoint-table",
   setup({ onLoad }) {
@@ -29,7 +29,7 @@ function plainEndpoints(): object {
   );
 }
 
-/** The parser can start other programs, which ours never does: it need not load what that takes. */
+/** commander can start other programs. This command line never does, so it need not load the module. */
 const noChildProcess: Plugin = {
   name: "no-child-process",
   setup({ onLoad, onResolve }) {
@@ -38,8 +38,8 @@ const noChildProcess: Plugin = {
   },
 };
 
-/** What serves is a bundle of its own, so that a client never reads it. */
-const apartServer: Plugin = {
+/** The server is a separate bundle, so that client commands never load it. */
+const separateServer: Plugin = {
   name: "server-apart",
   setup({ onResolve }) {
     onResolve({ filter: /\/server-side\.ts$/ }, ({ kind }) =>
@@ -49,8 +49,8 @@ const apartServer: Plugin = {
 };
 
 /**
- * Builds the command line into `dist/cli`: one CommonJS file for everything that a client does, which starts faster than
- * a module, and one module for what runs a server, whose packages stay in node_modules.
+ * Builds the command line into `dist/cli`: one CommonJS file for all client commands, which starts faster than an ES
+ * module, and one ES module for the server, whose packages stay in node_modules.
  */
 export async function buildCli(): Promise<void> {
   await Promise.all([
@@ -64,7 +64,7 @@ export async function buildCli(): Promise<void> {
       minify: true,
       keepNames: true,
       banner: { js: "#!/usr/bin/env node" },
-      plugins: [plainTable, apartServer, noChildProcess],
+      plugins: [plainTable, separateServer, noChildProcess],
       logLevel: "warning",
     }),
     build({

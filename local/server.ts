@@ -12,9 +12,9 @@ import { reportMissingRights, rolesOf } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
 export interface LocalServer {
-  /** Where it listens, e.g. `http://127.0.0.1:8000`. */
+  /** The URL on which it listens, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
-  /** Stops taking requests and work, finishes what is under way within the grace, and closes everything. */
+  /** Stops accepting requests, finishes work in flight within the grace period, and closes all connections. */
   stop(): Promise<void>;
 }
 
@@ -30,9 +30,9 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   setMaxListeners(0, stopping.signal);
   await redis.untilReady();
   const background = resident.map(async (fn) => {
-    const duty = fn.open(services);
-    await duty.reside(stopping.signal);
-    await duty.close();
+    const opened = fn.open(services);
+    await opened.runResident(stopping.signal);
+    await opened.close();
   });
   try {
     const address = await app.listen({ host: config.host, port: config.port });

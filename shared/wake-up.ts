@@ -3,69 +3,71 @@ import { request as httpsRequest } from "node:https";
 import type { TaskStore } from "../task-state/index.ts";
 import type { Logger } from "./logger.ts";
 
-/** Tells the dispatcher that there may be work. It carries nothing, and a lost ring costs only time. */
-export interface Doorbell {
-  /** Rings now; or once more when the last ring is `ringInterval` old and one may be sent. Never waits, never throws. */
-  ring(): void;
+/** Wakes the dispatcher when there may be work. A call carries no data, and a lost call costs only time. */
+export interface WakeUp {
+  /** Sends a call now, or once more after `minInterval` when calls come faster. Never waits, never throws. */
+  send(): void;
 }
 
-/** The least time between two rings of a process, in ms. */
-const ringInterval = 50;
-/** Rings of a process that wait for an answer at once: a dispatcher that drains a backlog finds the work of later ones itself. */
+/** Minimum time between two calls of a process, in ms. */
+const minInterval = 50;
+/** Calls of a process that may wait for an answer: a dispatcher that drains a backlog finds later work by itself. */
 const maxUnanswered = 4;
-/** How long a ring waits for an answer: a dispatcher that starts from zero answers when it has drained the queue, in ms. */
-const ringPatience = 120_000;
+/** Timeout of a call, in ms: a dispatcher that starts from zero answers after it has drained the queue. */
+const answerTimeout = 120_000;
 
-/** A bell at this address. */
-export function createDoorbell(url: string, log: Logger): Doorbell {
+/** Wake-up calls to the dispatcher at this URL. */
+export function createWakeUp(url: string, log: Logger): WakeUp {
   const target = new URL(url);
-  const request = target.protocol === "https:" ? httpsRequest : httpRequest;
+  const open = target.protocol === "https:" ? httpsRequest : httpRequest;
   let pausing = false;
   let again = false;
   let unanswered = 0;
 
-  function send(): void {
+  function request(): void {
     unanswered += 1;
-    const ringing = request(target, { method: "POST", timeout: ringPatience }, (answer) => answer.resume());
-    ringing.on("timeout", () => ringing.destroy());
-    ringing.on("error", (error) => log.warn({ dispatcher: target.host, cause: error.message }, "bell was not heard"));
+    const call = open(target, { method: "POST", timeout: answerTimeout }, (answer) => answer.resume());
+    call.on("timeout", () => call.destroy());
+    call.on("error", (error) =>
+      log.warn({ dispatcher: target.host, cause: error.message }, "could not wake the dispatcher"),
+    );
     // A process that ends does not wait for a dispatcher.
-    ringing.on("socket", (socket) => socket.unref());
-    ringing.on("close", () => {
+    call.on("socket", (socket) => socket.unref());
+    call.on("close", () => {
       unanswered -= 1;
-      if (again) ring();
+      if (again) send();
     });
-    ringing.end();
+    call.end();
   }
 
-  function ring(): void {
+  function send(): void {
     again = pausing || unanswered >= maxUnanswered;
     if (again) return;
     pausing = true;
-    send();
+    request();
     setTimeout(() => {
       pausing = false;
-      if (again) ring();
-    }, ringInterval);
+      if (again) send();
+    }, minInterval);
   }
 
-  return { ring };
+  return { send };
 }
 
-/** A store that rings after each change that leaves work for the dispatcher. */
-export function ringing(store: TaskStore, { ring }: Doorbell): TaskStore {
-  const rung = <Args extends unknown[], Result>(verb: (...args: Args) => Promise<Result>) => {
+/** A store that wakes the dispatcher after each change that leaves work for it. */
+export function wakingStore(store: TaskStore, { send }: WakeUp): TaskStore {
+  const waking = <Args extends unknown[], Result>(verb: (...args: Args) => Promise<Result>) => {
     return async (...args: Args) => {
       const result = await verb(...args);
-      ring();
+      send();
       return result;
     };
   };
   return {
     ...store,
-    submit: rung(store.submit),
-    submitOnce: rung(store.submitOnce),
-    cancel: rung(store.cancel),
-    delete: rung(store.delete),
+    submit: waking(store.submit),
+    submitOnce: waking(store.submitOnce),
+    cancel: waking(store.cancel),
+    delete: waking(store.delete),
   };
 }

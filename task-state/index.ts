@@ -2,14 +2,16 @@
  * The state of tasks in Redis, shared by the functions, the dispatcher and other services.
  *
  * Terms
- * - record: the task as every program sees it: JSON under `task:{id}`.
- * - sidecar: our own state of a task that the record cannot hold: a hash under `dms:task:{id}`.
- * - claim: to take an entry of the work stream together with the lease of its task.
- * - lease: the right of one dispatcher to act on a task; it expires unless heartbeats renew it.
- * - fast path: two script calls that begin and finish a submission when no other writer changes the task meanwhile.
- * - park: to keep a task off the work stream while a block, a pause or a limit holds its user.
- * - dead letter: a request that failed for good, or a task that cannot be read; it waits for an operator.
- * - adopt: to add a task that another program recorded to the ordered indexes.
+ * - record: the task as every program sees it, JSON under `task:{id}`; other programs rewrite it whole.
+ * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`: progress, attempts, due time, lease.
+ * - claim: to take a queue entry together with its task's lease, in one script.
+ * - lease: the right of one dispatcher to act on a task; it lasts while the dispatcher's heartbeats do, and a while
+ *   longer.
+ * - fast path: one script that claims and begins many untouched tasks, and one that finishes them; every other task
+ *   takes the slow path, one commit at a time.
+ * - park: to hold a task back, without a lease, while a block, a pause or a limit applies.
+ * - dead letter: a submission or cancellation that failed for good, or an unreadable task, listed for an operator.
+ * - adopt: to add a task that another program has recorded to our ordered indexes, so that lists show it.
  */
 
 export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists/lists.ts";

@@ -1,4 +1,4 @@
-/** What may stand at the cursor, with what it means. */
+/** A possible completion at the cursor, with its description. */
 export interface Candidate {
   readonly value: string;
   readonly meaning?: string;

@@ -6,11 +6,11 @@ import { progressOf, shortProgress } from "./progress.ts";
 
 export interface TaskColumns {
   readonly showTime: ShowTime;
-  /** Show whose the task is, where a list holds several owners' tasks. */
+  /** Show the owner of each task, for lists with several owners. */
   readonly owner?: boolean;
 }
 
-/** The columns of a table of tasks. */
+/** The columns of a task table. */
 export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Task>[] {
   const owners: Column<Task>[] = [
     { title: "SERVICE", text: ({ service }) => service ?? "", least: 8 },
@@ -27,7 +27,7 @@ export function taskColumns({ showTime, owner = false }: TaskColumns): Column<Ta
   ];
 }
 
-/** The status, or `?` where a record lacks it. */
+/** The status, or `?` when the record has none. */
 export function statusOf({ status }: Task): string {
   return status ?? "?";
 }
@@ -39,7 +39,7 @@ export function parameterText(parameters: Task["parameters"]): string {
     .join(" ");
 }
 
-/** A parameter's text; what other programs have written may be no text. */
+/** A parameter as text; other programs may have written a value that is not a string. */
 export function parameterValue(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -1,20 +1,20 @@
 import { exactTimeFormat, type TimeOptions } from "../output/times.ts";
-import { tame } from "../output/width.ts";
-import type { Sight } from "../request/poll.ts";
+import { sanitize } from "../output/width.ts";
+import type { Snapshot } from "../request/poll.ts";
 import type { Session } from "../session.ts";
 import { statusOf } from "./columns.ts";
 import { splitEntry } from "./log-entry.ts";
 import { progressOf } from "./progress.ts";
 import { progressText } from "./progress-bar.ts";
 
-/** Shows a task that changes. */
+/** Shows the changes of a task. */
 export interface View {
-  show(sight: Sight): Promise<void>;
-  /** Leaves the terminal as it was. Tolerates being called twice. */
+  show(snapshot: Snapshot): Promise<void>;
+  /** Restores the terminal. Tolerates being called twice. */
   close(): void;
 }
 
-/** Prints a line for every change: the record as JSON, or log lines, status and progress as text. */
+/** Prints one line per change: the record as JSON, or log lines, status and progress as text. */
 export function createLineView(session: Session, options: TimeOptions, asJson: boolean): View {
   const showTime = exactTimeFormat(options);
   let last: string | undefined;
@@ -29,13 +29,15 @@ export function createLineView(session: Session, options: TimeOptions, asJson: b
       if (asJson) return session.line(now);
       for (const entry of (task.logs ?? []).slice(logged)) {
         const { time, message } = splitEntry(entry);
-        await session.line(`${showTime(time)} log ${tame(message)}`);
+        await session.line(`${showTime(time)} log ${sanitize(message)}`);
       }
       logged = task.logs?.length ?? 0;
       const current = progressOf(task);
       const text = current ? progressText(current) : undefined;
       if (statusOf(task) !== status || text !== progress) {
-        await session.line(`${showTime(task.updated_at)} ${tame(statusOf(task))}${text ? ` ${tame(text)}` : ""}`);
+        await session.line(
+          `${showTime(task.updated_at)} ${sanitize(statusOf(task))}${text ? ` ${sanitize(text)}` : ""}`,
+        );
       }
       status = statusOf(task);
       progress = text;

@@ -1,7 +1,7 @@
 import { formatDuration } from "../duration.ts";
 import { statusColour } from "../output/colour.ts";
 import { exactTimeFormat, type TimeOptions } from "../output/times.ts";
-import { cut, tame, widthOf } from "../output/width.ts";
+import { cut, sanitize, widthOf } from "../output/width.ts";
 import type { Task } from "../request/answers.ts";
 import { hasEnded } from "../request/poll.ts";
 import type { Session } from "../session.ts";
@@ -16,12 +16,12 @@ const hideCursor = "\u001b[?25l";
 const showCursor = "\u001b[?25h";
 const eraseBelow = "\u001b[J";
 
-/** `04:41:14` of a record's time. */
+/** The time of day of a record's time, such as `04:41:14`. */
 function timeOfDay(time: string | undefined): string {
-  return tame(time?.slice(11, 19) ?? "");
+  return sanitize(time?.slice(11, 19) ?? "");
 }
 
-/** Draws a task at the bottom of the terminal again and again, its log scrolling by above. */
+/** Redraws a task at the bottom of the terminal; its log scrolls above. */
 export function createLiveView({ shell, paint, now }: Session, options: TimeOptions): View {
   const { stdout } = shell;
   const showTime = options.utc || options.timezone ? exactTimeFormat(options) : timeOfDay;
@@ -35,8 +35,8 @@ export function createLiveView({ shell, paint, now }: Session, options: TimeOpti
   function draw(above: readonly string[]): void {
     if (!task || !open) return;
     const lines = statusLines(task);
-    const back = drawn > 0 ? `\u001b[${drawn}A\r` : "\r";
-    stdout.write(`${back}${eraseBelow}${[...above, ...lines].map((line) => `${line}\n`).join("")}`);
+    const moveUp = drawn > 0 ? `\u001b[${drawn}A\r` : "\r";
+    stdout.write(`${moveUp}${eraseBelow}${[...above, ...lines].map((line) => `${line}\n`).join("")}`);
     drawn = lines.length;
   }
 
@@ -46,28 +46,28 @@ export function createLiveView({ shell, paint, now }: Session, options: TimeOpti
     const started = Date.parse(current.created_at ?? "");
     const ended = hasEnded(current) ? Date.parse(current.updated_at ?? "") : now();
     const elapsed = Number.isNaN(started) || Number.isNaN(ended) ? "" : `  ${formatDuration(ended - started)}`;
-    const plain = `Task ${tame(current.task_id)}  ${tame(status)}${elapsed}`;
-    // A line that the terminal breaks in two would not be drawn over.
+    const plain = `Task ${sanitize(current.task_id)}  ${sanitize(status)}${elapsed}`;
+    // A line that the terminal wraps would not be overwritten.
     const head =
       widthOf(plain) < width
-        ? `Task ${tame(current.task_id)}  ${paint(statusColour(status), tame(status))}${paint("dim", elapsed)}`
+        ? `Task ${sanitize(current.task_id)}  ${paint(statusColour(status), sanitize(status))}${paint("dim", elapsed)}`
         : cut(plain, width - 1);
     const progress = progressOf(current);
     if (!progress) return [head];
-    const room = width - progressText(progress).length - 2;
-    return room < 5
+    const available = width - progressText(progress).length - 2;
+    return available < 5
       ? [head, cut(progressText(progress), width - 1)]
-      : [head, progressBar(progress, Math.min(40, room), paint)];
+      : [head, progressBar(progress, Math.min(40, available), paint)];
   }
 
   function logLine(entry: string): string {
     const { time, message } = splitEntry(entry);
-    return `${paint("dim", showTime(time))} ${tame(message)}`;
+    return `${paint("dim", showTime(time))} ${sanitize(message)}`;
   }
 
   return {
-    async show(sight) {
-      task = sight.task;
+    async show(snapshot) {
+      task = snapshot.task;
       const entries = task.logs ?? [];
       draw(entries.slice(logged).map(logLine));
       logged = entries.length;

@@ -4,7 +4,7 @@ export interface LogEntry {
   readonly message: string;
 }
 
-/** Splits `<time>,<message>` at the first comma; an entry without one is all message. */
+/** Splits `<time>,<message>` at the first comma; an entry without a comma is a message without time. */
 export function splitEntry(entry: string): LogEntry {
   const comma = entry.indexOf(",");
   return comma < 0 ? { time: "", message: entry } : { time: entry.slice(0, comma), message: entry.slice(comma + 1) };

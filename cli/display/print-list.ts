@@ -8,11 +8,11 @@ import { taskColumns } from "./columns.ts";
 
 export interface PrintOptions {
   readonly showTime: ShowTime;
-  /** Show whose each task is. */
+  /** Show the owner of each task. */
   readonly owner?: boolean;
 }
 
-/** Prints tasks as they come, in the session's format. */
+/** Prints tasks as they arrive, in the session's format. */
 export async function printTasks(
   session: Session,
   pieces: AsyncIterable<Piece>,
@@ -40,5 +40,5 @@ export async function printTasks(
   }
   if (format === "json") await session.line("]}");
   if (format === "table" && shown === 0) await session.note("No tasks.");
-  if (format === "table" && cutOff) await session.note(`${shown} shown; there are more: --limit or --all shows them.`);
+  if (format === "table" && cutOff) await session.note(`Showing ${shown} tasks; pass --limit or --all to see more.`);
 }

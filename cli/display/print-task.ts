@@ -1,7 +1,7 @@
 import { statusColour } from "../output/colour.ts";
 import { pairLines } from "../output/table.ts";
 import type { ShowTime } from "../output/times.ts";
-import { tame } from "../output/width.ts";
+import { sanitize } from "../output/width.ts";
 import type { Task } from "../request/answers.ts";
 import type { Session } from "../session.ts";
 import { parameterValue, statusOf } from "./columns.ts";
@@ -9,7 +9,7 @@ import { splitEntry } from "./log-entry.ts";
 import { progressOf } from "./progress.ts";
 import { progressText } from "./progress-bar.ts";
 
-/** Everything about one task, for a terminal. */
+/** All fields of a task as lines of text. */
 export function taskLines(task: Task, { paint }: Pick<Session, "paint">, showTime: ShowTime): string[] {
   const {
     service = "",
@@ -24,20 +24,20 @@ export function taskLines(task: Task, { paint }: Pick<Session, "paint">, showTim
   const progress = progressOf(task);
   const jobs = Array.isArray(active_jobs) ? active_jobs.map(String) : [];
   const pairs: [string, string][] = [
-    ["task", tame(task.task_id)],
-    ["status", paint(statusColour(statusOf(task)), tame(statusOf(task)))],
-    ["service", tame(service)],
-    ["user", tame(user_id)],
-    ...(typeof priority === "string" ? ([["priority", tame(priority)]] as [string, string][]) : []),
+    ["task", sanitize(task.task_id)],
+    ["status", paint(statusColour(statusOf(task)), sanitize(statusOf(task)))],
+    ["service", sanitize(service)],
+    ["user", sanitize(user_id)],
+    ...(typeof priority === "string" ? ([["priority", sanitize(priority)]] as [string, string][]) : []),
     ["created", showTime(created_at)],
     ["updated", showTime(updated_at)],
-    ...(progress ? ([["progress", tame(progressText(progress))]] as [string, string][]) : []),
-    ...(jobs.length > 0 ? ([["jobs", tame(jobs.join(", "))]] as [string, string][]) : []),
+    ...(progress ? ([["progress", sanitize(progressText(progress))]] as [string, string][]) : []),
+    ...(jobs.length > 0 ? ([["jobs", sanitize(jobs.join(", "))]] as [string, string][]) : []),
   ];
-  const given = Object.entries(parameters).map(([name, value]) => [name, tame(parameterValue(value))] as const);
+  const given = Object.entries(parameters).map(([name, value]) => [name, sanitize(parameterValue(value))] as const);
   const entries = logs.map((entry) => {
     const { time, message } = splitEntry(entry);
-    return [showTime(time), tame(message)] as const;
+    return [showTime(time), sanitize(message)] as const;
   });
   return [
     ...pairLines(pairs, paint),

@@ -9,7 +9,7 @@ export function progressText(progress: Progress): string {
   return [shortProgress(progress), amount, rate, ...(done ? ["done"] : left)].join(", ");
 }
 
-/** `█████░░░░░ 56%, …` with a bar of `width` columns. */
+/** A progress bar of `width` columns with its text, such as `█████░░░░░ 56%, …`. */
 export function progressBar(progress: Progress, width: number, paint: Paint): string {
   const filled = Math.round((progress.percent / 100) * width);
   const bar = paint("green", "█".repeat(filled)) + paint("dim", "░".repeat(width - filled));

@@ -1,7 +1,7 @@
 import { isStatus, isTerminal } from "../../task-state/record/lifecycle.ts";
 import type { Task } from "../request/answers.ts";
 
-/** How far a task's tool has come, as its latest progress line tells. */
+/** The progress of a task's tool, from its latest progress line. */
 export interface Progress {
   /** `Copied`, `Created`, `Removed` … */
   readonly verb: string;
@@ -11,7 +11,7 @@ export interface Progress {
   readonly percent: number;
   /** `0.100 GB/s` */
   readonly rate: string;
-  /** `undefined` when the tool does not know yet, and when the task has ended. */
+  /** `undefined` when the tool does not know it yet, and when the task has ended. */
   readonly secondsLeft: number | undefined;
   readonly done: boolean;
 }
@@ -20,11 +20,11 @@ export interface Progress {
 const line =
   /([A-Z][a-z]+) (\d[\d.]* \S+) \((\d[\d.]*)%\) in [\d.]+ secs \(([^)]*)\)(?: (-?\d+) secs (?:left|remaining)| (done))?/g;
 
-/** Reads the latest progress line of a task; `undefined` when it has none. */
+/** Parses the latest progress line of a task; `undefined` when it has none. */
 export function progressOf({ result, status }: Pick<Task, "result" | "status">): Progress | undefined {
   const output = result?.launcher_output;
   if (typeof output !== "string") return undefined;
-  // Only the last line counts, and little is written after it.
+  // Only the last progress line counts, and little output follows it.
   const found = [...output.slice(-20_000).matchAll(line)].at(-1);
   if (!found) return undefined;
   const [, verb = "", amount = "", percent = "", rate = "", left, done] = found;

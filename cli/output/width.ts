@@ -41,7 +41,7 @@ export function pad(text: string, width: number): string {
 }
 
 /** A text that cannot steer a terminal: control characters become visible escapes, line breaks included. */
-export function tame(text: string): string {
+export function sanitize(text: string): string {
   return text.replaceAll(control, (character) =>
     character === "\n" ? "⏎" : character === "\t" ? " " : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );

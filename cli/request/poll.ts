@@ -12,59 +12,59 @@ export interface Followed {
   readonly values: Values;
 }
 
-export interface Pace {
-  /** Longest time between two looks, in ms. */
+export interface PollOptions {
+  /** Maximum polling interval, in ms. */
   readonly interval: number;
-  /** How long the server may be away, in ms. */
+  /** How long to keep polling while the server is unavailable, in ms. */
   readonly patience: number;
 }
 
-/** A sight of a task. */
-export interface Sight {
+/** A task as read by one poll. */
+export interface Snapshot {
   readonly task: Task;
-  /** The answer as it came. */
+  /** The unchanged answer. */
   readonly text: string;
 }
 
-const firstPause = 200;
-/** Nobody may ask more often than this, in ms. */
-const shortestPause = 50;
+const firstInterval = 200;
+/** Minimum polling interval, in ms. */
+const minInterval = 50;
 
 /**
- * Looks at a task again and again: soon at first, then at the interval. Ends with the sight of the ended task. A server
- * that is away is asked again until patience ends; then, and for every other fault, this throws the Failure.
+ * Polls a task: quickly at first, then at the interval. Ends with the snapshot of the ended task. While the server is
+ * unavailable, polling continues for `patience`; after that, and for any other error, this throws the Failure.
  */
 export async function* follow(
   session: Session,
   followed: Followed,
-  { interval, patience }: Pace,
-): AsyncGenerator<Sight> {
+  { interval, patience }: PollOptions,
+): AsyncGenerator<Snapshot> {
   const { client, shell } = session;
-  const longest = Math.max(shortestPause, interval);
-  let wait = Math.min(firstPause, longest);
-  let seenAt = performance.now();
+  const maxInterval = Math.max(minInterval, interval);
+  let wait = Math.min(firstInterval, maxInterval);
+  let answeredAt = performance.now();
   for (;;) {
     try {
       const text = await client.text({ ...followed, signal: shell.signal });
-      seenAt = performance.now();
+      answeredAt = performance.now();
       const task = parseTask(text);
       yield { task, text };
       if (hasEnded(task)) return;
     } catch (error) {
-      const away = error instanceof Failure && error.exitCode === exitCodes.unavailable;
-      if (!away || performance.now() - seenAt >= patience) throw error;
+      const unavailable = error instanceof Failure && error.exitCode === exitCodes.unavailable;
+      if (!unavailable || performance.now() - answeredAt >= patience) throw error;
     }
     await pause(wait, shell.signal);
-    wait = Math.min(longest, wait * 1.5);
+    wait = Math.min(maxInterval, wait * 1.5);
   }
 }
 
-/** True when a task will not change any more. */
+/** True when a task has a terminal status. */
 export function hasEnded({ status }: Task): boolean {
   return isStatus(status) && isTerminal(status);
 }
 
-/** The exit code that an ended task stands for. */
+/** The exit code for an ended task. */
 export function codeOfEnd({ status }: Task): ExitCode {
   if (status === "completed") return exitCodes.done;
   return status === "cancelled" ? exitCodes.cancelled : exitCodes.failed;

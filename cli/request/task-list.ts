@@ -3,16 +3,16 @@ import { parseTaskPage, type Task } from "./answers.ts";
 import type { Client } from "./client.ts";
 import type { Route, Values } from "./route.ts";
 
-/** A list of tasks that the server keeps. */
+/** An endpoint that lists tasks. */
 export interface ListSource {
   readonly route: Route;
   readonly values: Values;
 }
 
-/** What of a list is wanted. */
+/** Filters and limits of a list. */
 export interface Selection {
   readonly order: "asc" | "desc";
-  /** Tasks to give at most. @default all */
+  /** Maximum number of tasks. @default all */
   readonly limit?: number | undefined;
   /** Only tasks of these statuses. */
   readonly statuses?: ReadonlySet<string> | undefined;
@@ -24,20 +24,20 @@ export interface Selection {
 
 export interface Piece {
   readonly tasks: readonly Task[];
-  /** True when the limit has ended the list before the server's end. */
+  /** True when the limit has cut off the list. */
   readonly cutOff: boolean;
 }
 
-/** The list of a user, of a service, or of everybody. */
+/** The tasks of a user, of a service, or of all users. */
 export const listSources = {
   owner: (values: Values): ListSource => ({ route: endpoints.listTasks, values }),
   service: (service: string): ListSource => ({ route: endpoints.adminListServiceTasks, values: { service } }),
-  everybody: (): ListSource => ({ route: endpoints.adminListTasks, values: {} }),
+  all: (): ListSource => ({ route: endpoints.adminListTasks, values: {} }),
 };
 
 const pageSize = 200;
 
-/** Reads a list in pages, so that its length never matters to memory; stops asking once nothing more can match. */
+/** Reads a list in pages, so that memory does not grow with its length; stops once nothing more can match. */
 export async function* readList(client: Client, source: ListSource, selection: Selection): AsyncGenerator<Piece> {
   const { order, statuses, since, before, limit = Number.POSITIVE_INFINITY } = selection;
   const filtered = statuses !== undefined || since !== undefined || before !== undefined;
@@ -50,7 +50,7 @@ export async function* readList(client: Client, source: ListSource, selection: S
     const matching = page.tasks.filter((task) => matches(task, selection));
     const tasks = matching.slice(0, left);
     left -= tasks.length;
-    // Ids are given out in the order of creation: going back in time, nothing younger follows.
+    // Ids are assigned in the order of creation: in descending order, only older tasks follow.
     const passed = order === "desc" && since !== undefined && page.tasks.some((task) => createdAt(task) < since);
     const more = page.nextCursor !== undefined && !passed;
     yield { tasks, cutOff: left === 0 && (more || matching.length > tasks.length) };

@@ -1,5 +1,5 @@
-/** Works on all items at once and gives each result when it is there. The first rejection ends it. */
-export async function* inOrderOfEnd<Item, Result>(
+/** Processes all items concurrently and yields each result on completion. The first rejection ends it. */
+export async function* inCompletionOrder<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {

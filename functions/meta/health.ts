@@ -1,5 +1,5 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
-import { type Answer, askAgain, json } from "../../shared/http/answer.ts";
+import { type Answer, json, withRetryAfter } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
 import { isSequenceDamaged } from "../../task-state/index.ts";
 
@@ -17,5 +17,5 @@ export default httpFunction(endpoints.health, async (_request, { redis }) => {
 });
 
 function unhealthy(connected: boolean, message: string): Answer {
-  return askAgain(json(503, { status: "error", redis: { connected, message }, detail: message }));
+  return withRetryAfter(json(503, { status: "error", redis: { connected, message }, detail: message }));
 }

@@ -8,7 +8,7 @@ import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
 import { reportMissingRights, rolesOf } from "./rights.ts";
 
-/** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
+/** Creates the Lambda handler of an HTTP function for HTTP API events (payload 2.0); all invocations share its connections. */
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
   checkExposure(config, [fn]);

@@ -9,8 +9,8 @@ export function rolesOf(functions: readonly HttpFunction[]): Role[] {
 }
 
 /**
- * Logs in one line which rights the Redis user of this process lacks, now and whenever it is connected again. Nothing waits
- * for it: a function without all rights still starts, and what Redis refuses it is answered with 503.
+ * Logs in one line which rights the Redis user of this process lacks, at the start and after each reconnect. Nothing waits
+ * for it: a function without all rights still starts, and requests that need a missing right are answered with 503.
  */
 export function reportMissingRights({ redis, config, log }: Services, roles: readonly Role[]): void {
   const { primary } = redis;
@@ -20,7 +20,7 @@ export function reportMissingRights({ redis, config, log }: Services, roles: rea
       const missing = await missingRights(primary, asked);
       if (missing.length > 0) log.error({ missing }, message);
     } catch {
-      // Its connection is asked again when it is back.
+      // Checked again after the next reconnect.
     }
   };
   primary.on("ready", report);
@@ -28,4 +28,4 @@ export function reportMissingRights({ redis, config, log }: Services, roles: rea
 }
 
 const message =
-  "The Redis user of this process lacks rights: what needs them is refused. Keys that a script names must be readable and writable";
+  "the Redis user of this process lacks rights: Redis refuses commands that need them. Keys that a script names must be readable and writable";

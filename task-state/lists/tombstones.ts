@@ -61,18 +61,19 @@ export async function enforceTombstones(context: TaskStateContext, signal?: Abor
 
 /*
  * keys   tasks
- * args   recordPrefix, then ids
- * reply  the ids that have a record or an index member
+ * args   recordPrefix, metadataSuffix, then ids
+ * reply  the ids that have a record, metadata or an index member
  */
 const returnedScript = defineScript({
   name: "returned",
   keys: ["tasks"],
-  args: ["recordPrefix"],
+  args: ["recordPrefix", "metadataSuffix"],
   lua: `
 local returned = {}
 for index = first, #ARGV do
   local id = ARGV[index]
-  if redis.call('EXISTS', recordPrefix .. id) == 1 or redis.call('SISMEMBER', tasks, id) == 1 then
+  local record = recordPrefix .. id
+  if redis.call('EXISTS', record, record .. metadataSuffix) > 0 or redis.call('SISMEMBER', tasks, id) == 1 then
     returned[#returned + 1] = id
   end
 end
@@ -81,7 +82,9 @@ return returned`,
 
 /** The deleted ids that have keys in Redis, including those whose cancellation is not confirmed yet. */
 async function findReturned({ primary }: TaskStateContext, ids: readonly string[]): Promise<string[]> {
-  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix: keys.record("") }, ids)) as string[];
+  const recordPrefix = keys.record("");
+  const metadataSuffix = keys.metadata("").slice(recordPrefix.length);
+  return (await returnedScript(primary, { tasks: keys.tasks }, { recordPrefix, metadataSuffix }, ids)) as string[];
 }
 
 async function removeReturned(context: TaskStateContext, id: string, now: number): Promise<number> {

@@ -145,7 +145,7 @@ end`,
 } as const;
 
 /*
- * Claims the tasks of entries that were read.
+ * Claims the tasks of entries that were read and are still pending for the caller.
  * args   also: idle (1: the caller is working on none of the tasks whose leases it holds)
  */
 export const claimScript = defineScript({
@@ -153,7 +153,12 @@ export const claimScript = defineScript({
   ...claiming,
   args: [...claiming.args, "idle"],
   lua: `${claiming.lua}
-for index = first, #ARGV, 2 do reply[#reply + 1] = claim(ARGV[index], ARGV[index + 1], idle == '1') end
+-- An entry that another dispatcher has taken over, and perhaps acknowledged, gives no right to its task any more: a lease
+-- without a pending entry would make others acknowledge theirs, and nothing would bring the task back after a death.
+local function is_ours(entry) return redis.call('XPENDING', work, group, entry, entry, 1, holder)[1] end
+for index = first, #ARGV, 2 do
+  reply[#reply + 1] = is_ours(ARGV[index]) and claim(ARGV[index], ARGV[index + 1], idle == '1') or false
+end
 return reply`,
 });
 

@@ -30,6 +30,8 @@ local function read_clock(clock, witness)
   local wall = time[1] * 1000 + math.floor(time[2] / 1000)
   local own, expected = string.match(witness, '^(%d+) (%d*)$')
   local stored = redis.pcall('GET', clock)
+  -- What is not readable now must not be set anew: both clocks would jump to Redis's own time.
+  if type(stored) == 'table' and not string.find(stored.err, 'WRONGTYPE', 1, true) then redis.call('GET', clock) end
   local pattern = '^(%d+) (%d+) (%d+) (%d+)$'
   local now, watched, seen, witnessed = string.match(type(stored) == 'string' and stored or '', pattern)
   if not now then return wall, wall, wall, own, true end

@@ -108,3 +108,11 @@ test("600 deletions are scanned in one go", async () => {
   expect(await redis.client.exists(keys.tasks, keys.service("sync"), keys.owner(alice), keys.users("sync"))).toBe(0);
   expect(await redis.client.zcard(keys.deleted)).toBe(600);
 });
+
+test("metadata alone are buried, too", async () => {
+  const { context, id } = await broughtBack();
+  await enforceTombstones(context);
+  await redis.client.hset(keys.metadata(id), { service: "sync", user_id: "alice" });
+  expect(await enforceTombstones(context)).toBe(1);
+  expect(await tracesOf(redis.client, id)).toEqual(memory);
+});

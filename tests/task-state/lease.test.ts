@@ -119,6 +119,7 @@ test("a submission that another dispatcher has left under way is judged a grace 
   const { context, id, claimed } = await leased();
   await change(context, id, { sidecar: { phase: "sending", checkAt: claimed.view.watched } });
   await expireLeases();
+  await redis.client.xclaim(keys.work, dispatchGroup, "b", 0, claimed.entry.entryId);
   const [taken] = await claim(context, [claimed.entry], { holder: "b", leaseMs, graceMs: 5000 });
   expect(taken?.view.sidecar?.checkAt).toBe((taken?.view.watched ?? 0) + 5000);
   expect((await readView(context, id)).sidecar).toMatchObject({ lease: "b", checkAt: taken?.view.sidecar?.checkAt });
@@ -205,9 +206,12 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   for (let count = 1; count < 10; count += 1) await enqueue(id);
-  const entries = await read("a");
   const claims = await Promise.all(
-    entries.map((entry, index) => claim(context, [entry], { holder: `d${index}`, leaseMs })),
+    Array.from({ length: 10 }, async (_, index) => {
+      const holder = `d${index}`;
+      const entries = await readEntries(redis.client, { consumer: holder, count: 1, blockMs: 0 });
+      return claim(context, entries, { holder, leaseMs });
+    }),
   );
   const holders = claims.flat().map(({ view }) => view.sidecar?.lease);
   expect(holders).toHaveLength(1);
@@ -228,3 +232,19 @@ test("an invalid sidecar quarantines its own task only, and an error of Redis fa
   expect(await pending()).toEqual([claims[0]?.entry.entryId]);
   expect(await redis.client.zscore(keys.dead, unreadable)).not.toBeNull();
 });
+
+test.each(["acknowledged", "taken over"])(
+  "an entry that was %s by another dispatcher meanwhile gives no lease to the one that had read it",
+  async (how) => {
+    const { store, context } = openStore(redis);
+    const id = await store.submit(alice, {});
+    const entries = await read("a");
+    const [entryId = ""] = entries.map((entry) => entry.entryId);
+    if (how === "acknowledged") await redis.client.xack(keys.work, dispatchGroup, entryId);
+    else await redis.client.xclaim(keys.work, dispatchGroup, "b", 0, entryId);
+    expect(await claim(context, entries, { holder: "a", leaseMs })).toEqual([]);
+    expect((await readView(context, id)).sidecar?.lease).toBeUndefined();
+    await enqueue(id);
+    expect(await claim(context, await read("c"), { holder: "c", leaseMs })).toHaveLength(1);
+  },
+);

@@ -84,3 +84,16 @@ test("a clock that holds nonsense begins anew", async () => {
     expect(await stored()).toHaveLength(4);
   }
 });
+
+test("while the clock's key may be written but not read, nobody sets it anew", async () => {
+  await tick();
+  await shift({ redis: hour });
+  const before = await stored();
+  await redis.client.call("ACL", "SETUSER", "default", "-get");
+  try {
+    await expect(tick()).rejects.toThrow(/NOPERM|can't run this command/);
+  } finally {
+    await redis.client.call("ACL", "SETUSER", "default", "+@all");
+  }
+  expect(await stored()).toEqual(before);
+});

@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { type RedisServer, startRedisServer } from "../../local/redis-server.ts";
 import { createReplicationBarrier, keys, TaskStateError } from "../../task-state/index.ts";
-import { patience } from "../http/faults.ts";
+import { answerTimeout } from "../http/faults.ts";
 import { detailIn, expectProblem } from "../http/support.ts";
 import { useRedis } from "../support/redis.ts";
 import { startServiceForTest } from "../support/service.ts";
@@ -65,7 +65,7 @@ test("with too few replicas a submission is 503, the answer says that the task m
   expect(detailIn(reply)).toMatch(/task 1 .*may exist/);
   expect(reply.headers.get("retry-after")).toBe("1");
   expect(took).toBeGreaterThan(900);
-  expect(took).toBeLessThan(patience);
+  expect(took).toBeLessThan(answerTimeout);
   expect(await workIds(redis.client)).toEqual(["1"]);
 });
 

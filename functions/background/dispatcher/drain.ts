@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { Budget, Round } from "../../../shared/runtime/background/background.ts";
+import type { Budget, RunResult } from "../../../shared/runtime/background/background.ts";
 import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 
@@ -13,7 +13,7 @@ const consumerMemory = 60_000;
  * finished or handed back.
  * @throws the error of Redis when it is unavailable
  */
-export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<Round> {
+export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<RunResult> {
   const { primary } = options.context;
   // A dispatcher waits until Redis is available again; the caller of a drain gets the error instead.
   await primary.ping();

@@ -20,8 +20,8 @@ export default backgroundFunction({
       shutdownGrace: config.shutdownGraceSeconds * 1000,
     };
     return {
-      round: (budget) => drain(options, blocking, budget),
-      reside: async (signal) => {
+      run: (budget) => drain(options, blocking, budget),
+      runResident: async (signal) => {
         await runDispatcher(options, blocking, signal);
       },
       close: () => client.close(),

@@ -5,15 +5,15 @@ export default backgroundFunction({
   name: "janitor",
   summary: "Brings the indexes in line with the records",
   // An interrupted sweep starts anew. A Knative Service allows 300 s by default; the rest is for the answer.
-  roundSeconds: 270,
+  maxRunSeconds: 270,
   roles: ["read", "change", "repair"],
   open(services) {
     return {
-      async round({ signal }) {
+      async run({ signal }) {
         const handled = await mend(services, signal);
         return { handled, left: 0, nextDueSeconds: null, complete: !signal.aborted };
       },
-      reside: (signal) => runJanitor(services, services.config.janitorIntervalSeconds, signal),
+      runResident: (signal) => runJanitor(services, services.config.janitorIntervalSeconds, signal),
       close: async () => {},
     };
   },

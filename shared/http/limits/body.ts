@@ -4,14 +4,14 @@ import { bodyLimit } from "./limits.ts";
 
 type Done = (error: Error | null, body?: Buffer) => void;
 
-/** Reads the body of a request; gives `undefined` for an empty one, and for one without a type, which nobody reads. */
+/** Reads the body of a request; `undefined` for an empty one and for one without a content type, which is dropped. */
 export type BodyReader = (request: FastifyRequest, payload: IncomingMessage, done: Done) => void;
 
 const tooLarge = Object.assign(new Error("Request body is too large"), { statusCode: 413 });
 const tooMany = Object.assign(new Error("Too many request bodies are arriving; try again"), { statusCode: 503 });
 
-/** Makes the reader of a process. What all bodies take while they arrive is counted, and beyond `mostBytes` one is refused. */
-export function createBodyReader(mostBytes: number): BodyReader {
+/** Creates the body reader of a process. It refuses a body when all bodies in transit would take more than `maxBytes`. */
+export function createBodyReader(maxBytes: number): BodyReader {
   let held = 0;
 
   return (request, payload, done) => {
@@ -35,10 +35,10 @@ export function createBodyReader(mostBytes: number): BodyReader {
       const needed = length + chunk.length;
       if (needed > limit) return settle(tooLarge);
       if (!dropped) {
-        // Copied: a body that drips in would keep a buffer for each of its bytes.
+        // Copied: a body that arrives byte by byte would keep a buffer for each byte.
         if (needed > body.length) {
           const grown = Math.max(needed, Math.min(2 * body.length, limit));
-          if (held + grown - body.length > mostBytes) return settle(tooMany);
+          if (held + grown - body.length > maxBytes) return settle(tooMany);
           held += grown - body.length;
           body = Buffer.concat([body.subarray(0, length)], grown);
         }

@@ -1,17 +1,17 @@
-/** The longest body, where a route does not say otherwise. In bytes. */
+/** Maximum length of a body unless the route sets another one. In bytes. */
 export const bodyLimit = 64 * 1024;
 
-/** What a server lets its clients occupy; a test that must not wait gives smaller figures. */
+/** Limits on what clients may occupy of a server; tests that must not wait set smaller ones. */
 export interface Limits {
-  /** How long a request may take to arrive, in ms. */
+  /** Maximum time for a request to arrive, in ms. */
   readonly requestMs: number;
-  /** How long a client may take nothing of its answer before its connection is closed, in ms. */
+  /** Time after which a connection is closed whose client reads nothing of its answer, in ms. */
   readonly stalledMs: number;
-  /** Answers at once that are too long to be written whole. */
+  /** Concurrent answers that are too long to be written at once. */
   readonly longAnswers: number;
-  /** Bytes of all bodies that are arriving. */
+  /** Bytes of all bodies in transit. */
   readonly bodyBytes: number;
-  /** Requests that wait on one connection for the answer to an earlier one. */
+  /** Requests on one connection that wait for the answer to an earlier one. */
   readonly pipelined: number;
 }
 

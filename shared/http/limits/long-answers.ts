@@ -1,37 +1,37 @@
 import { Readable } from "node:stream";
 import type { LongText } from "../answer.ts";
 
-/** Sends texts in slices, so many at once. */
+/** Sends long texts in slices, with limited concurrency. */
 export interface LongAnswers {
-  /** The text as a stream, which reads nothing ahead; `undefined` when as many are under way as there may be. */
+  /** The text as a stream that does not read ahead; `undefined` when the limit of concurrent answers is reached. */
   open(text: LongText): Readable | undefined;
 }
 
-/** A slice is written when the client has taken most of the ones before. In bytes. */
+/** Size of a slice, which is written when the client has read most of the previous ones. In bytes. */
 const sliceBytes = 16 * 1024;
-/** After this time without taking anything, a reader gives way to a new one when there are too many. In ms. */
-const yieldAfter = 1000;
+/** A reader that reads nothing for this long is closed in favour of a new one when the limit is reached. In ms. */
+const idleTimeout = 1000;
 
-/** Long answers of a server, at most so many at once. */
-export function createLongAnswers(most: number): LongAnswers {
-  /** The streams that are open, by when they were last read; the one that has waited longest comes first. */
+/** The long answers of a server, at most `concurrency` at a time. */
+export function createLongAnswers(concurrency: number): LongAnswers {
+  /** The time at which each open stream was last read, the oldest first. */
   const readAt = new Map<Readable, number>();
 
-  function makeRoom(): boolean {
-    if (readAt.size < most) return true;
-    const [longest] = readAt;
-    if (!longest || performance.now() - longest[1] < yieldAfter) return false;
-    readAt.delete(longest[0]);
-    longest[0].destroy(new Error("its client has stopped reading, and another one needs its place"));
+  function ensureCapacity(): boolean {
+    if (readAt.size < concurrency) return true;
+    const [oldest] = readAt;
+    if (!oldest || performance.now() - oldest[1] < idleTimeout) return false;
+    readAt.delete(oldest[0]);
+    oldest[0].destroy(new Error("the client stopped reading and the limit of concurrent long answers is reached"));
     return true;
   }
 
   return {
     open(text) {
-      if (!makeRoom()) return undefined;
+      if (!ensureCapacity()) return undefined;
       const nextSlice = slicer(text);
       const stream = new Readable({
-        // Nothing is read ahead: the next part is asked for when the connection has room.
+        // Nothing is read ahead: the next part is read when the connection can take more.
         highWaterMark: 0,
         read() {
           readAt.delete(stream);
@@ -52,7 +52,7 @@ export function createLongAnswers(most: number): LongAnswers {
   };
 }
 
-/** Gives the next slice of a text, `null` behind its last one. */
+/** Gives the next slice of a text, `null` after the last one. */
 function slicer({ first, next }: LongText): () => Promise<Buffer | null> {
   let part = Buffer.from(first);
   return async () => {

@@ -1,25 +1,25 @@
 import type { Socket } from "node:net";
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-/** Calls `proceed` when nothing before this request on its connection is unanswered any more. */
-export type Turnstile = (request: FastifyRequest, reply: FastifyReply, proceed: () => void) => void;
+/** Calls `proceed` when all earlier requests on the connection are answered. */
+export type PipelineLimiter = (request: FastifyRequest, reply: FastifyReply, proceed: () => void) => void;
 
 /**
- * Makes a turnstile that handles the requests of one connection one after the other, as HTTP/1.1 answers them: only one
- * answer is made at a time for a client that reads none. A connection on which more than `most` wait is closed.
+ * Handles the requests of one connection one after the other, as HTTP/1.1 answers them, so that a client that reads
+ * nothing costs one answer. A connection on which more than `maxWaiting` requests wait is closed.
  */
-export function createTurnstile(most: number): Turnstile {
+export function createPipelineLimiter(maxWaiting: number): PipelineLimiter {
   const waiting = new WeakMap<Socket, number>();
   return ({ raw: { socket } }, reply, proceed) => {
-    // An answer has its connection from the start, unless another one is before it.
+    // An answer has its connection from the start, unless an earlier one is in progress.
     if (reply.raw.socket !== null) return proceed();
     const count = (waiting.get(socket) ?? 0) + 1;
     waiting.set(socket, count);
-    if (count > most) {
+    if (count > maxWaiting) {
       socket.destroy();
       return;
     }
-    // Nothing more is read meanwhile than what has already arrived.
+    // Until then, only data that has already arrived is read.
     socket.pause();
     reply.raw.once("socket", () => {
       const left = (waiting.get(socket) ?? 1) - 1;

@@ -2,53 +2,53 @@ import type { Role } from "../../../task-state/index.ts";
 import type { Config } from "../../config.ts";
 import type { Services } from "../../services.ts";
 
-/** How long a round may take. */
+/** Time limits of a run. */
 export interface Budget {
-  /** Aborted: begin nothing more. */
+  /** Aborted: start nothing more. */
   readonly signal: AbortSignal;
-  /** Time that is left from then on to finish what is under way, in ms. */
+  /** Time from then on to finish work in flight, in ms. */
   readonly finishMs: number;
 }
 
-/** What a round did. It tells amounts only, because triggers are strangers. */
-export interface Round {
+/** The result of a run. It contains counts only, because triggers are not authenticated. */
+export interface RunResult {
   readonly handled: number;
-  /** What could be worked on at once and was not; `null` when Redis cannot tell. */
+  /** Work that is ready but was not done; `null` when Redis does not know. */
   readonly left: number | null;
-  /** When something is due, in seconds from now; `null` when nothing waits. */
+  /** Seconds until the next work is due; `null` when nothing waits. */
   readonly nextDueSeconds: number | null;
-  /** True when everything was looked at that was there when the round began: its trigger may be forgotten. */
+  /** True when all work was handled that existed when the run began: its trigger need not be repeated. */
   readonly complete: boolean;
 }
 
 /** A background function over the services of a process. */
 export interface Background {
-  /** Does what there is to do, and ends. Rounds of other processes may run meanwhile. */
-  round(budget: Budget): Promise<Round>;
-  /** Does the same for ever, until the signal aborts. */
-  reside(signal: AbortSignal): Promise<void>;
+  /** Does the pending work once. Other processes may run at the same time. */
+  run(budget: Budget): Promise<RunResult>;
+  /** Works continuously until the signal aborts. */
+  runResident(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A function that no client calls. Triggers wake it; what it does is found in Redis, never in the trigger. */
+/** A function that clients do not call. Triggers wake it; it reads its work from Redis, never from the trigger. */
 export interface BackgroundFunction {
   /** In kebab-case. */
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  /** Longest time of a round for a trigger, in seconds; on Lambda also what the invocation has left. @default `DMS_DRAIN_BUDGET_SECONDS` */
-  readonly roundSeconds?: number;
-  /** What it does with Redis, so that missing rights can be told at its start. @default nothing */
+  /** Maximum time of a triggered run, in seconds; on Lambda also limited by the invocation. @default `DMS_DRAIN_BUDGET_SECONDS` */
+  readonly maxRunSeconds?: number;
+  /** What it does with Redis, so that missing rights are reported at its start. @default nothing */
   readonly roles?: readonly Role[];
   open(services: Services): Background;
 }
 
-/** How long a trigger of this function may wait, in ms. */
-export function longestRound({ roundSeconds }: BackgroundFunction, { drainBudgetSeconds }: Config): number {
-  return Math.ceil((roundSeconds ?? drainBudgetSeconds) * 1000);
+/** Maximum time of a triggered run of this function, in ms. */
+export function maxRunMs({ maxRunSeconds }: BackgroundFunction, { drainBudgetSeconds }: Config): number {
+  return Math.ceil((maxRunSeconds ?? drainBudgetSeconds) * 1000);
 }
 
-/** Declares a background function; one of these is one deployable function. */
+/** Declares a background function; each one is a deployable function. */
 export function backgroundFunction(declared: BackgroundFunction): BackgroundFunction {
   return declared;
 }

@@ -3,8 +3,8 @@ import { CloudEvent, HTTP, ValidationError } from "cloudevents";
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * What is wrong with a CloudEvent in binary, structured or batched mode; `undefined` when nothing is, or when the request
- * does not claim to be one. The event itself is not used: it only says that something may have happened.
+ * The error in a CloudEvent in binary, structured or batched mode; `undefined` when it is valid, or when the request is
+ * not a CloudEvent. The event itself is not used: it only signals that there may be work.
  */
 export function cloudEventFault(headers: Headers, body: string): string | undefined {
   if (!claimsToBeEvent(headers)) return undefined;
@@ -19,7 +19,7 @@ export function cloudEventFault(headers: Headers, body: string): string | undefi
   }
 }
 
-/** What the event's schema says of it, without the schema. */
+/** The schema errors of an event, without the schema. */
 function faultsOf({ errors }: ValidationError): string[] {
   return (errors ?? []).flatMap((fault) => (typeof fault === "string" ? fault : (fault.message ?? [])));
 }

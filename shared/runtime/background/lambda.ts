@@ -2,11 +2,11 @@ import { type Environment, loadConfig } from "../../config.ts";
 import { createServices } from "../../services.ts";
 import { createLambdaLogger } from "../lambda-logger.ts";
 import { reportMissingRights } from "../rights.ts";
-import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
-import { createRounds } from "./repeat.ts";
+import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
+import { createRunQueue } from "./repeat.ts";
 import { reportOf } from "./report.ts";
 
-/** What is used of an invocation's context. */
+/** The used part of an invocation's context. */
 interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
@@ -15,37 +15,37 @@ interface Batch {
   readonly Records: readonly { readonly eventSource?: string; readonly messageId: string }[];
 }
 
-/** Time that an invocation keeps for its own answer, in ms. */
+/** Time that an invocation reserves for its answer, in ms. */
 const answerTime = 1000;
 
 /**
- * Makes the Lambda handler of a background function: a round for every invocation, in time for its deadline. An
- * unfinished round fails the messages of an SQS batch, and any other invocation as a whole, so that they come again.
+ * Creates the Lambda handler of a background function: one run per invocation, within its deadline. An unfinished run
+ * fails the messages of an SQS batch, or the whole invocation of any other event, so that they are retried.
  */
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
   const services = createServices(config, createLambdaLogger(config));
   reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
-  const longest = longestRound(fn, config);
-  const { request } = createRounds((budget) => background.round(budget));
+  const maxMs = maxRunMs(fn, config);
+  const { request } = createRunQueue((budget) => background.run(budget));
   return async (event: unknown, context: LambdaContext) => {
     await services.redis.untilReady();
-    const round = await request(() => budgetOf(context, longest));
-    const report = reportOf(round);
+    const result = await request(() => budgetOf(context, maxMs));
+    const report = reportOf(result);
     if (isBatch(event)) {
-      const failed = round.complete ? [] : event.Records;
+      const failed = result.complete ? [] : event.Records;
       return { ...report, batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     }
-    if (!round.complete) throw new Error(`Work is left: ${JSON.stringify(report)}`);
+    if (!result.complete) throw new Error(`work remains: ${JSON.stringify(report)}`);
     return report;
   };
 }
 
-/** Keeps half of what an invocation has left, at most, to finish what is under way. */
-export function budgetOf(context: LambdaContext, longest: number): Budget {
+/** Divides the remaining time of an invocation: at least half of it is reserved to finish work in flight. */
+export function budgetOf(context: LambdaContext, maxMs: number): Budget {
   const left = Math.max(0, context.getRemainingTimeInMillis() - answerTime);
-  const work = Math.floor(Math.min(longest, left / 2));
+  const work = Math.floor(Math.min(maxMs, left / 2));
   return { signal: AbortSignal.timeout(work), finishMs: Math.max(0, left - work) };
 }
 

@@ -1,29 +1,29 @@
-import type { Budget, Round } from "./background.ts";
+import type { Budget, RunResult } from "./background.ts";
 
-export interface Rounds {
-  /** Asks for a round that begins after the call, and gives what it did. */
-  request(budget: () => Budget): Promise<Round>;
-  /** Resolves when no round is running. */
+export interface RunQueue {
+  /** Requests a run that begins after the call, and gives its result. */
+  request(budget: () => Budget): Promise<RunResult>;
+  /** Resolves when nothing is running. */
   untilIdle(): Promise<void>;
 }
 
 /**
- * Runs one round at a time, however many are asked for: whoever asks during a round shares the next one, because the
- * running one may already have looked where the new work is.
+ * Runs one at a time, however many runs are requested: all requests during a run share the next one, because the current
+ * one may already have passed the new work.
  */
-export function createRounds(run: (budget: Budget) => Promise<Round>): Rounds {
+export function createRunQueue(run: (budget: Budget) => Promise<RunResult>): RunQueue {
   let running: Promise<unknown> | undefined;
-  let next: Promise<Round> | undefined;
+  let next: Promise<RunResult> | undefined;
 
-  function start(budget: () => Budget): Promise<Round> {
-    const round = run(budget());
-    const ended = round
+  function start(budget: () => Budget): Promise<RunResult> {
+    const result = run(budget());
+    const ended = result
       .catch(() => {})
       .then(() => {
         if (running === ended) running = undefined;
       });
     running = ended;
-    return round;
+    return result;
   }
 
   return {

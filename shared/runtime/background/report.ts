@@ -1,6 +1,6 @@
-import type { Round } from "./background.ts";
+import type { RunResult } from "./background.ts";
 
-/** A round as its triggers are told of it. */
-export function reportOf({ handled, left, nextDueSeconds }: Round) {
+/** The result of a run as JSON for its trigger. */
+export function reportOf({ handled, left, nextDueSeconds }: RunResult) {
   return { handled, left, next_due_seconds: nextDueSeconds };
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Config, Environment } from "../../config.ts";
-import { type Answer, askAgain, json, problem } from "../../http/answer.ts";
+import { type Answer, json, problem, withRetryAfter } from "../../http/answer.ts";
 import { mountFunctions } from "../../http/app.ts";
 import type { HttpFunction } from "../../http/function.ts";
 import { createServer } from "../../http/server.ts";
@@ -10,15 +10,15 @@ import { closeApp } from "../close-app.ts";
 import { runProcess, type Service } from "../process.ts";
 import { reportMissingRights } from "../rights.ts";
 import { addLiveness, type FunctionServer } from "../server.ts";
-import { type BackgroundFunction, type Budget, longestRound } from "./background.ts";
+import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
 import { cloudEventFault } from "./cloud-event.ts";
-import { createRounds, type Rounds } from "./repeat.ts";
+import { createRunQueue, type RunQueue } from "./repeat.ts";
 import { reportOf } from "./report.ts";
 
-/** The argument that makes a background function work without triggers, as a Deployment does. */
+/** The argument that makes a background function work continuously, without triggers, as a Deployment does. */
 const residentArgument = "resident";
 
-/** Serves a background function in a process of its own: a round for every POST; or, as `resident`, rounds for ever. */
+/** Serves a background function in its own process: one run per POST, or continuous work as `resident`. */
 export function runBackgroundServer(
   fn: BackgroundFunction,
   beside: readonly HttpFunction[],
@@ -28,8 +28,8 @@ export function runBackgroundServer(
   return runProcess(environment, (config, log) => startBackgroundServer(fn, beside, config, log, resident));
 }
 
-/** What of the grace a round may use to finish; the rest is for writing down what it has cut off, and for its answer. */
-const roundShare = 0.9;
+/** Share of the grace period for finishing a run; the rest is for storing interrupted work and for the answer. */
+const finishShare = 0.9;
 
 /** The process of {@link runBackgroundServer} without its signals. */
 export async function startBackgroundServer(
@@ -46,28 +46,28 @@ export async function startBackgroundServer(
   const app = createServer(services);
   mountFunctions(app, beside, services);
   addLiveness(app);
-  const rounds = createRounds((budget) => background.round(budget));
+  const runs = createRunQueue((budget) => background.run(budget));
   const budget = (): Budget => ({
-    signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(longestRound(fn, config))]),
-    finishMs: config.shutdownGraceSeconds * 1000 * roundShare,
+    signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(maxRunMs(fn, config))]),
+    finishMs: config.shutdownGraceSeconds * 1000 * finishShare,
   });
-  if (!resident) addTrigger(app, rounds, budget);
+  if (!resident) addTrigger(app, runs, budget);
   await Promise.all([app.ready(), services.redis.untilReady()]);
-  const residence = resident ? background.reside(stopping.signal) : undefined;
+  const residence = resident ? background.runResident(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
   log.info({ address }, "listening");
   return {
     address,
     async stop() {
       stopping.abort();
-      await Promise.all([closeApp(app, config.shutdownGraceSeconds), residence, rounds.untilIdle()]);
+      await Promise.all([closeApp(app, config.shutdownGraceSeconds), residence, runs.untilIdle()]);
       await background.close();
       services.redis.close();
     },
   };
 }
 
-function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget): void {
+function addTrigger(app: FastifyInstance, runs: RunQueue, budget: () => Budget): void {
   const send = app.sendAnswer;
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -75,13 +75,13 @@ function addTrigger(app: FastifyInstance, rounds: Rounds, budget: () => Budget):
     scope.post("/", async ({ headers, body }, reply) => {
       const fault = cloudEventFault(headers, typeof body === "string" ? body : "");
       if (fault !== undefined) return send(reply, problem(400, `Not a valid CloudEvent: ${fault}`));
-      send(reply, await answerOfRound(rounds, budget));
+      send(reply, await runForTrigger(runs, budget));
     });
   });
 }
 
-async function answerOfRound(rounds: Rounds, budget: () => Budget): Promise<Answer> {
-  const round = await rounds.request(budget);
-  if (round.complete) return json(200, reportOf(round));
-  return askAgain(problem(503, "Work is left; ring again", reportOf(round)));
+async function runForTrigger(runs: RunQueue, budget: () => Budget): Promise<Answer> {
+  const result = await runs.request(budget);
+  if (result.complete) return json(200, reportOf(result));
+  return withRetryAfter(problem(503, "Work remains; trigger again", reportOf(result)));
 }

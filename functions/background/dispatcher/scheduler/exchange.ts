@@ -23,10 +23,12 @@ export interface ExchangeHandler extends Dispatcher.DispatchHandler {
 }
 
 /**
- * Creates an exchange that is not dispatched yet.
+ * Creates an exchange that is not dispatched yet. A request whose connection is ready only after `latest`, as when the
+ * process was frozen meanwhile, does not leave: by then another dispatcher may have settled the task.
+ * @param latest by `performance.now()`
  * @param onOver called once, when the exchange has ended; `cut`: why its answer was not read to the end
  */
-export function createExchange(onOver: (cut?: Error) => void): Exchange {
+export function createExchange(latest: number, onOver: (cut?: Error) => void): Exchange {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   let controller: Dispatcher.DispatchController | undefined;
   let reason: Error | undefined;
@@ -38,6 +40,12 @@ export function createExchange(onOver: (cut?: Error) => void): Exchange {
   let bytes = 0;
 
   const byAnswer = (given: number, text = "") => outcomeOfAnswer(given, text, headers["retry-after"], headers.date);
+  const abort = (why: Error) => {
+    if (reason) return;
+    reason = why;
+    if (controller) controller.abort(why);
+    else resolve({ kind: "not_started", cause: why.name, unavailable: true });
+  };
   const end = (outcome: Outcome, cut?: Error) => {
     clearTimeout(ending);
     onOver(cut);
@@ -46,8 +54,9 @@ export function createExchange(onOver: (cut?: Error) => void): Exchange {
 
   const handler: ExchangeHandler = {
     onRequestStart(started) {
-      controller = started;
       handler.tap?.begin();
+      if (performance.now() > latest) abort(new Ended("REQUEST_TIMEOUT"));
+      controller = started;
       if (reason) started.abort(reason);
     },
     onResponseStart(_controller, statusCode, given) {
@@ -75,14 +84,13 @@ export function createExchange(onOver: (cut?: Error) => void): Exchange {
       else end(known ?? byAnswer(seen), error);
     },
   };
-  return {
-    outcome: promise,
-    handler,
-    abort(why) {
-      if (reason) return;
-      reason = why;
-      if (controller) controller.abort(why);
-      else resolve({ kind: "not_started", cause: why.name, unavailable: true });
-    },
-  };
+  return { outcome: promise, handler, abort };
+}
+
+/** Why an exchange was ended from this side. */
+export class Ended extends Error {
+  constructor(name: "REQUEST_TIMEOUT" | "AbortError") {
+    super(name);
+    this.name = name;
+  }
 }

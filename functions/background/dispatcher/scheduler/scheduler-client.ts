@@ -3,7 +3,7 @@ import type { Config } from "../../../../shared/config.ts";
 import type { Logger } from "../../../../shared/logger.ts";
 import type { TaskRecord } from "../../../../task-state/index.ts";
 import { createAnswerTap } from "./answer-tap.ts";
-import { createExchange, type Exchange, type ExchangeHandler } from "./exchange.ts";
+import { createExchange, Ended, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Metadata of a request. */
@@ -68,7 +68,7 @@ export function createSchedulerClient(
     let over = false;
     const stop = () => exchange.abort(new Ended("AbortError"));
     const timer = setTimeout(() => exchange.abort(new Ended("REQUEST_TIMEOUT")), limit);
-    const exchange = createExchange((cut) => {
+    const exchange = createExchange(performance.now() + limit, (cut) => {
       clearTimeout(timer);
       over = true;
       draining.delete(exchange);
@@ -117,14 +117,6 @@ function tappedClient(origin: URL | string, options: Client.Options, timeout: nu
 }
 
 const unmarked: RequestMarks = { generation: 0 };
-
-/** Why this side ended an exchange. */
-class Ended extends Error {
-  constructor(name: "REQUEST_TIMEOUT" | "AbortError") {
-    super(name);
-    this.name = name;
-  }
-}
 
 function traceHeader(trace: string | undefined): Record<string, string> {
   return trace === undefined ? {} : { traceparent: trace };

@@ -5,16 +5,16 @@ import { startServiceForTest } from "../support/service.ts";
 import { until } from "../support/until.ts";
 import { foreignRecord } from "../task-state/support.ts";
 import {
+  answerTimeout,
   expectAllUnavailable,
   expectSick,
   expectUnavailable,
-  patience,
   requestsTo,
   startFragileRedis,
 } from "./faults.ts";
 import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./support.ts";
 
-test("while Redis is gone every endpoint is 503 in time, and service resumes by itself with every task", async () => {
+test("while Redis is unavailable every endpoint is 503 in time, and service resumes by itself with every task", async () => {
   const redis = await startFragileRedis();
   const service = await startServiceForTest(redis.server.url);
   for (let count = 0; count < 3; count += 1) await submit(service, "?src=/a");
@@ -31,7 +31,7 @@ test("while Redis is gone every endpoint is 503 in time, and service resumes by 
   expect(service.logs.filter(({ level }) => level === "fatal")).toEqual([]);
 });
 
-test("every submission that was answered 202 survives the death of Redis amid many, and ids go on", async () => {
+test("every submission that was answered 202 survives a crash of Redis under load, and ids continue", async () => {
   const redis = await startFragileRedis();
   const service = await startServiceForTest(redis.server.url);
   const accepted: string[] = [];
@@ -54,7 +54,7 @@ test("every submission that was answered 202 survives the death of Redis amid ma
   expect(Number(await submit(service))).toBeGreaterThan(Math.max(...listed.map(Number)));
 });
 
-test("500 requests at once while Redis is gone are all answered 503 in time", async () => {
+test("500 concurrent requests while Redis is unavailable are all answered 503 in time", async () => {
   const redis = await startFragileRedis();
   const service = await startServiceForTest(redis.server.url);
   await submit(service);
@@ -62,7 +62,7 @@ test("500 requests at once while Redis is gone are all answered 503 in time", as
   await expectAllUnavailable(500, () => service.get(aliceTasks));
 });
 
-test("a list during which Redis dies ends broken, so that no client takes it for whole", async () => {
+test("a list during which Redis crashes breaks off, so that no client mistakes it for a whole one", async () => {
   const redis = await startFragileRedis();
   const service = await startServiceForTest(redis.server.url);
   await saveLongList(redis.connect());
@@ -74,7 +74,7 @@ test("a list during which Redis dies ends broken, so that no client takes it for
   await until(async () => (await service.get("/healthz")).status === 200);
 });
 
-test("a service that starts before its Redis answers 503, serves when it is there, and stops when it is gone", async () => {
+test("a service that starts before its Redis answers 503, serves once Redis is available, and stops while it is unavailable", async () => {
   const redis = await startFragileRedis();
   const { url } = redis.server;
   await redis.kill();
@@ -86,10 +86,10 @@ test("a service that starts before its Redis answers 503, serves when it is ther
   await redis.kill();
   const from = performance.now();
   await service.stop();
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(answerTimeout);
 });
 
-/** More than the service and two socket buffers take in ahead of a client that does not read. */
+/** More than the service and two socket buffers hold for a client that does not read. */
 async function saveLongList(client: Redis): Promise<void> {
   const padding = "x".repeat(2048);
   const pipeline = client.pipeline();

@@ -10,33 +10,33 @@ import { startPrivateRedis } from "./private-redis.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Redis and scheduler for a person who tries the service, and what its processes have to know of them. */
-export interface Surroundings {
-  /** The given environment with everything that was started in it. */
+/** Redis and scheduler for trying the service, and the environment with their addresses. */
+export interface Dependencies {
+  /** The given environment with the addresses of everything that was started. */
   readonly environment: Environment;
   readonly log: Logger;
-  /** What stands where, a line each. */
+  /** The addresses of all parts, one line each. */
   readonly lines: readonly string[];
   /** Tolerates being called twice. */
   stop(): Promise<void>;
 }
 
-/** What differs from the cluster where nothing else is set: people read the log, and Ctrl-C is quick. */
+/** Defaults that differ from the cluster: a readable log and a short grace period. */
 const developmentDefaults: Environment = {
   [variables.logJson.name]: "false",
   [variables.shutdownGraceSeconds.name]: "1",
 };
 
 /**
- * Uses the configured Redis and scheduler, and starts a private Redis under `.dms/redis` of `directory` and a development
- * scheduler where none is configured.
- * @throws ConfigError before anything is started, also where others could reach the operator's endpoints with a weak token
+ * Uses the configured Redis and scheduler, or starts a private Redis in `.dms/redis` of `directory` and a development
+ * scheduler.
+ * @throws ConfigError before anything is started, also when other machines could reach operator endpoints with a weak token
  */
-export async function startSurroundings(environment: Environment, directory: string): Promise<Surroundings> {
+export async function startDependencies(environment: Environment, directory: string): Promise<Dependencies> {
   const given: Record<string, string | undefined> = { ...developmentDefaults, ...environment };
-  // Faults are told before anything is started.
+  // Configuration errors are reported before anything is started.
   const asked = loadConfig(given);
-  // With a token that anybody can guess, only this machine may reach the operator's endpoints.
+  // With a weak token, only this machine may reach the operator endpoints.
   if (asked.operatorTokens.some(isWeakToken)) given[variables.host.name] ??= "127.0.0.1";
   checkExposure(loadConfig(given), httpFunctions);
   const stops: (() => Promise<void>)[] = [];
@@ -68,7 +68,7 @@ export async function startSurroundings(environment: Environment, directory: str
     const { redisWriteUrl, schedulerBaseUrl } = loadConfig(given);
     const lines = [
       `  Redis      ${maskUrl(redisWriteUrl)}${ownRedis ? " (private, data in .dms/redis)" : ""}`,
-      `  scheduler  ${maskUrl(schedulerBaseUrl)}${ownScheduler ? " (for development: it moves nothing)" : ""}`,
+      `  scheduler  ${maskUrl(schedulerBaseUrl)}${ownScheduler ? " (for development: it moves no data)" : ""}`,
     ];
     return { environment: given, log, lines, stop };
   } catch (error) {
@@ -80,8 +80,8 @@ export async function startSurroundings(environment: Environment, directory: str
 function unreachable(environment: Environment): string {
   const { redisWriteUrl, schedulerBaseUrl } = variables;
   return (
-    `${redisWriteUrl.name}=${maskUrl(environment[redisWriteUrl.name] ?? "")} cannot be reached, and the development ` +
-    `scheduler keeps its jobs there: start that Redis, or set ${schedulerBaseUrl.name} to go on without one`
+    `${redisWriteUrl.name}=${maskUrl(environment[redisWriteUrl.name] ?? "")} is unavailable, and the development ` +
+    `scheduler stores its jobs there: start that Redis, or set ${schedulerBaseUrl.name} to use another scheduler`
   );
 }
 
