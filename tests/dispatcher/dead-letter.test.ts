@@ -8,7 +8,7 @@ const threeAttempts = { DMS_DISPATCH_MAX_ATTEMPTS: "3" };
 const letters = async () => (await readDeadLetters(bench.redis.client, 100)).letters;
 
 /** A task that is a dead letter after three attempts. */
-async function givenUp(): Promise<string> {
+async function failedTask(): Promise<string> {
   bench.scheduler.answer(() => 429);
   const id = await bench.submit();
   await bench.start(threeAttempts);
@@ -30,7 +30,7 @@ async function uncancelled(deleted = false): Promise<string> {
 }
 
 test("an operator sends a failed submission again: it goes by pending to the scheduler, with all its attempts", async () => {
-  const id = await givenUp();
+  const id = await failedTask();
   let seen: unknown;
   bench.scheduler.answer(async () => {
     seen = await bench.sidecar(id);
@@ -51,7 +51,7 @@ test("an operator sends a failed submission again: it goes by pending to the sch
 });
 
 test("a submission that is sent again in vain becomes a dead letter again", async () => {
-  const id = await givenUp();
+  const id = await failedTask();
   await retryDeadLetter(bench.context, id);
   await bench.untilIdle();
   await bench.untilStatus("failed", id);
@@ -72,7 +72,7 @@ test("a task that is a dead letter for its age is sent when an operator sends it
 });
 
 test("a discarded letter leaves its task failed and unsent", async () => {
-  const id = await givenUp();
+  const id = await failedTask();
   const before = await bench.record(id);
   expect(await discardDeadLetter(bench.redis.client, id)).toMatchObject({ task_id: id });
   expect(await letters()).toEqual([]);

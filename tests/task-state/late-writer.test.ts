@@ -109,7 +109,7 @@ test("600 deletions are scanned in one go", async () => {
   expect(await redis.client.zcard(keys.deleted)).toBe(600);
 });
 
-test("metadata alone are buried, too", async () => {
+test("metadata alone are removed, too", async () => {
   const { context, id } = await broughtBack();
   await enforceTombstones(context);
   await redis.client.hset(keys.metadata(id), { service: "sync", user_id: "alice" });

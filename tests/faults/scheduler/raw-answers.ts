@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Answer } from "./calls.ts";
 import type { Fault } from "./settings.ts";
 
-/** Told of what an answer has let its reader know. */
+/** Receives what the reader of an answer learned. */
 export interface Progress {
   /** The status line is out. */
   line(status: number): void;

@@ -17,7 +17,7 @@ export function createSilentJobs(settings: Settings, records: Records, ledger: L
   const runs = new Map<string, Run>();
 
   /** Reads the record, changes it and writes it back whole, whatever it says. */
-  async function tellEnd(id: string, run: Run): Promise<void> {
+  async function writeEnd(id: string, run: Run): Promise<void> {
     while (!run.over) {
       try {
         const seen = await records.read(id);
@@ -42,7 +42,7 @@ export function createSilentJobs(settings: Settings, records: Records, ledger: L
 
   async function work(id: string, run: Run, jobTime: number): Promise<void> {
     await pause(settings.startDelay + jobTime);
-    await tellEnd(id, run);
+    await writeEnd(id, run);
   }
 
   return {
