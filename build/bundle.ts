@@ -47,11 +47,15 @@ function entries(functions: readonly DeployableFunction[], target: Target): Plug
   };
 }
 
-/** Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`, each file complete in itself. */
+/**
+ * Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`, each file complete in itself.
+ * @param changes what is done to dependencies
+ */
 export async function bundle(
   functions: readonly DeployableFunction[],
   target: Target,
   directory: string,
+  changes: readonly Plugin[] = [lean(target), patched()],
 ): Promise<Metafile> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
@@ -72,7 +76,7 @@ export async function bundle(
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [entries(functions, target), lean(target), patched],
+    plugins: [entries(functions, target), ...changes],
   });
   await mkdir(join(directory, target), { recursive: true });
   await Promise.all(

@@ -6,6 +6,9 @@ import { variables } from "../shared/config.ts";
 import type { BuiltFunction } from "./index.ts";
 import { startRedisStandIn } from "./redis-stand-in.ts";
 
+/** A function that is started, and what it is asked. */
+type Warmed = Pick<BuiltFunction, "name" | "routes">;
+
 /** Bundles that are started at once. */
 const parallel = 2;
 
@@ -13,7 +16,7 @@ const parallel = 2;
  * Starts every server bundle once and keeps what V8 has compiled by its first answers in `<name>.cache` beside it. The
  * cache serves the same version of Node on the same kind of machine; any other ignores it.
  */
-export async function writeCodeCaches(functions: readonly BuiltFunction[], directory: string): Promise<void> {
+export async function writeCodeCaches(functions: readonly Warmed[], directory: string): Promise<void> {
   const redis = await startRedisStandIn();
   const waiting = [...functions];
   const work = async () => {
@@ -23,7 +26,7 @@ export async function writeCodeCaches(functions: readonly BuiltFunction[], direc
   redis.close();
 }
 
-async function warmUp({ name, routes }: BuiltFunction, directory: string, redis: string): Promise<void> {
+async function warmUp({ name, routes }: Warmed, directory: string, redis: string): Promise<void> {
   const bundle = join(directory, "server", `${name}.cjs`);
   // A client would fill the braces; any text does.
   const paths = routes.map(({ path }) => path.replaceAll(/[{}]/g, ""));
