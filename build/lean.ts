@@ -77,6 +77,13 @@ export const replacements: readonly Replacement[] = [
     path: /milo\/|llhttp_simd/,
     contents: 'throw new Error("this parser is not part of the bundle");',
   },
+  // 42 KB of the dispatcher. Only text is sent, no forms.
+  {
+    name: "forms",
+    importer: /undici\/lib\/(core|dispatcher)/,
+    path: /^\.\.\/web\//,
+    contents: 'throw new Error("forms are not part of the bundle");',
+  },
   // 4 ms and 8 KB. Debug output for terminals opens standard error and asks for its colours.
   {
     name: "debug",
