@@ -1,7 +1,8 @@
 import { eastAsianWidth } from "get-east-asian-width";
 
 let segmenter: Intl.Segmenter | undefined;
-const emoji = /^(?:\p{RGI_Emoji}|\p{Regional_Indicator})/v;
+// Not `\p{RGI_Emoji}`: reading its table makes every start 20 ms longer.
+const emoji = /^(?:\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 const ascii = /^[\x20-\x7e]*$/;
