@@ -11,7 +11,7 @@ import { patched, patches } from "../../build/patches.ts";
 const functions = (await findFunctions()).filter(({ name }) => name === "list-users" || name === "dispatcher");
 const least = 15_000;
 /** They save time instead, which `npm run bench:lean` measures. */
-const savingTime = new Set(["http2", "debug"]);
+const savingTime = new Set(["http2", "caller", "debug"]);
 
 async function sizesWith(name: string, changes: readonly Plugin[]): Promise<number[]> {
   const directory = join(inject("runDirectory"), "lean", name);
