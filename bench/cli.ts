@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { buildCli } from "../cli/build.ts";
 
-/** Starts of each kind; they take turns, so that a busy machine disturbs all of them alike. */
+/** Starts of each kind; the kinds alternate, so that a busy machine affects all of them alike. */
 const rounds = 30;
-/** How many times as long as a bare Node a start may take. */
+/** Maximum duration of a start, as a multiple of a bare Node. */
 const limit = 3;
 
 if (!process.argv.includes("--serve")) await measure();
@@ -14,7 +14,7 @@ if (!process.argv.includes("--serve")) await measure();
 async function measure(): Promise<void> {
   await buildCli();
   const bin = join(import.meta.dirname, "../dist/cli/dms-frontend.cjs");
-  const port = await startAnswering();
+  const port = await startListServer();
   const env = { PATH: process.env.PATH, DMS_API_BASE: `http://127.0.0.1:${port}/api/v1` };
   const list = ["tasks", "list", "--service", "sync", "--user", "alice"];
   const kinds: readonly (readonly [name: string, args: readonly string[]])[] = [
@@ -45,8 +45,8 @@ async function measure(): Promise<void> {
   process.exit(slow.length > 0 ? 1 : 0);
 }
 
-/** A server in a thread of its own, as this one waits for each start: it answers with a list of 50 tasks. */
-async function startAnswering(): Promise<number> {
+/** Starts a server that answers with a list of 50 tasks, in a separate thread, because this one blocks on each start. */
+async function startListServer(): Promise<number> {
   const worker = new Worker(import.meta.filename, { argv: ["--serve"] });
   return new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
 }

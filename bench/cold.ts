@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { startRedisServer } from "../local/redis-server.ts";
 import { type Cold, measureStart, median } from "./cold/start.ts";
 
-/** How often each kind is started. */
+/** Number of starts of each kind. */
 const starts = Number(process.argv[2] ?? 20);
 const dist = join(import.meta.dirname, "..", "dist");
 const goal = 2.5;
@@ -32,7 +32,7 @@ await copyFile(server("list-users"), plain);
 const redis = await startRedisServer();
 try {
   const figures = new Map<string, Cold[]>(kinds.map(({ name }) => [name, []]));
-  // In turns, so that whatever else the machine does meets all kinds alike. The first round warms the disk's cache.
+  // The kinds alternate, so that other load on the machine affects all alike. The first round warms the disk cache.
   for (let round = 0; round <= starts; round += 1) {
     for (const kind of kinds) {
       const cold = await measureStart(kind, { DMS_REDIS_WRITE_URL: redis.url });
@@ -53,6 +53,6 @@ function table(figures: ReadonlyMap<string, readonly Cold[]>): string {
     return `${name.padEnd(32)}${columns.join("")}${(median(times) / floor).toFixed(2).padStart(8)}${memory.toFixed(0).padStart(8)}`;
   });
   const head = `${"spawn to first answer, ms".padEnd(32)} median    min    max   floor  RSS MB`;
-  const goals = `${starts} starts of each kind in turns; goals: ${goal} times the floor, ${maxMemory} MB`;
+  const goals = `${starts} alternating starts of each kind; goals: ${goal} times the floor, ${maxMemory} MB`;
   return `${[head, ...lines, goals].join("\n")}\n`;
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
 
-/** One round of load: as many requests as the server answers over some kept-alive connections. */
+/** One round of load: as many requests as the server can answer over some persistent connections. */
 export interface Target {
   readonly url: string;
   readonly method: "GET" | "POST";
@@ -17,21 +17,21 @@ const result = z.object({ perSecond: z.number(), p50: z.number(), p99: z.number(
 /** Answers per second; latencies in ms. */
 export type LoadResult = z.infer<typeof result>;
 
-/** Makes load in a process of its own. */
+/** Generates load in a separate process. */
 export interface LoadGenerator {
   readonly name: string;
-  /** @throws Error when any request has failed: such a round says nothing */
+  /** @throws Error when any request has failed: such a round is not valid */
   run(target: Target, signal: AbortSignal): Promise<LoadResult>;
 }
 
 const run = promisify(execFile);
 
-/** wrk where it is on PATH or can be installed (root on Debian or Ubuntu), else autocannon, which npx fetches. */
+/** wrk when it is on PATH or can be installed (root on Debian or Ubuntu), otherwise autocannon, which npx downloads. */
 export async function findLoadGenerator(): Promise<LoadGenerator> {
   if (await has("wrk")) return wrk;
   if (process.getuid?.() === 0 && /\b(debian|ubuntu)\b/.test(await osRelease())) {
-    process.stdout.write("There is no wrk on PATH: installing the package wrk with apt-get\n");
-    // Repeated with fresh package lists, which a new container lacks.
+    process.stdout.write("no wrk on PATH: installing the package wrk with apt-get\n");
+    // Retried with fresh package lists, which a new container lacks.
     await apt("install", "-y", "wrk").catch(() =>
       apt("update")
         .then(() => apt("install", "-y", "wrk"))
@@ -83,6 +83,6 @@ const autocannon: LoadGenerator = {
 };
 
 function sound(measured: LoadResult): LoadResult {
-  if (measured.failed > 0) throw new Error(`${measured.failed} requests have failed under load`);
+  if (measured.failed > 0) throw new Error(`${measured.failed} requests failed under load`);
   return measured;
 }

@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { idSets, keys, orderedIdSets } from "../task-state/keys.ts";
-import { newRecordTail, type Owner, type Parameters } from "../task-state/record.ts";
+import { newRecordTail, type Owner, type Parameters } from "../task-state/record/record.ts";
+import { idSets, keys, orderedIdSets } from "../task-state/redis/keys.ts";
 
-/** How many tasks share one command for each index. */
+/** Number of tasks per index command. */
 const batch = 1000;
 const ttl = "7776000";
 const usual: Parameters = { src: `/home/${"project/".repeat(8)}`, dst: "/scratch" };
 
 /**
- * Fills an empty Redis with tasks 1 to `count` of one owner, under all keys that a submission writes, as they are once the
- * tasks have left the work stream. Writes raw commands without waiting for replies: a million takes some seconds.
- * @param owner in ASCII, as the parameters
+ * Fills an empty Redis with tasks 1 to `count` of one owner: all keys of a submission, as they are after the tasks have left
+ * the work stream. Writes raw commands without waiting for replies: a million takes some seconds.
+ * @param owner ASCII only, as are the parameters
  */
 export async function populate(
   port: number,
@@ -54,7 +54,7 @@ function indexCommands(ids: readonly string[], owner: Owner): string {
   ].join("");
 }
 
-/** A command as Redis reads it. */
+/** A command in the Redis protocol. */
 function command(...words: string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
 }

@@ -2,10 +2,10 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { z } from "zod";
 
-/** What a server is told at its start: the service's own environment variables, and what the server adds. */
+/** The settings of a server: environment variables of the service, and settings of the benchmark. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** What a server may be asked while it runs. */
+/** A question to a running server. */
 export const question = z.object({ id: z.number(), verb: z.string(), count: z.number().optional() });
 export type Question = z.infer<typeof question>;
 
@@ -14,29 +14,29 @@ type Reply = z.infer<typeof reply>;
 
 /** One server process of the benchmark. */
 export interface BenchProcess {
-  /** Where it listens, without a slash at the end; empty for one that does not. */
+  /** The URL on which it listens, without a trailing slash; empty when it does not listen. */
   readonly address: string;
-  /** Asks the server to do or tell something; fails with its error, or when it ends. */
+  /** Sends a question and resolves with the answer; fails with the server's error, or when it ends. */
   ask<Value>(asked: Omit<Question, "id">, value: z.ZodType<Value>): Promise<Value>;
-  /** Ends the process and resolves when it is gone. Tolerates being called twice. */
+  /** Stops the process and resolves when it has exited. Tolerates being called twice. */
   stop(): Promise<void>;
 }
 
-/** How long a server may take to stop before it is killed, in ms. */
-const patience = 5000;
+/** Time for a server to stop before it is killed, in ms. */
+const stopTimeout = 5000;
 
-/** Starts a file of `bench/servers` and resolves when it is ready. When `signal` aborts before, it is killed. */
+/** Starts a file of `bench/servers` and resolves when it is ready. It is killed when `signal` aborts before that. */
 export async function startProcess(server: string, settings: Settings, signal: AbortSignal): Promise<BenchProcess> {
   const child = fork(new URL(`./servers/${server}.ts`, import.meta.url), [JSON.stringify(settings)], {
-    // A process group of its own: Ctrl-C reaches us first. Its log goes to /dev/null, as fast as a drained pipe.
+    // A separate process group: Ctrl-C must not reach it. Its log goes to /dev/null, as fast as a drained pipe.
     detached: true,
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const gone = once(child, "exit").then(([code]) => {
-    throw new Error(`the server ${server} has ended with code ${code}`);
+  const exited = once(child, "exit").then(([code]) => {
+    throw new Error(`the server ${server} ended with code ${code}`);
   });
-  // Nobody may be waiting when it ends as it should.
-  gone.catch(() => {});
+  // A regular end must not be an unhandled rejection.
+  exited.catch(() => {});
   const kill = () => child.kill("SIGKILL");
   signal.addEventListener("abort", kill);
   const waiting = new Map<number, (reply: Reply) => void>();
@@ -48,8 +48,8 @@ export async function startProcess(server: string, settings: Settings, signal: A
   let last = 0;
 
   async function replyTo(id: number): Promise<unknown> {
-    const { error, value } = await Promise.race([new Promise<Reply>((resolve) => waiting.set(id, resolve)), gone]);
-    if (error !== undefined) throw new Error(`the server ${server} says: ${error}`);
+    const { error, value } = await Promise.race([new Promise<Reply>((resolve) => waiting.set(id, resolve)), exited]);
+    if (error !== undefined) throw new Error(`the server ${server} failed: ${error}`);
     return value;
   }
 
@@ -64,9 +64,9 @@ export async function startProcess(server: string, settings: Settings, signal: A
     },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const timer = setTimeout(kill, patience);
+      const timer = setTimeout(kill, stopTimeout);
       child.kill("SIGTERM");
-      await gone.catch(() => {});
+      await exited.catch(() => {});
       clearTimeout(timer);
     },
   };

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { isMet, type Line, ratioOf } from "./row.ts";
 
-/** What has to be known to read the figures. */
+/** The environment of the figures. */
 export interface Circumstances {
   readonly date: string;
   readonly node: string;
@@ -10,7 +10,7 @@ export interface Circumstances {
   readonly cores: number;
   readonly processor: string;
   readonly load: string;
-  /** Processes that wanted a processor in the minute before, on average: above 1 the machine was busy with other things. */
+  /** Load average of the minute before; above 1, the machine was busy with other work. */
   readonly loadAverage: number;
 }
 
@@ -26,7 +26,7 @@ export function circumstances(redis: string, load: string, loadAverage: number):
   };
 }
 
-/** The lines as a table for a terminal. */
+/** The lines as a text table. */
 export function table(lines: readonly Line[]): string {
   const head = ["", "ours", "against", "ratio", "goal", ""];
   const rows = [head, ...lines.map(cells)];
@@ -64,7 +64,7 @@ function figure(value: number, unit: Line["unit"]): string {
 
 const resultsFile = new URL("./results.json", import.meta.url);
 
-/** Keeps the figures in `bench/results.json`. */
+/** Writes the figures to `bench/results.json`. */
 export async function writeResults(lines: readonly Line[], made: Circumstances): Promise<void> {
   const figures = lines.map((line) => ({ ...line, ratio: ratioOf(line), met: isMet(line) }));
   const rounded = (_key: string, value: unknown) =>

@@ -1,7 +1,7 @@
 import type { Owner, Parameters } from "../task-state/index.ts";
 import type { Settings } from "./process.ts";
 
-/** Whose tasks are measured. */
+/** The owner of the measured tasks. */
 export const alice: Owner = { service: "sync", user: "alice" };
 export const parameters: Parameters = { src: "/home/gpu1", dst: "/scratch" };
 
@@ -12,7 +12,7 @@ export const getPath = (task: string) => `${api}/tasks/${task}`;
 export const getTarget = (task: string) => `${getPath(task)}?user_id=alice`;
 export const pageTarget = (more = "") => `${submitPath}?limit=100${more}`;
 
-/** The service's settings in every row: on loopback, with the log that production writes, without a dispatcher. */
+/** The settings of the service in every row: on loopback, with the log of production, without a dispatcher. */
 export function serviceSettings(redis: string, scheduler = "http://127.0.0.1:9"): Settings {
   return {
     DMS_REDIS_WRITE_URL: redis,

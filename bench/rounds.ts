@@ -1,9 +1,9 @@
 /**
- * Runs contenders in turn, A B A B …, so that a drift of the machine meets all alike. The first turn of each warms it up
- * and does not count.
+ * Runs contenders alternately, A B A B …, so that changes of the machine affect all alike. The first run of each is a
+ * warm-up and does not count.
  * @returns each contender's figures, in order
  */
-export async function inTurn<Name extends string>(
+export async function alternate<Name extends string>(
   rounds: number,
   contenders: Readonly<Record<Name, () => Promise<number>>>,
 ): Promise<Record<Name, number[]>> {
@@ -16,17 +16,17 @@ export async function inTurn<Name extends string>(
   return figures;
 }
 
-/** The middle one, or the mean of the two in the middle. */
+/** The median: the middle figure, or the mean of the two middle ones. */
 export function median(figures: readonly number[]): number {
   return (percentile(figures, 0.5) + percentile(figures, 0.5, "upper")) / 2;
 }
 
-/** The smallest (or, for `upper`, the next larger where the part falls between two) figure that covers a part of all. */
+/** The percentile of a part from 0 to 1; when it falls between two figures, the lower or the upper one. */
 export function percentile(figures: readonly number[], part: number, side: "lower" | "upper" = "lower"): number {
   const sorted = figures.toSorted((a, b) => a - b);
   const rank = part * sorted.length;
   const index = side === "lower" ? Math.ceil(rank) - 1 : Math.floor(rank);
   const figure = sorted[Math.min(Math.max(index, 0), sorted.length - 1)];
-  if (figure === undefined) throw new Error("there is no percentile of nothing");
+  if (figure === undefined) throw new Error("no figures for a percentile");
   return figure;
 }

@@ -1,8 +1,8 @@
 import type { Stage } from "./stage.ts";
 
-/** What is measured together; its lines can be compared with each other. */
+/** A group of measurements whose lines are comparable. */
 export interface Row {
-  /** As `--only` takes it. */
+  /** The name for `--only`. */
   readonly name: string;
   measure(stage: Stage): Promise<Line[]>;
 }
@@ -13,25 +13,25 @@ export interface Line {
   /** The median of the rounds. */
   readonly value: number;
   readonly unit: "/s" | "ms" | "MiB";
-  /** What the value is divided by for the ratio, measured in turn with it. */
+  /** The reference of the ratio, measured alternately with the value. */
   readonly against?: { readonly name: string; readonly value: number; readonly rounds?: readonly number[] };
   readonly rounds?: readonly number[];
   readonly goal?: Goal;
 }
 
-/** What a line should reach; both ends of a range are optional. */
+/** The goal of a line; both ends of the range are optional. */
 export interface Goal {
   readonly of: "value" | "ratio";
   readonly atLeast?: number;
   readonly below?: number;
 }
 
-/** Value by reference; `undefined` without a reference. */
+/** The value divided by its reference; `undefined` without a reference. */
 export function ratioOf({ value, against }: Line): number | undefined {
   return against && value / against.value;
 }
 
-/** Whether a line reaches its goal; `undefined` without one. */
+/** True when a line reaches its goal; `undefined` without a goal. */
 export function isMet(line: Line): boolean | undefined {
   if (!line.goal) return undefined;
   const { of, atLeast = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = line.goal;

@@ -15,9 +15,9 @@ import { type Effort, openStage, type Stage } from "./stage.ts";
 const rows: readonly Row[] = [submit, getTask, page, pageDepth, dispatch, receipt, stoppedReaders];
 
 const usage = `npm run bench -- [--quick] [--only <row>]…
-  --quick  rounds of one second, to see that everything runs; the figures are rough
-  --only   one row, or several: ${rows.map(({ name }) => name).join(", ")}
-bench/results.json is written by whole runs without --quick.
+  --quick  rounds of one second, to check that everything runs; the figures are rough
+  --only   run only this row; may be repeated: ${rows.map(({ name }) => name).join(", ")}
+A run of all rows without --quick writes bench/results.json.
 `;
 
 let stage: Stage | undefined;
@@ -45,12 +45,12 @@ try {
 
 async function run(only: readonly string[], quick: boolean): Promise<void> {
   const unknown = only.find((name) => !rows.some((row) => row.name === name));
-  if (unknown !== undefined) throw new Error(`There is no row ${unknown}.\n${usage}`);
+  if (unknown !== undefined) throw new Error(`unknown row ${unknown}\n${usage}`);
   const effort: Effort = quick ? { quick, seconds: 1, rounds: 3 } : { quick, seconds: 3, rounds: 5 };
   const load = await findLoadGenerator();
   const [loadAverage = 0] = loadavg();
   if (loadAverage > 1)
-    process.stdout.write(`The machine is busy (load average ${loadAverage.toFixed(1)}): rough figures\n`);
+    process.stdout.write(`The machine is busy (load average ${loadAverage.toFixed(1)}): the figures are rough\n`);
   const lines: Line[] = [];
   for (const row of rows.filter(({ name }) => only.length === 0 || only.includes(name))) {
     process.stdout.write(`measuring ${row.name}\n`);

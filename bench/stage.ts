@@ -3,7 +3,7 @@ import { type RedisServer, startRedisServer } from "../local/redis-server.ts";
 import type { LoadGenerator, LoadResult, Target } from "./load.ts";
 import { type BenchProcess, type Settings, startProcess } from "./process.ts";
 
-/** How long to measure. */
+/** The duration of the measurements. */
 export interface Effort {
   readonly quick: boolean;
   /** Length of one round under load. */
@@ -16,17 +16,17 @@ export interface StageRedis extends Pick<RedisServer, "url" | "port"> {
   readonly client: Redis;
 }
 
-/** Where a row is measured: what it starts here is stopped with it. */
+/** The processes of a row; closing the stage stops them. */
 export interface Stage {
   readonly effort: Effort;
-  /** A redis-server of its own, empty, without persistence. */
+  /** Starts a separate, empty redis-server without persistence. */
   redis(): Promise<StageRedis>;
-  /** Runs a file of `bench/servers` as a process of its own. */
+  /** Runs a file of `bench/servers` in its own process. */
   start(server: string, settings: Settings): Promise<BenchProcess>;
   load(target: Omit<Target, "seconds">): Promise<LoadResult>;
-  /** Adds something to stop. */
+  /** Registers a function that `close` calls. */
   onClose(stop: () => unknown): void;
-  /** Stops everything, the newest first, also what is still starting. Tolerates being called twice. */
+  /** Stops everything in reverse order, also what is still starting. Tolerates being called twice. */
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export function openStage(effort: Effort, generator: LoadGenerator): Stage {
   const stops: (() => unknown)[] = [];
   const closing = new AbortController();
 
-  /** Registers the stop before the start is through, so that an interruption in between leaves nothing behind. */
+  /** Registers the stop before the start has completed, so that an interruption leaves nothing behind. */
   function started<Thing>(starting: Promise<Thing>, stop: (thing: Thing) => unknown): Promise<Thing> {
     stops.push(() => starting.then(stop, () => {}));
     return starting;

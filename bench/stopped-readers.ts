@@ -8,13 +8,13 @@ export interface StoppedReaders {
   close(): void;
 }
 
-/** Opens connections to a port of loopback, each with one GET of `target`, of whose answer nothing is read. */
+/** Opens connections to a loopback port, each with one GET of `target` whose answer is never read. */
 export async function openStoppedReaders(port: number, target: string, count: number): Promise<StoppedReaders> {
   const sockets: Socket[] = [];
   for (let index = 0; index < count; index += 1) {
     const socket = connect(port, "127.0.0.1");
     sockets.push(socket);
-    // The server may close it, which is its right.
+    // The server may close the connection.
     socket.on("error", () => {});
     await once(socket, "connect");
     socket.pause();
@@ -27,7 +27,7 @@ export async function openStoppedReaders(port: number, target: string, count: nu
   };
 }
 
-/** What a process takes of memory now, and at most so far, in MiB; on Linux only. */
+/** Current and peak resident memory of a process, in MiB; Linux only. */
 export async function memoryOf(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const figure = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;

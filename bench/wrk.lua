@@ -1,4 +1,4 @@
--- wrk --script wrk.lua <url> -- <method>; the last line that it prints is the result as JSON, times in ms.
+-- wrk --script wrk.lua <url> -- <method>; prints the result as JSON in its last line, times in ms.
 function init(args)
   wrk.method = args[1]
 end

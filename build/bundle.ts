@@ -5,21 +5,18 @@ import { type DeployableFunction, root } from "./functions.ts";
 import { lean } from "./lean.ts";
 import { patched } from "./patches.ts";
 import { selfCompiling, shiftedMap } from "./self-compiling.ts";
+import type { Target } from "./target.ts";
 
-/** The runtimes that have bundles of their own. */
-export const targets = ["server", "lambda"] as const;
-export type Target = (typeof targets)[number];
-
-/** How the adapter of a runtime is called; what it gives is exported where the runtime wants it. */
+/** The adapter of each runtime and its call; its result is exported when the runtime needs it. */
 const adapters = {
-  // Every process answers for its own health; the health function is itself already.
+  // Every process serves its own health; the health function already does.
   "http server": { file: "server", call: "runServer([...new Set([fn, health])], process.env)" },
-  "background server": { file: "background-server", call: "runBackgroundServer(fn, [health], process.env)" },
+  "background server": { file: "background/server", call: "runBackgroundServer(fn, [health], process.env)" },
   "http lambda": { file: "lambda", call: "lambdaHandler(fn, process.env)" },
-  "background lambda": { file: "background-lambda", call: "backgroundLambdaHandler(fn, process.env)" },
+  "background lambda": { file: "background/lambda", call: "backgroundLambdaHandler(fn, process.env)" },
 } as const;
 
-/** What a bundle starts with: the function, and the adapter of its runtime. */
+/** The entry of a bundle: the function and the adapter of its runtime. */
 function entryText({ kind, file }: DeployableFunction, target: Target): string {
   const adapter = adapters[`${kind} ${target}`];
   const from = (path: string) => `from ${JSON.stringify(`./${path}`)};`;
@@ -33,7 +30,7 @@ function entryText({ kind, file }: DeployableFunction, target: Target): string {
 
 const entryScheme = "entry:";
 
-/** Entries exist only in memory: they follow from the functions' definitions. */
+/** Entries exist only in memory; they are generated from the functions' definitions. */
 function entries(functions: readonly DeployableFunction[], target: Target): Plugin {
   return {
     name: "entries",
@@ -48,8 +45,8 @@ function entries(functions: readonly DeployableFunction[], target: Target): Plug
 }
 
 /**
- * Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`, each file complete in itself.
- * @param changes what is done to dependencies
+ * Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`; each file is self-contained.
+ * @param changes the plugins that change dependencies
  */
 export async function bundle(
   functions: readonly DeployableFunction[],
@@ -65,10 +62,10 @@ export async function bundle(
     bundle: true,
     platform: "node",
     target: "node22",
-    // CommonJS loads about a tenth faster than the same as ESM, and V8's compile cache serves it whole.
+    // CommonJS loads about a tenth faster than ESM, and V8's compile cache covers all of it.
     format: "cjs",
     minify: true,
-    // Node prints the line of an uncaught error whole.
+    // Node prints the whole line of an uncaught error.
     lineLimit: 240,
     sourcemap: target === "server" ? "external" : true,
     sourcesContent: false,

@@ -5,14 +5,13 @@ interface Named {
 }
 
 /**
- * Fails a build that has ended without meeting each of the changes that it is to make to dependencies: what a change
- * replaces has then moved.
- * @returns to be called with each change that is met
+ * Fails a build that did not apply every change to its dependencies: the code that the change replaces has moved.
+ * @returns a function to call with each change that is applied
  */
 export function expectAll({ onEnd }: PluginBuild, changes: readonly Named[]): (change: Named) => void {
   const unmet = new Set(changes);
   onEnd(({ errors }) => {
-    // A build that failed may not have come that far.
+    // A build that failed may have stopped before it reached the code.
     if (errors.length > 0) return undefined;
     return { errors: [...unmet].map(({ name }) => ({ text: `What the change "${name}" replaces has moved` })) };
   });

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Endpoint } from "../shared/api/endpoint.ts";
 import { loadConfig } from "../shared/config.ts";
 
-/** The directory that holds the project. */
+/** The root directory of the project. */
 export const root = dirname(import.meta.dirname);
 
 /** One deployable function, as its own definition describes it. */
@@ -13,13 +13,13 @@ export interface DeployableFunction {
   readonly kind: "http" | "background";
   /** One line. */
   readonly summary: string;
-  /** The file that defines it, from the project's root. */
+  /** The file that defines it, relative to the project root. */
   readonly file: string;
-  /** Absent for a background function: no client calls it. */
+  /** Absent for a background function, which clients do not call. */
   readonly endpoint?: Endpoint;
 }
 
-/** Every function of the project, found by the files that define them, sorted by name within its kind. */
+/** Finds every function of the project by its file, sorted by name within its kind. */
 export async function findFunctions(): Promise<DeployableFunction[]> {
   const files = globSync(["functions/{user,operator,meta}/*.ts", "functions/background/*/trigger.ts"], { cwd: root });
   const found = await Promise.all(files.sort().map(describe));
@@ -35,7 +35,7 @@ async function describe(file: string): Promise<DeployableFunction> {
   if (isBackgroundFunction(definition)) {
     return { name: definition.name, kind: "background", summary: definition.summary, file };
   }
-  throw new Error(`${relative(root, file)} defines no function: its default export must be one`);
+  throw new Error(`${relative(root, file)} defines no function: its default export must be a function definition`);
 }
 
 function isHttpFunction(value: unknown): value is { endpoint: Endpoint } {
@@ -48,15 +48,15 @@ function isBackgroundFunction(value: unknown): value is { name: string; summary:
 
 const { DMS_API_PREFIX } = process.env;
 
-/** The API prefix of what is built here. */
+/** The API prefix of this build. */
 export const builtPrefix = loadConfig(DMS_API_PREFIX === undefined ? {} : { DMS_API_PREFIX }).apiPrefix;
 
-/** The path under which a gateway serves an endpoint, with `{braces}`. */
+/** The path at which a gateway serves an endpoint, with `{braces}`. */
 export function routePath({ atRoot, path }: Endpoint, prefix = builtPrefix): string {
   return atRoot ? path : prefix + path;
 }
 
-/** The name of a bundle without its directory. */
+/** The file name of a bundle. */
 export function bundleName({ name }: Pick<DeployableFunction, "name">): string {
   return basename(`${name}.cjs`);
 }

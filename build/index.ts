@@ -1,16 +1,17 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
-import { bundle, type Target, targets } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
 import { type DeployableFunction, findFunctions, routePath } from "./functions.ts";
+import { type Target, targets } from "./target.ts";
 
-/** A function as `functions.json` lists it, for deployments and tests. */
+/** A function in `functions.json`, which deployments and tests read. */
 export interface BuiltFunction {
   readonly name: string;
   readonly kind: "http" | "background";
   /** With the API prefix and `{braces}`; none for a background function. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
-  /** Bundles, from the project's root. */
+  /** Bundles, relative to the project root. */
   readonly server: string;
   readonly lambda: string;
 }
@@ -20,7 +21,7 @@ export interface Built {
   readonly metafiles: Readonly<Record<Target, Metafile>>;
 }
 
-/** Builds every function into `directory`: bundles for each runtime with source maps, and `functions.json`. */
+/** Builds every function into `directory`: bundles with source maps for each runtime, and `functions.json`. */
 export async function buildFunctions(directory: string): Promise<Built> {
   const found = await findFunctions();
   await mkdir(directory, { recursive: true });

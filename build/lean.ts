@@ -1,7 +1,7 @@
 import type { Plugin } from "esbuild";
-import type { Target } from "./bundle.ts";
 import { expectAll } from "./expect-all.ts";
 import { root } from "./functions.ts";
+import type { Target } from "./target.ts";
 
 /** A module that the functions' dependencies load and that no function ever reaches. */
 export interface Replacement {
@@ -16,7 +16,10 @@ export interface Replacement {
 
 const absent = (what: string) => `() => { throw new Error("${what} is not part of this bundle") }`;
 
-/** Each saves 15 KB of a bundle, as a test asserts, or 2 ms of a cold start, by `npm run bench:lean`; what saves less goes. */
+/**
+ * Each saves at least 15 KB of a bundle, which a test asserts, or 2 ms of a cold start, measured with `npm run bench:lean`.
+ * A replacement that saves less is removed.
+ */
 export const replacements: readonly Replacement[] = [
   // 302 KB. No route has a JSON schema: inputs are checked by the endpoint table's own rules.
   {
@@ -25,7 +28,7 @@ export const replacements: readonly Replacement[] = [
     path: /ajv-compiler|fast-json-stringify/,
     contents: `module.exports = () => ${absent("ajv")};`,
   },
-  // 38 KB. A server is spoken to over HTTP; only the Lambda adapter injects requests.
+  // 38 KB. A server gets its requests over HTTP; only the Lambda adapter injects them.
   {
     name: "light-my-request",
     importer: /fastify\/fastify\.js/,
@@ -33,21 +36,21 @@ export const replacements: readonly Replacement[] = [
     contents: `module.exports = ${absent("inject")};`,
     target: "server",
   },
-  // 5 to 8 ms. HTTP/2 ends at the gateway.
+  // 5 to 8 ms. The gateway speaks HTTP/2; the function does not.
   {
     name: "http2",
     importer: /fastify\/lib\/server/,
     path: /^node:http2$/,
     contents: `exports.createServer = ${absent("HTTP/2")};`,
   },
-  // 16 KB. No proxy is trusted: nobody asks for a client's address.
+  // 16 KB. No code asks for a client's address behind a proxy.
   {
     name: "proxy-addr",
     importer: /fastify\/lib\/request/,
     path: /proxy-addr$/,
     contents: `exports.all = exports.compile = ${absent("proxy-addr")};`,
   },
-  // 29 KB. Whether plugins suit this fastify is settled when packages are installed.
+  // 29 KB. npm has checked at installation that the plugins fit this fastify.
   {
     name: "semver",
     importer: /fastify\/lib\/plugin-utils/,
@@ -61,7 +64,7 @@ export const replacements: readonly Replacement[] = [
     path: /^\.\/cluster$/,
     contents: "exports.default = class Cluster {};",
   },
-  // 274 KB of the dispatcher. Of undici, only what the scheduler's client opens.
+  // 274 KB of the dispatcher. The scheduler's client uses only these parts of undici.
   {
     name: "undici",
     importer: /scheduler-client\.ts$/,
@@ -70,21 +73,21 @@ export const replacements: readonly Replacement[] = [
       exports.Pool = require("undici/lib/dispatcher/pool.js");
       exports.buildConnector = require("undici/lib/core/connect.js");`,
   },
-  // 226 KB of the dispatcher. One of four parsers is enough: answers of the scheduler are short.
+  // 226 KB of the dispatcher. One of four parsers is enough: the scheduler's answers are short.
   {
     name: "parsers",
     importer: /undici\/lib\/dispatcher/,
     path: /milo\/|llhttp_simd/,
     contents: 'throw new Error("this parser is not part of the bundle");',
   },
-  // 42 KB of the dispatcher. Only text is sent, no forms.
+  // 42 KB of the dispatcher. The scheduler's client sends text, never forms.
   {
     name: "forms",
     importer: /undici\/lib\/(core|dispatcher)/,
     path: /^\.\.\/web\//,
     contents: 'throw new Error("forms are not part of the bundle");',
   },
-  // 4 ms. Only a transport asks who created its logger.
+  // 4 ms. Only a transport needs the file that created its logger.
   { name: "caller", importer: /pino\/pino\.js/, path: /^\.\/lib\/caller$/, contents: "module.exports = () => [];" },
   // 4 ms and 8 KB. Debug output for terminals opens standard error and asks for its colours.
   {
@@ -96,8 +99,8 @@ export const replacements: readonly Replacement[] = [
 ];
 
 /**
- * Leaves out of a bundle what its function cannot reach; the tests run over the bundles, so a wrong guess shows.
- * Fails a build in which one of the modules is no longer asked for where it was.
+ * Replaces modules that no function of a bundle reaches. The tests run against the bundles, so they reveal a wrong guess.
+ * Fails the build when a dependency no longer imports one of the modules where it did.
  */
 export function lean(target: Target, list: readonly Replacement[] = replacements): Plugin {
   return {

@@ -1,6 +1,6 @@
 "use strict";
-// The code of this bundle stands in the comment below, so that V8 does not parse it twice. It is compiled here, by the
-// code cache beside this file where there is one.
+// The code of this bundle is in the comment below, so that V8 does not parse it twice. It is compiled here, from the code
+// cache beside this file if there is one.
 const { readFileSync } = require("node:fs");
 const { Script } = require("node:vm");
 

@@ -8,14 +8,14 @@ export interface RedisStandIn {
 }
 
 /**
- * Something that a client takes for an empty Redis, for builds on machines that have none: it greets, answers PING, and
- * everything else with an empty list.
+ * Starts a server that behaves like an empty Redis, for builds on machines without one: it accepts clients, answers PING,
+ * and answers every other command with an empty list.
  */
 export async function startRedisStandIn(): Promise<RedisStandIn> {
   const server = createServer(converse).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no TCP port to be had on 127.0.0.1");
+  if (address === null || typeof address === "string") throw new Error("no free TCP port on 127.0.0.1");
   return { url: `redis://127.0.0.1:${address.port}/0`, close: () => server.close() };
 }
 
@@ -28,7 +28,7 @@ const replies: Readonly<Record<string, string>> = {
   PING: "+PONG\r\n",
 };
 
-/** Each command is a list of strings, of which only the first matters. */
+/** A command is a list of strings; only the first one is used. */
 const command = /\*(\d+)\r\n\$\d+\r\n(\w+)\r\n/g;
 
 function converse(socket: Socket): void {

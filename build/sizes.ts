@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import type { Metafile } from "esbuild";
-import { type Target, targets } from "./bundle.ts";
+import { type Target, targets } from "./target.ts";
 
-/** The parts of a bundle that are named. */
+/** Number of listed parts of a bundle. */
 const shownParts = 5;
 
-/** A table of bundle sizes in KB with the largest parts of each, for people to read. */
+/** A text table of bundle sizes in KB, with the largest parts of each bundle. */
 export function sizeReport(metafiles: Readonly<Record<Target, Metafile>>): string {
   return targets
     .map((target) => {
@@ -31,7 +31,7 @@ function largest(inputs: Metafile["outputs"][string]["inputs"]): string {
     .join(", ");
 }
 
-/** The package that a file comes from, or ours. */
+/** The package of a file, or `ours`. */
 function partOf(file: string): string {
   const parts = file.split("node_modules/");
   if (parts.length === 1) return "ours";

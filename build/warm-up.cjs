@@ -1,5 +1,5 @@
-// Starts a server bundle, asks it for answers, and writes the code cache of everything that was compiled meanwhile.
-// Arguments: the bundle and the paths to ask for; PORT is in the environment.
+// Starts a server bundle, sends requests, and writes the code cache of everything that V8 has compiled for them.
+// Arguments: the bundle and the request paths; PORT is in the environment.
 const { writeFileSync } = require("node:fs");
 const { get } = require("node:http");
 const { setFlagsFromString } = require("node:v8");
@@ -9,10 +9,10 @@ const { script } = require(bundle);
 
 function answer(path) {
   return new Promise((resolve, reject) => {
-    const asked = get({ host: "127.0.0.1", port: process.env.PORT, path, agent: false }, (response) => {
+    const request = get({ host: "127.0.0.1", port: process.env.PORT, path, agent: false }, (response) => {
       response.resume().on("end", resolve);
     });
-    asked.on("error", reject);
+    request.on("error", reject);
   });
 }
 
@@ -20,7 +20,7 @@ async function main() {
   for (;;) {
     try {
       for (const path of paths) await answer(path);
-      // A cache counts only under the flags that it was made with, and a bundle is compiled before it changes these.
+      // A cache is valid only with the flags of its creation, and a bundle is compiled before it changes these flags.
       setFlagsFromString("--allocation-site-pretenuring");
       setFlagsFromString("--semi-space-growth-factor=2");
       setFlagsFromString("--heap-growing-percent=0");

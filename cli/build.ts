@@ -9,7 +9,7 @@ const directory = join(root, "dist", "cli");
 /** Found in node_modules at run time, beside the bundles. */
 const serverSide = "./server.mjs";
 
-/** The client needs of an endpoint what stands in the table, and not the rules that check its inputs. */
+/** The client needs the data of the endpoint table, but not the rules that check inputs. */
 const plainTable: Plugin = {
   name: "plain-endpoint-table",
   setup({ onLoad }) {
@@ -30,7 +30,7 @@ function plainEndpoints(): object {
   );
 }
 
-/** The parser can start other programs, which ours never does: it need not load what that takes. */
+/** commander can start other programs. This command line never does, so it need not load the module. */
 const noChildProcess: Plugin = {
   name: "no-child-process",
   setup({ onLoad, onResolve }) {
@@ -39,8 +39,8 @@ const noChildProcess: Plugin = {
   },
 };
 
-/** What serves is a bundle of its own, so that a client never reads it. */
-const apartServer: Plugin = {
+/** The server is a separate bundle, so that client commands never load it. */
+const separateServer: Plugin = {
   name: "server-apart",
   setup({ onResolve }) {
     onResolve({ filter: /\/server-side\.ts$/ }, ({ kind }) =>
@@ -49,7 +49,7 @@ const apartServer: Plugin = {
   },
 };
 
-/** What the client's file starts with: a line for the shell, and one for people whose Node is too old for the rest. */
+/** The first lines of the client's file: the interpreter, and the check of the Node version. */
 async function head(): Promise<string> {
   const check = await readFile(join(import.meta.dirname, "old-node.cjs"), "utf8");
   const needed = JSON.stringify(packageJson.engines.node.replace(">=", ""));
@@ -58,8 +58,8 @@ async function head(): Promise<string> {
 }
 
 /**
- * Builds the command line into `dist/cli`: one CommonJS file for everything that a client does, which starts faster than
- * a module, and one module for what runs a server, whose packages stay in node_modules.
+ * Builds the command line into `dist/cli`: one CommonJS file for all client commands, which starts faster than an ES
+ * module, and one ES module for the server, whose packages stay in node_modules.
  */
 export async function buildCli(): Promise<void> {
   await Promise.all([
@@ -73,7 +73,7 @@ export async function buildCli(): Promise<void> {
       minify: true,
       keepNames: true,
       banner: { js: await head() },
-      plugins: [plainTable, apartServer, noChildProcess],
+      plugins: [plainTable, separateServer, noChildProcess],
       logLevel: "warning",
     }),
     build({

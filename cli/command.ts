@@ -2,27 +2,27 @@ import { Command } from "commander";
 import type { ExitCode } from "./exit-code.ts";
 import type { Shell } from "./shell.ts";
 
-/** Where the commands of a program run, and what they report to. */
+/** The environment of the commands of a program, and the receiver of their exit code. */
 export interface Host {
   readonly shell: Shell;
-  /** Takes the exit code of the command that has run. */
+  /** Receives the exit code of the command. */
   finish(code: ExitCode): void;
 }
 
-/** A line that can be typed, with what it does. */
+/** A command line and its description. */
 export type Example = readonly [does: string, line: string];
 
 export interface CommandText {
   /** One line, without a full stop. */
   readonly summary: string;
-  /** More than the summary says. */
+  /** Full sentences. @default the summary */
   readonly description?: string;
   readonly examples: readonly Example[];
 }
 
 const texts = new WeakMap<Command, CommandText>();
 
-/** A command with its help; options, arguments and what it does are the caller's to add. */
+/** A command with its help; the caller adds options, arguments and the action. */
 export function describeCommand(name: string, text: CommandText): Command {
   const command = new Command(name).summary(text.summary).description(text.description ?? `${text.summary}.`);
   texts.set(command, text);
@@ -33,19 +33,19 @@ function exampleLines(examples: readonly Example[]): string[] {
   return examples.flatMap(([does, line]) => [`  # ${does}`, `  ${line}`]);
 }
 
-/** A command that only holds others; called alone it shows its help. */
+/** A command that only contains subcommands; alone it shows its help. */
 export function describeGroup(name: string, text: CommandText, commands: readonly Command[]): Command {
   const group = describeCommand(name, text).helpCommand("help [command]", "show the help of a command");
   for (const command of commands) group.addCommand(command);
   return group;
 }
 
-/** The text that a command was described with; commander's own `help` has none. */
+/** The description text of a command; commander's own `help` has none. */
 export function textOf(command: Command): CommandText | undefined {
   return texts.get(command);
 }
 
-/** Gives a command its action: what it resolves with becomes the exit code, nothing means 0. */
+/** Gives a command its action, which resolves with the exit code; `undefined` means 0. */
 export function perform(
   host: Host,
   command: Command,

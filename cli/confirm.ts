@@ -2,13 +2,13 @@ import { exitCodes, Failure, usageFailure } from "./exit-code.ts";
 import type { Shell } from "./shell.ts";
 
 /**
- * Lets a person in a terminal decide before something happens to several things at once.
- * @throws Failure when the answer is no, and where nobody can be asked
+ * Asks for confirmation in a terminal.
+ * @throws Failure when the answer is no, or when there is no terminal
  */
 export async function confirm(shell: Shell, question: string, yes: boolean | undefined): Promise<void> {
   if (yes) return;
   if (!("isTTY" in shell.stdin && shell.stdin.isTTY) || !shell.stderr.isTTY) {
-    throw usageFailure(`${question} Nobody is here to answer`, "--yes does it without asking.");
+    throw usageFailure("cannot ask for confirmation: not a terminal", "Pass --yes to confirm.");
   }
   const { createInterface } = await import("node:readline/promises");
   const prompt = createInterface({ input: shell.stdin, output: shell.stderr });
@@ -21,7 +21,7 @@ export async function confirm(shell: Shell, question: string, yes: boolean | und
     const answer = await prompt.question(`${question} [y/N] `, { signal });
     if (!/^y(es)?$/i.test(answer.trim())) throw declined();
   } catch (error) {
-    // The end of the input is an answer, too.
+    // The end of the input means no.
     throw stop.signal.aborted && !shell.signal.aborted ? declined() : error;
   } finally {
     prompt.close();
@@ -29,5 +29,5 @@ export async function confirm(shell: Shell, question: string, yes: boolean | und
 }
 
 function declined(): Failure {
-  return new Failure(exitCodes.failed, "nothing was done");
+  return new Failure(exitCodes.failed, "aborted, nothing changed");
 }

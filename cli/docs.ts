@@ -1,21 +1,29 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
 import { textOf } from "./command.ts";
 import { exitCodeMeanings, exitCodes } from "./exit-code.ts";
 import { createProgram } from "./program.ts";
 import { variables } from "./variables.ts";
 
-/** Where the reference of the command line lives. */
+/** The file of the command line reference. */
 export const referencePath = join(import.meta.dirname, "../docs/cli.md");
 
-/** The reference of the command line in Markdown, from the commands' own definitions. */
+/** Where the generated part of that page begins; the guide before it is written by hand. */
+const startOfReference = "<!-- npm run docs:cli writes everything below this line. -->\n";
+
+/** The page with its generated part as the commands are defined now. */
+export function withReference(page: string): string {
+  const [guide = ""] = page.split(startOfReference, 1);
+  return `${guide}${startOfReference}\n${cliReference()}`;
+}
+
+/** The command line reference in Markdown, generated from the command definitions. */
 export function cliReference(): string {
   const program = createProgram({ shell: idleShell(), finish: () => {} });
   const commands = leavesOf(program, "dms-frontend");
   return [
-    "# The command line",
-    "This page is made from the commands' own definitions: `npm run docs:cli` writes it anew.",
+    "## Commands",
     commands.map(({ name, command }) => `- [\`${name}\`](#${anchor(name)}) – ${command.summary()}`).join("\n"),
     ...commands.map(({ name, command }) => commandSection(name, command)),
     `## Exit codes\n\n${exitCodeTable()}`,
@@ -34,7 +42,7 @@ export function exitCodeTable(): string {
   );
 }
 
-/** The variables of the command line as a Markdown table. */
+/** The environment variables of the command line as a Markdown table. */
 export function variableTable(): string {
   return table(
     ["Variable", "Default", "Meaning"],
@@ -64,10 +72,10 @@ function commandSection(name: string, command: Command): string {
   return [
     `## ${name}`,
     command.description(),
-    `\`\`\`\n${name} ${command.usage()}\n\`\`\``,
+    `\`\`\`text\n${name} ${command.usage()}\n\`\`\``,
     ...(command.registeredArguments.length > 0 ? [argumentTable(command.registeredArguments)] : []),
     optionTable(command.options),
-    `\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
+    `<!-- not run: the examples run one by one, each on tasks of its own -->\n\`\`\`sh\n${lines.join("\n")}\n\`\`\``,
   ].join("\n\n");
 }
 
@@ -109,13 +117,12 @@ function anchor(heading: string): string {
   return heading.toLowerCase().replaceAll(" ", "-");
 }
 
-/** Nothing runs while the definitions are read. */
+/** A shell for reading the definitions, which runs no command. */
 function idleShell() {
   const { stdin, stdout, stderr } = process;
   return { env: {}, stdin, stdout, stderr, signal: new AbortController().signal };
 }
 
 if (import.meta.main) {
-  await mkdir(dirname(referencePath), { recursive: true });
-  await writeFile(referencePath, cliReference());
+  await writeFile(referencePath, withReference(await readFile(referencePath, "utf8")));
 }

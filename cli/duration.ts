@@ -10,7 +10,7 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_
 export function parseDuration(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   if (!/^(\d+(\.\d+)?(ms|[smhdw]))+$/.test(text)) {
-    throw usageFailure(`${JSON.stringify(text)} is not a duration`, "Durations look like 30s, 5m, 1h30m or 2d.");
+    throw usageFailure(`${JSON.stringify(text)} is not a duration`, "Use a duration such as 30s, 5m, 1h30m or 2d.");
   }
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)) {
@@ -20,7 +20,7 @@ export function parseDuration(text: string): number {
 }
 
 /**
- * A point in time: a duration before now (`2h`), or an ISO 8601 date or time.
+ * Reads a point in time: a duration before now (`2h`), or an ISO 8601 date or time.
  * @returns milliseconds since the epoch
  */
 export function parseSince(text: string, now: number): number {
@@ -28,13 +28,13 @@ export function parseSince(text: string, now: number): number {
   return Number.isNaN(date) ? now - parseDuration(text) : date;
 }
 
-/** A limit for people, who may have given it to the millisecond: `500ms`, `1.5s`, `1h 5m`. */
+/** A time limit as text, to the millisecond below a minute: `500ms`, `1.5s`, `1h 5m`. */
 export function formatLimit(ms: number): string {
   if (ms < 1000) return `${ms}ms`;
   return ms < 60_000 ? `${ms / 1000}s` : formatDuration(ms);
 }
 
-/** A duration for people: its two largest units, such as `1h 5m` or `12s`. */
+/** A duration as text: its two largest units, such as `1h 5m` or `12s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts: [number, string][] = [

@@ -1,4 +1,4 @@
-/** What the process tells its caller by its exit code; scripts may rely on these numbers. */
+/** The exit codes of the process; scripts may rely on these numbers. */
 export const exitCodes = {
   done: 0,
   failed: 1,
@@ -14,29 +14,29 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** What each code means, in one line, for the documentation. */
+/** The meaning of each code in one line, for the documentation. */
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
-  done: "done",
-  failed: "the task failed, the server refused, one of several tasks could not be handled, or you answered no",
-  usage: "the command line is wrong",
-  notFound: "there is no such task for this user and service",
+  done: "success",
+  failed: "the task failed, the server refused the request, one of several tasks failed, or you answered no",
+  usage: "invalid command line",
+  notFound: "this user has no such task in this service",
   denied: "the operator token is missing or wrong",
-  unavailable: "the server or the network is not available, or did not answer in time",
+  unavailable: "the server or the network is unavailable, or the request timed out",
   cancelled: "the task was cancelled",
-  timedOut: "the time was over while the task still ran",
+  timedOut: "timed out; the task is still running",
   interrupted: "interrupted with Ctrl-C",
-  terminated: "ended by SIGTERM",
+  terminated: "terminated by SIGTERM",
 };
 
 export interface FailureDetails {
-  /** What to do about it, in a line of its own. */
+  /** The remedy, one sentence. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
-  /** The body of the answer that refused. */
+  /** The body of the refusing answer. */
   readonly answer?: string;
 }
 
-/** Ends the command with a code, one line that says what went wrong, and a hint. */
+/** Ends the command with an exit code, a one-line message and an optional hint. */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
@@ -51,7 +51,7 @@ export class Failure extends Error {
   }
 }
 
-/** A command line that cannot be carried out as it is. */
+/** A failure with the usage code: the command line is invalid. */
 export function usageFailure(message: string, hint?: string): Failure {
   return new Failure(exitCodes.usage, message, { hint });
 }

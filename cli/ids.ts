@@ -1,13 +1,13 @@
-import { compareTaskIds, isTaskId } from "../task-state/keys.ts";
+import { compareTaskIds, isTaskId } from "../task-state/redis/keys.ts";
 import { usageFailure } from "./exit-code.ts";
 
-const mostIds = 100_000;
-/** Names an entry of the queue that holds no task: the time in ms at which it came, and a number. */
+const maxIds = 100_000;
+/** The id of a queue entry without a task: its time in ms and a number. */
 const entryId = /^\d{13}-\d+$/;
 
 /**
- * Task ids from lists and ranges such as `1,2,5-9`, each once, in the order given; also ids of the queue's entries where
- * they may stand for what was given up.
+ * Parses lists and ranges of task ids such as `1,2,5-9`: each id once, in the given order. With `entries`, also accepts
+ * ids of queue entries, which name dead letters without a task.
  * @throws Failure with the usage code
  */
 export function parseIds(texts: readonly string[], { entries = false } = {}): string[] {
@@ -15,19 +15,22 @@ export function parseIds(texts: readonly string[], { entries = false } = {}): st
   for (const part of texts.flatMap((text) => text.split(","))) {
     if (entries && entryId.test(part)) ids.add(part);
     else for (const id of idsOf(part.trim())) ids.add(id);
-    if (ids.size > mostIds) throw usageFailure(`more than ${mostIds} tasks at once`);
+    if (ids.size > maxIds) throw usageFailure(`at most ${maxIds} tasks are allowed`);
   }
-  if (ids.size === 0) throw usageFailure("which task? Give its id", "Ids look like 17, or 1,2,5-9 for several.");
+  if (ids.size === 0) throw usageFailure("no task id given", "Pass an id such as 17, or several such as 1,2,5-9.");
   return [...ids];
 }
 
 function idsOf(part: string): string[] {
   const [, from = part, to = from] = /^(\d+)-(\d+)$/.exec(part) ?? [];
   if (!isTaskId(from) || !isTaskId(to)) {
-    throw usageFailure(`${JSON.stringify(part)} is not a task id`, "Ids look like 17, or 1,2,5-9 for several.");
+    throw usageFailure(
+      `${JSON.stringify(part)} is not a task id`,
+      "Pass an id such as 17, or several such as 1,2,5-9.",
+    );
   }
-  if (compareTaskIds(to, from) < 0) throw usageFailure(`the range ${part} runs backwards`);
+  if (compareTaskIds(to, from) < 0) throw usageFailure(`invalid range ${part}: its end is lower than its start`);
   const [first, last] = [BigInt(from), BigInt(to)];
-  if (last - first >= mostIds) throw usageFailure(`the range ${part} has more than ${mostIds} tasks`);
+  if (last - first >= maxIds) throw usageFailure(`the range ${part} exceeds ${maxIds} tasks`);
   return Array.from({ length: Number(last - first) + 1 }, (_, index) => String(first + BigInt(index)));
 }

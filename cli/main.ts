@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { completionLines } from "./completion/complete.ts";
 import { type ExitCode, exitCodes, Failure } from "./exit-code.ts";
-import { tame } from "./output/width.ts";
+import { sanitize } from "./output/width.ts";
 import { createProgram } from "./program.ts";
 import { type Shell, write } from "./shell.ts";
 
@@ -9,7 +9,7 @@ const stop = new AbortController();
 let interruption: ExitCode = exitCodes.interrupted;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    // Whoever asks twice does not want to wait.
+    // A second signal ends the process at once.
     if (stop.signal.aborted) process.exit(interruption);
     interruption = signal === "SIGINT" ? exitCodes.interrupted : exitCodes.terminated;
     stop.abort();
@@ -17,7 +17,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 for (const output of [process.stdout, process.stderr]) {
   output.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever reads has seen enough, as `head` has.
+    // The reader has closed the pipe, as `head` does.
     if (error.code === "EPIPE") process.exit(exitCodes.done);
     throw error;
   });
@@ -46,7 +46,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   try {
     const [first, ...words] = args;
     if (first === "__complete") await complete(program, words);
-    // The parser's own `help` looks at one word: `help tasks list` would be that of `tasks`.
+    // commander's own `help` takes one word: `help tasks list` would show the help of `tasks`.
     else await program.parseAsync(first === "help" ? [...words, "--help"] : args, { from: "user" });
     return code;
   } catch (error) {
@@ -56,7 +56,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** Completion says nothing rather than something wrong. */
+/** An error prints no completions. */
 async function complete(program: Command, words: readonly string[]): Promise<void> {
   const lines = await completionLines(program, words, shell).catch(() => []);
   await write(shell.stdout, lines.map((line) => `${line}\n`).join(""));
@@ -65,11 +65,11 @@ async function complete(program: Command, words: readonly string[]): Promise<voi
 function report(error: unknown): ExitCode {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Failure)) {
-    // Faults of a configuration stand on lines of their own.
-    process.stderr.write(`dms-frontend: ${message.split("\n").map(tame).join("\n")}\n`);
+    // A configuration error has several lines.
+    process.stderr.write(`dms-frontend: ${message.split("\n").map(sanitize).join("\n")}\n`);
     return exitCodes.failed;
   }
   const hint = error.hint === undefined ? "" : `${/[.?!]$/.test(message) ? "" : "."} ${error.hint}`;
-  process.stderr.write(`dms-frontend: ${tame(message + hint)}\n`);
+  process.stderr.write(`dms-frontend: ${sanitize(message + hint)}\n`);
   return error.exitCode;
 }

@@ -1,6 +1,6 @@
 "use strict";
-// The build puts this at the head of the command line: an old Node gets one line here, and a stack trace from what follows.
-// Any Node understands it. NEEDED is the version that package.json asks for, which the build fills in.
+// The build puts this at the head of the command line, before the code that fails on an old Node with a stack trace. It
+// uses only syntax that every Node understands. The build replaces NEEDED by the version in `engines` of package.json.
 ((needed) => {
   const [major, minor] = needed.split(".").map(Number);
   const [ownMajor, ownMinor] = process.version.slice(1).split(".").map(Number);

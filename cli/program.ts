@@ -44,30 +44,30 @@ const others: readonly Make[] = [pingCommand, serveCommand, devCommand, showConf
 
 const texts = {
   program: {
-    summary: "Submit, follow and manage the tasks of the Data Moving Service",
+    summary: "Submit, follow and manage tasks of the Data Moving Service",
     examples: [
-      ["whose tasks the commands are about", "export DMS_SERVICE=sync DMS_USER=alice"],
-      ["submit a task and see it through", "dms-frontend tasks submit --param src=/a --param dst=/b --watch"],
-      ["what is under way", "dms-frontend tasks list"],
+      ["set the owner of the tasks", "export DMS_SERVICE=sync DMS_USER=alice"],
+      ["submit a task and watch it", "dms-frontend tasks submit --param src=/a --param dst=/b --watch"],
+      ["list the tasks", "dms-frontend tasks list"],
     ],
   },
   tasks: {
     summary: "Submit, follow, cancel and delete tasks",
     examples: [
-      ["what failed since yesterday", "dms-frontend tasks list --status failed --since 1d"],
-      ["wait for several", "dms-frontend tasks wait 1,2,5-9"],
+      ["tasks that failed within a day", "dms-frontend tasks list --status failed --since 1d"],
+      ["wait for several tasks", "dms-frontend tasks wait 1,2,5-9"],
     ],
   },
   admin: {
-    summary: "Manage everybody's tasks and the queue, with an operator token",
+    summary: "Manage the tasks of all users and the queue; needs an operator token",
     examples: [
-      ["how the queue stands", "dms-frontend admin dispatch --token-file ~/.dms-token"],
-      ["what was given up", "dms-frontend admin dead-letters"],
+      ["the state of the queue", "dms-frontend admin dispatch --token-file ~/.dms-token"],
+      ["dead letters", "dms-frontend admin dead-letters"],
     ],
   },
 } as const satisfies Record<string, CommandText>;
 
-/** The whole command line; nothing is opened, and little is loaded, before a command runs. */
+/** The whole command line. It opens nothing, and loads little, before a command runs. */
 export function createProgram(host: Host): Command {
   const made = (list: readonly Make[]) => list.map((make) => make(host));
   const program = describeGroup("dms-frontend", texts.program, [
@@ -79,7 +79,7 @@ export function createProgram(host: Host): Command {
   return program;
 }
 
-/** An error is one line, with what was meant where that is clear; the help stays away. */
+/** Prints a usage error as one line with a suggestion, without the help. */
 function overwriteErrors(command: Command, host: Host): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => void host.shell.stdout.write(text),

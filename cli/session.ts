@@ -9,16 +9,16 @@ import { parseApiBase } from "./request/route.ts";
 import { type Shell, writeLine } from "./shell.ts";
 import { variables } from "./variables.ts";
 
-/** One command at work with the API. */
+/** A command that calls the API, with its client and output. */
 export interface Session {
   readonly shell: Shell;
   readonly client: Client;
   readonly paint: Paint;
-  /** What `--output` asks for, or what fits where the output goes. */
+  /** The value of `--output`, or the default for a terminal or a pipe. */
   readonly format: Format;
   readonly now: () => number;
   line(text: string): Promise<void>;
-  /** A remark for people, on standard error. */
+  /** Writes a line to standard error. */
   note(text: string): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ interface SessionOptions extends RemoteOptions {
   readonly output?: Format;
 }
 
-/** Opens the connection that a command's options name. */
+/** Opens a session with the connection options of a command. */
 export async function openSession(
   shell: Shell,
   options: SessionOptions,
@@ -59,14 +59,14 @@ export async function openSession(
   };
 }
 
-/** What a command does in its session; no exit code means that it is done. */
+/** What a command does in its session; no exit code means success. */
 export type RemoteAction<Options> = (
   session: Session,
   options: Options & RemoteOptions,
   args: readonly string[],
 ) => Promise<ExitCode | undefined>;
 
-/** Gives a command the options and the session of one that speaks with the API. */
+/** Gives a command the connection options and a session, and runs the action with them. */
 export function performRemotely<Options extends object>(
   host: Host,
   command: Command,

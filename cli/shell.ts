@@ -3,7 +3,7 @@ import type { ReadStream, WriteStream } from "node:tty";
 type Input = NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY">>;
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
 
-/** What a command stands on: the process around it, as a parameter. */
+/** The process of a command, as a parameter. */
 export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Input;
@@ -13,7 +13,7 @@ export interface Shell {
   readonly signal: AbortSignal;
 }
 
-/** Writes and waits until the reader has room again, so that long output does not pile up in memory. */
+/** Writes and waits until the output has drained, so that long output does not accumulate in memory. */
 export async function write(output: Output, text: string | Uint8Array): Promise<void> {
   if (output.write(text)) return;
   await new Promise<void>((resolve) => output.once("drain", resolve));
@@ -24,7 +24,7 @@ export function writeLine(output: Output, line: string): Promise<void> {
   return write(output, `${line}\n`);
 }
 
-/** Width of the terminal behind an output; endless where there is none. */
+/** Width of the terminal of an output; infinite when it is not a terminal. */
 export function columnsOf(output: Output): number {
   return output.isTTY ? output.columns || 80 : Number.POSITIVE_INFINITY;
 }

@@ -4,36 +4,46 @@ export interface CliVariable {
   /** Empty where there is none. */
   readonly default: string;
   readonly meaning: string;
-  /** May hold a password. */
+  /** May contain a password. */
   readonly url?: boolean;
-  /** Is also read in lower case, which wins. */
+  /** Is also read in lower case, which takes precedence. */
   readonly lowerCase?: boolean;
 }
 
-/** The environment variables of the command line; those of the server have a table of their own. */
+/** The environment variables of the command line; the server has its own table. */
 export const variables = {
-  apiBase: { name: "DMS_API_BASE", default: "http://localhost:8000/api/v1", meaning: "address of the API", url: true },
-  service: { name: "DMS_SERVICE", default: "", meaning: "stands in for `--service`" },
-  user: { name: "DMS_USER", default: "", meaning: "stands in for `--user`" },
+  apiBase: { name: "DMS_API_BASE", default: "http://localhost:8000/api/v1", meaning: "base URL of the API", url: true },
+  service: { name: "DMS_SERVICE", default: "", meaning: "default of `--service`" },
+  user: { name: "DMS_USER", default: "", meaning: "default of `--user`" },
   operatorToken: {
     name: "DMS_OPERATOR_TOKEN",
     default: "",
-    meaning: "token of the `admin` commands; of several separated by commas the first",
+    meaning: "operator token of the `admin` commands; the first one of several separated by commas",
   },
-  caBundle: { name: "DMS_CLI_CA_BUNDLE", default: "", meaning: "file of certificates (PEM) to trust for https" },
+  caBundle: {
+    name: "DMS_CLI_CA_BUNDLE",
+    default: "",
+    meaning: "file of additional trusted certificates (PEM) for https",
+  },
   httpProxy: {
     name: "HTTP_PROXY",
     default: "",
-    meaning: "proxy for http, also in lower case; needs Node 24.5, or 22.21",
+    meaning: "proxy for http, also in lower case; needs Node 24.5 or 22.21",
     url: true,
     lowerCase: true,
   },
-  httpsProxy: { name: "HTTPS_PROXY", default: "", meaning: "proxy for https, likewise", url: true, lowerCase: true },
+  httpsProxy: {
+    name: "HTTPS_PROXY",
+    default: "",
+    meaning: "proxy for https, also in lower case; needs Node 24.5 or 22.21",
+    url: true,
+    lowerCase: true,
+  },
   noProxy: {
     name: "NO_PROXY",
     default: "",
-    meaning: "hosts that are asked without a proxy, separated by commas",
+    meaning: "hosts that need no proxy, separated by commas; also in lower case",
     lowerCase: true,
   },
-  noColor: { name: "NO_COLOR", default: "", meaning: "any value: no colours" },
+  noColor: { name: "NO_COLOR", default: "", meaning: "any value disables colours" },
 } as const satisfies Record<string, CliVariable>;

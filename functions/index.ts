@@ -20,7 +20,7 @@ import listTasks from "./user/list-tasks.ts";
 import listUsers from "./user/list-users.ts";
 import submitTask from "./user/submit-task.ts";
 
-/** Every HTTP function, for a process that mounts them all. */
+/** All HTTP functions, for a process that serves every endpoint. */
 export const httpFunctions: readonly HttpFunction[] = [
   help,
   health,

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { variables } from "../shared/config.ts";
+import type { Environment } from "./dependencies.ts";
 import { freePort } from "./redis-server.ts";
-import type { Environment } from "./surroundings.ts";
 
-/** A function's bundle as a process of its own on loopback. */
+/** A function's bundle in its own process on loopback. */
 export interface FunctionProcess {
   readonly name: string;
   readonly port: number;
@@ -18,20 +18,20 @@ export interface FunctionProcessOptions {
   /** The server bundle. */
   readonly bundle: string;
   readonly environment: Environment;
-  /** Takes every process that is started, also one that never answers, for the caller to end. */
+  /** Receives every started process, also one that never answers, so that the caller can stop it. */
   readonly children: Set<ChildProcess>;
-  /** Told every line that the process writes, and of an end that nobody has asked for. */
+  /** Receives every line that the process writes, and a line when it ends unexpectedly. */
   readonly onLine: ((name: string, line: string) => void) | undefined;
-  /** Aborted: start nothing more. */
+  /** Aborted: no further process is started. */
   readonly signal: AbortSignal;
 }
 
-/** A port that was free may be taken by the time at which a process listens. */
+/** Another program may take a free port before the process listens on it. */
 const maxAttempts = 3;
 
 /**
  * Starts a process and resolves when it answers.
- * @throws Error when it ends instead, several times over, and the signal's reason when that aborts
+ * @throws Error when it repeatedly ends instead, and the signal's reason when the signal aborts
  */
 export async function startFunctionProcess(options: FunctionProcessOptions): Promise<FunctionProcess> {
   const { name, children, signal } = options;
@@ -41,7 +41,7 @@ export async function startFunctionProcess(options: FunctionProcessOptions): Pro
     const child = spawnFunction(options, port);
     children.add(child);
     if (await answers(child, port, signal)) return { name, port, child };
-    if (attempt === maxAttempts) throw new Error(`the process of ${name} has ended with ${endOf(child)}`);
+    if (attempt === maxAttempts) throw new Error(`the process of ${name} ended with ${endOf(child)}`);
   }
 }
 
@@ -54,14 +54,14 @@ function spawnFunction({ name, bundle, environment, onLine }: FunctionProcessOpt
       [variables.host.name]: "127.0.0.1",
       [variables.knativeService.name]: name,
     },
-    // Ctrl-C reaches us first, and we stop the processes in order.
+    // Ctrl-C must not reach the children, which are stopped in order.
     detached: true,
   });
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => onLine?.(name, line));
   }
   child.on("exit", () => {
-    if (!child.killed) onLine?.(name, `the process has ended with ${endOf(child)}`);
+    if (!child.killed) onLine?.(name, `the process ended with ${endOf(child)}`);
   });
   return child;
 }
@@ -80,15 +80,15 @@ async function answers(child: ChildProcess, port: number, signal: AbortSignal): 
   return false;
 }
 
-/** Asks a process to end; resolves when it is gone. */
+/** Stops a process; resolves when it has exited. */
 export async function endProcess(child: ChildProcess): Promise<void> {
   if (endOf(child) !== null) return;
-  const gone = once(child, "exit");
+  const exited = once(child, "exit");
   child.kill("SIGTERM");
-  await gone;
+  await exited;
 }
 
-/** The signal or code by which a process has ended; `null` while it runs. */
+/** The signal or exit code of an ended process; `null` while it runs. */
 function endOf({ exitCode, signalCode }: ChildProcess): NodeJS.Signals | number | null {
   return signalCode ?? exitCode;
 }

@@ -19,7 +19,7 @@ const httpRoute = z.object({
   }),
 });
 
-/** Tells which function a request is for; `undefined` when there is none. */
+/** Maps a request to the name of its function; `undefined` when no route matches. */
 export type Routing = (method: string, path: string) => string | undefined;
 
 interface Match {
@@ -29,8 +29,8 @@ interface Match {
 }
 
 /**
- * Reads the routes of HTTPRoute manifests: a method and path go to the function that their host is rewritten to. What
- * names a whole path goes before a prefix.
+ * Reads the routes of HTTPRoute manifests: a method and path map to the function of the rewritten host. A full path takes
+ * precedence over a prefix.
  */
 export function readRouting(files: readonly string[]): Routing {
   const matches = files

@@ -3,41 +3,41 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "../shared/config.ts";
-import { abortOnSignal, tellFault } from "./signals.ts";
-import { startSurroundings } from "./surroundings.ts";
+import { startDependencies } from "./dependencies.ts";
+import { abortOnSignal, reportError } from "./signals.ts";
 
-/** The entry of `npm run offline`: serverless-offline on port 3000, or on the one that `--httpPort` names. */
+/** The entry of `npm run offline`: serverless-offline on port 3000, or on `--httpPort`. */
 async function main(signal: AbortSignal): Promise<void> {
   const root = join(import.meta.dirname, "..");
   if (!existsSync(join(root, "dist", "functions.json"))) {
-    throw new Error("There are no bundles yet: run `npm run build` first");
+    throw new Error("no bundles found: run `npm run build` first");
   }
-  const surroundings = await startSurroundings(process.env, process.cwd());
+  const dependencies = await startDependencies(process.env, process.cwd());
   try {
     if (signal.aborted) return;
-    const host = surroundings.environment[variables.host.name] ?? variables.host.default;
+    const host = dependencies.environment[variables.host.name] ?? variables.host.default;
     const child = spawn(
       join(root, "node_modules", ".bin", "serverless"),
       ["offline", "start", "--stage", "offline", "--host", host, ...process.argv.slice(2)],
       {
         cwd: root,
         stdio: "inherit",
-        // Nothing is sent to AWS; its client only wants to see credentials.
-        env: { AWS_ACCESS_KEY_ID: "offline", AWS_SECRET_ACCESS_KEY: "offline", ...surroundings.environment },
+        // Nothing is sent to AWS, but its client requires credentials.
+        env: { AWS_ACCESS_KEY_ID: "offline", AWS_SECRET_ACCESS_KEY: "offline", ...dependencies.environment },
         detached: true,
       },
     );
-    const gone = once(child, "exit");
-    // A second Ctrl-C ends us without waiting for it.
+    const exited = once(child, "exit");
+    // A second Ctrl-C ends this process without waiting for the child.
     process.once("exit", () => child.kill());
-    process.stdout.write(`${surroundings.lines.join("\n")}\n`);
-    await Promise.race([once(signal, "abort"), gone]);
+    process.stdout.write(`${dependencies.lines.join("\n")}\n`);
+    await Promise.race([once(signal, "abort"), exited]);
     child.kill("SIGTERM");
-    const [code] = await gone;
+    const [code] = await exited;
     if (!signal.aborted) process.exitCode = code ?? 1;
   } finally {
-    await surroundings.stop();
+    await dependencies.stop();
   }
 }
 
-await main(abortOnSignal()).catch(tellFault);
+await main(abortOnSignal()).catch(reportError);

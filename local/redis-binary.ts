@@ -1,30 +1,30 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 
-/** How a command ended; `output` is what it wrote to both of its streams. */
+/** The result of a command; `output` contains both stdout and stderr. */
 export interface CommandResult {
   readonly code: number;
   readonly output: string;
 }
 
-/** What the search for a redis-server does to the machine. */
+/** The operations of the search for a redis-server on this machine. */
 export interface RedisBinarySteps {
-  /** Runs a command to its end; `undefined` when there is no such command. `env` is added to ours. */
+  /** Runs a command to its end; `undefined` when it does not exist. `env` is added to the environment. */
   run(
     command: string,
     args: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): Promise<CommandResult | undefined>;
-  /** The text of `/etc/os-release`, empty where there is none. */
+  /** The text of `/etc/os-release`, empty when it is missing. */
   osRelease(): Promise<string>;
   isRoot(): boolean;
-  /** Downloads and builds Redis unless that was done before, and gives the binary's path. */
+  /** Downloads and builds Redis unless it already exists, and gives the path of the binary. */
   build(): Promise<string>;
 }
 
 export interface FindRedisServerOptions {
-  /** Told, in one line each, about what takes long or changes the machine. @default writes to standard error */
-  readonly tell?: (line: string) => void;
+  /** Receives one line for each step that takes long or changes the machine. @default writes to standard error */
+  readonly report?: (line: string) => void;
   /** @default the real ones */
   readonly steps?: RedisBinarySteps;
 }
@@ -33,48 +33,50 @@ const oldestMajor = 7;
 const searches = new WeakMap<RedisBinarySteps, Promise<string>>();
 
 /**
- * A redis-server of version 7 or newer, as `spawn` takes it: the one on PATH; else, for root on Debian or Ubuntu, the
- * distribution's package, whose own daemon stays off; else one built by `redis-memory-server`. Searches once a process,
- * whatever comes of it.
- * @throws Error of one line that says what to install.
+ * Finds a redis-server of version 7 or newer, as `spawn` takes it: on PATH; otherwise, for root on Debian or Ubuntu, from
+ * the distribution's package, without its daemon; otherwise built by `redis-memory-server`. Searches once per process, also
+ * after a failure.
+ * @throws Error with one line that says what to install.
  */
 export function findRedisServer({
-  tell = tellOnStandardError,
+  report = reportToStandardError,
   steps = realSteps,
 }: FindRedisServerOptions = {}): Promise<string> {
   const known = searches.get(steps);
   if (known) return known;
-  const search = find(steps, tell);
+  const search = find(steps, report);
   searches.set(steps, search);
   return search;
 }
 
-async function find(steps: RedisBinarySteps, tell: (line: string) => void): Promise<string> {
+async function find(steps: RedisBinarySteps, report: (line: string) => void): Promise<string> {
   const usable = async (binary: string): Promise<"usable" | "unusable" | "absent"> => {
     const shown = await steps.run(binary, ["--version"]);
     if (!shown) return "absent";
     const version = /\bv=(\d+)[.\d]*/.exec(shown.output);
     if (Number(version?.[1]) >= oldestMajor) return "usable";
-    tell(`${binary} ${version?.[0].slice(2) ?? "of unknown version"} is too old: ${oldestMajor} or newer is needed`);
+    report(
+      `${binary} ${version?.[0].slice(2) ?? "of unknown version"} is too old: version ${oldestMajor} or newer is required`,
+    );
     return "unusable";
   };
 
   const onPath = await usable("redis-server");
   if (onPath === "usable") return "redis-server";
   if (onPath === "absent" && (await canInstall(steps))) {
-    tell("There is no redis-server on PATH: installing the package redis-server with apt-get");
-    await install(steps, tell);
-    // Asked again even after a failure: another process may have installed it meanwhile.
+    report("no redis-server on PATH: installing the package redis-server with apt-get");
+    await install(steps, report);
+    // Checked even after a failure: another process may have installed it meanwhile.
     if ((await usable("redis-server")) === "usable") return "redis-server";
   }
-  tell("Taking Redis from redis-memory-server, which downloads and builds it once; that takes some minutes");
+  report("using redis-memory-server, which downloads and builds Redis once; this takes some minutes");
   const built = await steps.build().catch((error: unknown) => {
-    tell(`redis-memory-server has none: ${firstLine(error instanceof Error ? error.message : String(error))}`);
+    report(`redis-memory-server failed: ${firstLine(error instanceof Error ? error.message : String(error))}`);
     return undefined;
   });
   if (built !== undefined && (await usable(built)) === "usable") return built;
   throw new Error(
-    `No redis-server ${oldestMajor} or newer: install one (apt-get install redis-server, dnf install redis, brew install redis) and have it on PATH`,
+    `no redis-server ${oldestMajor} or newer found: install it on PATH (apt-get install redis-server, dnf install redis, brew install redis)`,
   );
 }
 
@@ -86,7 +88,7 @@ async function canInstall(steps: RedisBinarySteps): Promise<boolean> {
   return names.includes("debian") || names.includes("ubuntu");
 }
 
-async function install(steps: RedisBinarySteps, tell: (line: string) => void): Promise<void> {
+async function install(steps: RedisBinarySteps, report: (line: string) => void): Promise<void> {
   const aptGet = (...args: string[]) =>
     steps.run("apt-get", [...args, "-o", "DPkg::Lock::Timeout=120"], aptEnvironment);
   let result = await aptGet("install", "-y", "redis-server");
@@ -96,12 +98,12 @@ async function install(steps: RedisBinarySteps, tell: (line: string) => void): P
     result = await aptGet("install", "-y", "redis-server");
   }
   if (result?.code === 0) await steps.run("systemctl", ["disable", "redis-server"]);
-  else tell(`apt-get could not install redis-server: ${lastLine(result?.output ?? "there is no apt-get")}`);
+  else report(`apt-get could not install redis-server: ${lastLine(result?.output ?? "apt-get not found")}`);
 }
 
 const aptEnvironment = {
   DEBIAN_FRONTEND: "noninteractive",
-  // Single-user mode for init scripts, a chroot for systemd: either way the package does not start its daemon.
+  // Single-user mode for init scripts and a chroot for systemd keep the package from starting its daemon.
   RUNLEVEL: "1",
   SYSTEMD_OFFLINE: "1",
 };
@@ -118,15 +120,15 @@ const realSteps: RedisBinarySteps = {
   osRelease: () => readFile("/etc/os-release", "utf8").catch(() => ""),
   isRoot: () => process.getuid?.() === 0,
   async build() {
-    // Only when nothing else helps, as it is a development dependency and slow to load.
+    // Imported on demand, as it is a development dependency and slow to load.
     const { RedisBinary } = await import("redis-memory-server");
-    // It asks for this npm setting, and downloads without checking certificates where it is not there.
+    // Without this npm setting, it downloads without checking certificates.
     process.env.npm_config_strict_ssl ??= "true";
     return RedisBinary.getPath();
   },
 };
 
-function tellOnStandardError(line: string): void {
+function reportToStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 

@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { findRedisServer } from "./redis-binary.ts";
 
 export interface RedisServerOptions {
-  /** Where the append-only file lives; created when missing. No directory: nothing is written to disk. */
+  /** Directory of the append-only file; created when missing. Without it, nothing is written to disk. */
   readonly directory?: string;
   /** @default a free one */
   readonly port?: number;
-  /** More `redis-server` arguments, e.g. `["--maxmemory", "2mb"]`. */
+  /** Additional `redis-server` arguments, e.g. `["--maxmemory", "2mb"]`. */
   readonly extra?: readonly string[];
 }
 
@@ -19,17 +19,17 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly process: ChildProcess;
-  /** Ends the server after it has written its data; resolves when it is gone. Tolerates being called twice. */
+  /** Stops the server after it has written its data; resolves when it has exited. Tolerates being called twice. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Nothing on disk, not even what a replica has got from its primary; and nothing from there, whoever has left it. */
+/** Arguments to write nothing to disk, not even the data of a primary, and to load no existing dump. */
 function inMemory(port: number): string[] {
   const dump = `dms-${process.pid}-${port}.rdb`;
   return ["--appendonly", "no", "--dir", tmpdir(), "--dbfilename", dump, "--repl-diskless-load", "swapdb"];
 }
 
-/** Starts a redis-server on loopback and resolves when it takes connections. */
+/** Starts a redis-server on loopback and resolves when it accepts connections. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await findRedisServer();
   const port = options.port ?? (await freePort());
@@ -37,7 +37,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const child = spawn(
     binary,
     ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...persistence, ...(options.extra ?? [])],
-    // A process group of its own: Ctrl-C reaches us first, and we stop it after everything that still needs it.
+    // A separate process group: Ctrl-C must not reach Redis, which stops after everything that needs it.
     { stdio: ["ignore", "pipe", "pipe"], detached: true },
   );
   await untilReady(child);
@@ -54,14 +54,14 @@ async function appendOnly(directory: string): Promise<string[]> {
   return ["--dir", directory, "--appendonly", "yes"];
 }
 
-/** A TCP port of loopback that was free a moment ago. */
+/** A free TCP port on loopback; another program may take it before it is used. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no TCP port to be had on 127.0.0.1");
+  if (address === null || typeof address === "string") throw new Error("no free TCP port on 127.0.0.1");
   return address.port;
 }
 
@@ -76,14 +76,14 @@ function untilReady(child: ChildProcess): Promise<void> {
     child.stderr?.on("data", read);
     child.once("error", reject);
     child.once("exit", (code) =>
-      reject(new Error(`redis-server ended with code ${code} at its start:\n${output.trim()}`)),
+      reject(new Error(`redis-server could not start and ended with code ${code}:\n${output.trim()}`)),
     );
   });
 }
 
 async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, "exit");
+  const exited = once(child, "exit");
   child.kill(signal);
-  await gone;
+  await exited;
 }

@@ -12,10 +12,10 @@ import { requestId, requestIdHeader } from "../shared/http/request-id.ts";
 import { securityHeaders } from "../shared/http/security-headers.ts";
 import type { Routing } from "./gateway.ts";
 
-/** Finds the port of a function. */
+/** The port of a function; `undefined` when it is not running. */
 export type PortOf = (name: string) => number | undefined;
 
-/** A server that hands each request, as it is, to the function that the routing names, and its answer back. */
+/** A server that forwards each request unchanged to the function of its route, and returns the answer. */
 export function createRouter(routing: Routing, portOf: PortOf) {
   const agent = new Agent({ keepAlive: true });
   const server = createServer({ maxHeaderSize: 256 * 1024 }, (incoming, outgoing) => {
@@ -44,7 +44,7 @@ function pass(incoming: IncomingMessage, outgoing: ServerResponse, port: number,
   incoming.pipe(passed);
 }
 
-/** Without what speaks of one connection: ours to the client is not ours to the function. */
+/** Removes the headers of a single connection, which must not be forwarded. */
 function endToEnd({ connection: _, "keep-alive": _also, ...headers }: IncomingHttpHeaders): IncomingHttpHeaders {
   return headers;
 }

@@ -8,34 +8,34 @@ import { startLocalServer } from "./server.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How a server of this process runs. */
+/** Options of a server in this process. */
 export interface RunOptions {
   readonly environment: Environment;
-  /** Aborts when the server shall end. */
+  /** Stops the server. */
   readonly signal: AbortSignal;
-  /** What starts this process once more, after the name of Node itself; used where `DMS_CLI_RELOAD` asks for it. */
+  /** The arguments of Node that start this process again, for `DMS_CLI_RELOAD`. */
   readonly command: readonly string[];
-  /** Takes what a person should read. */
-  readonly tell: (text: string) => void;
+  /** Prints a text for the user. */
+  readonly print: (text: string) => void;
 }
 
-/** Runs the local server, with what it lacks for development, until the signal aborts. */
-export async function runDevelopment({ environment, signal, command, tell }: RunOptions): Promise<number> {
+/** Runs the local server until the signal aborts; starts Redis and a scheduler if none is configured. */
+export async function runDevelopment({ environment, signal, command, print }: RunOptions): Promise<number> {
   if (loadConfig(environment).reload) return restartOnChange(command, environment, signal);
   const development = await startDevelopment(environment, process.cwd());
-  tell(development.banner);
+  print(development.banner);
   await aborted(signal);
-  tell("\nStopping");
+  print("\nStopping");
   await development.stop();
   return 0;
 }
 
 /** Runs the local server on the configured Redis and scheduler until the signal aborts. */
-export async function runServer({ environment, signal, command, tell }: RunOptions): Promise<number> {
+export async function runServer({ environment, signal, command, print }: RunOptions): Promise<number> {
   const config = loadConfig(environment);
   if (config.reload) return restartOnChange(command, environment, signal);
   const server = await startLocalServer(config, createLogger(config));
-  tell(
+  print(
     `${config.appName} listens on ${server.address}${config.apiPrefix}, with Redis ${maskUrl(config.redisWriteUrl)} ` +
       `and scheduler ${maskUrl(config.schedulerBaseUrl)}`,
   );
@@ -49,8 +49,8 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Runs the command under Node's own watch mode: when a source file changes, the old process ends as on SIGTERM, with
- * what it has in flight, and a new one starts.
+ * Runs the command in Node's watch mode: when a source file changes, the old process finishes work in flight as on
+ * SIGTERM, and a new one starts.
  */
 async function restartOnChange(
   command: readonly string[],
@@ -60,7 +60,7 @@ async function restartOnChange(
   const child = spawn(process.execPath, ["--watch", "--watch-preserve-output", ...command], {
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...environment, [variables.reload.name]: "false" },
-    // A group of its own: it hears of Ctrl-C from here, once, and not from the terminal, too.
+    // A separate process group: Ctrl-C reaches the child from here, once, and not also from the terminal.
     detached: true,
   });
   const ended = once(child, "exit");

@@ -5,16 +5,16 @@ import { httpFunctions } from "../functions/index.ts";
 import type { Config } from "../shared/config.ts";
 import { buildApp } from "../shared/http/app.ts";
 import type { Logger } from "../shared/logger.ts";
-import { dutiesOf, reportMissingRights } from "../shared/rights.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
+import { reportMissingRights, rolesOf } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
 export interface LocalServer {
-  /** Where it listens, e.g. `http://127.0.0.1:8000`. */
+  /** The URL on which it listens, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
-  /** Stops taking requests and work, finishes what is under way within the grace, and closes everything. */
+  /** Stops accepting requests, finishes work in flight within the grace period, and closes all connections. */
   stop(): Promise<void>;
 }
 
@@ -24,15 +24,15 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const services = createServices(config, log);
   const { redis } = services;
   const resident = config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor];
-  reportMissingRights(services, [...dutiesOf(httpFunctions), ...resident.flatMap(({ duties = [] }) => duties)]);
+  reportMissingRights(services, [...rolesOf(httpFunctions), ...resident.flatMap(({ roles = [] }) => roles)]);
   const app = buildApp(httpFunctions, services);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady();
   const background = resident.map(async (fn) => {
-    const duty = fn.open(services);
-    await duty.reside(stopping.signal);
-    await duty.close();
+    const opened = fn.open(services);
+    await opened.runResident(stopping.signal);
+    await opened.close();
   });
   try {
     const address = await app.listen({ host: config.host, port: config.port });

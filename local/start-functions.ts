@@ -2,21 +2,21 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../shared/config.ts";
+import { startDependencies } from "./dependencies.ts";
 import { bannerOf } from "./development.ts";
 import { startFunctions } from "./functions.ts";
-import { abortOnSignal, tellFault } from "./signals.ts";
-import { startSurroundings } from "./surroundings.ts";
+import { abortOnSignal, reportError } from "./signals.ts";
 
 /** The entry of `npm run start:functions`. */
 async function main(signal: AbortSignal): Promise<void> {
   const root = join(import.meta.dirname, "..");
   const dist = join(root, "dist");
-  if (!existsSync(join(dist, "functions.json"))) throw new Error("There are no bundles yet: run `npm run build` first");
-  const surroundings = await startSurroundings(process.env, process.cwd());
+  if (!existsSync(join(dist, "functions.json"))) throw new Error("no bundles found: run `npm run build` first");
+  const dependencies = await startDependencies(process.env, process.cwd());
   try {
-    const { host, port, apiPrefix } = loadConfig(surroundings.environment);
+    const { host, port, apiPrefix } = loadConfig(dependencies.environment);
     const functions = await startFunctions({
-      environment: surroundings.environment,
+      environment: dependencies.environment,
       dist,
       manifests: ["routes.yaml", "gateway.yaml"].map((file) => join(root, "knative", "base", file)),
       host,
@@ -24,18 +24,18 @@ async function main(signal: AbortSignal): Promise<void> {
       signal,
       onLine: (name, line) => process.stdout.write(`${name.padEnd(28)}${line}\n`),
     });
-    const lines = [`${functions.processes.length} functions, each a process, behind ${functions.address}`];
+    const lines = [`${functions.processes.length} functions in separate processes behind ${functions.address}`];
     const api = `http://localhost:${new URL(functions.address).port}${apiPrefix}`;
-    process.stdout.write(`${bannerOf([...lines, ...surroundings.lines], api)}\n`);
+    process.stdout.write(`${bannerOf([...lines, ...dependencies.lines], api)}\n`);
     if (!signal.aborted) await once(signal, "abort");
     process.stdout.write(`\n${signal.reason}: stopping\n`);
     await functions.stop();
   } finally {
-    await surroundings.stop();
+    await dependencies.stop();
   }
 }
 
 const signal = abortOnSignal();
 await main(signal).catch((error) => {
-  if (error !== signal.reason) tellFault(error);
+  if (error !== signal.reason) reportError(error);
 });

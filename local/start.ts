@@ -1,12 +1,12 @@
 import { runDevelopment } from "./run.ts";
-import { abortOnSignal, tellFault } from "./signals.ts";
+import { abortOnSignal, reportError } from "./signals.ts";
 
 /** The entry of `npm start`. */
 await runDevelopment({
   environment: process.env,
   signal: abortOnSignal(),
   command: [import.meta.filename],
-  tell: (text) => process.stdout.write(`${text}\n`),
+  print: (text) => process.stdout.write(`${text}\n`),
 }).then((code) => {
   process.exitCode = code;
-}, tellFault);
+}, reportError);

@@ -18,7 +18,7 @@ import {
 
 const clusterRedis = "redis://haproxy-redis.dms-redis.svc.cluster.local";
 
-/** Every setting: its environment variable, default, meaning. The README's table is compared with this one. */
+/** Every setting with its environment variable, default and meaning. A test compares the documented table with this one. */
 export const variables = {
   appName: text("DMS_APP_NAME", "dms-frontend", "name in metadata and logs"),
   apiPrefix: urlPath("DMS_API_PREFIX", "/api/v1", "root of the API"),
@@ -26,81 +26,85 @@ export const variables = {
   redisReadUrl: redisUrl(
     "DMS_REDIS_READ_URL",
     `${clusterRedis}:6380/0`,
-    "replica for reads that may lag; the write URL where only that is set",
+    "replica for reads that may lag; defaults to the write URL when only that is set",
   ),
   taskTtlSeconds: number(
     "DMS_REDIS_TASK_TTL_SECONDS",
     7_776_000,
     { minimum: 1, integer: true },
-    "expiry of task data and indexes, counted from the last save",
+    "time to live of task data and indexes, counted from the last write",
   ),
   idempotencyTtlSeconds: number(
     "DMS_IDEMPOTENCY_TTL_SECONDS",
     86_400,
     { minimum: 1, integer: true },
-    "how long the Idempotency-Key of a submission is remembered",
+    "how long the Idempotency-Key of a submission is kept",
   ),
-  schedulerBaseUrl: schedulerUrl("DMS_SCHEDULER_BASE_URL", "http://dms-scheduler", "the scheduler"),
-  schedulerTaskEndpoint: urlPath("DMS_SCHEDULER_TASK_ENDPOINT", "/task", "its path for submissions"),
-  schedulerCancelEndpoint: urlPath("DMS_SCHEDULER_CANCEL_ENDPOINT", "/cancel", "its path for cancellations"),
+  schedulerBaseUrl: schedulerUrl("DMS_SCHEDULER_BASE_URL", "http://dms-scheduler", "base URL of the scheduler"),
+  schedulerTaskEndpoint: urlPath("DMS_SCHEDULER_TASK_ENDPOINT", "/task", "the scheduler's path for submissions"),
+  schedulerCancelEndpoint: urlPath(
+    "DMS_SCHEDULER_CANCEL_ENDPOINT",
+    "/cancel",
+    "the scheduler's path for cancellations",
+  ),
   operatorTokens: list(
     "DMS_OPERATOR_TOKEN",
     "changeme",
-    "operator token, or several separated by commas while they are rotated",
+    "operator token, or several separated by commas during a rotation",
   ),
   eventWorkerCount: number(
     "DMS_EVENT_WORKER_COUNT",
     4,
     { minimum: 0, maximum: 1024, integer: true },
-    "tasks that one dispatcher handles at once, including outcomes that Redis has not stored yet; 0: the local server runs without a dispatcher",
+    "concurrency of one dispatcher, including outcomes that Redis has not stored yet; 0: the local server runs without a dispatcher",
   ),
   requestTimeoutSeconds: number(
     "DMS_REQUEST_TIMEOUT_SECONDS",
     10,
     { minimum: 0.05, maximum: 600 },
-    "time limit of a request to the scheduler, from connecting to the last byte; leases last twice as long plus 1 to 5 s",
+    "timeout of a request to the scheduler, from connecting to the last byte; a lease lasts twice as long plus 1 to 5 s",
   ),
   dispatchGraceSeconds: number(
     "DMS_DISPATCH_GRACE_SECONDS",
     5,
     { minimum: 0, maximum: 600 },
-    "wait after a submission of unknown fate, or after the leases of its dead dispatcher, before the record is read for a sign of it",
+    "delay before the record is re-checked after a submission with an unknown outcome, or after the leases of a dead dispatcher expire",
   ),
   dispatchMaxAttempts: number(
     "DMS_DISPATCH_MAX_ATTEMPTS",
     20,
     { minimum: 1, maximum: 1000, integer: true },
-    "attempts before a task fails, or its cancellation is given up",
+    "attempts before a task fails, or its cancellation is dead-lettered",
   ),
   dispatchMinBackoffSeconds: number(
     "DMS_DISPATCH_MIN_BACKOFF_SECONDS",
     0.5,
     { minimum: 0.01, maximum: 600 },
-    "first wait between attempts; doubles from there, with full jitter",
+    "first delay between attempts; doubles with each attempt, with full jitter",
   ),
   dispatchMaxBackoffSeconds: number(
     "DMS_DISPATCH_MAX_BACKOFF_SECONDS",
     60,
     { minimum: 0.01, maximum: 3600 },
-    "longest wait between attempts",
+    "longest delay between attempts",
   ),
   dispatchMaxAgeSeconds: number(
     "DMS_DISPATCH_MAX_AGE_SECONDS",
     0,
     { minimum: 0 },
-    "age at which a task that could not be submitted fails; 0: none",
+    "age at which a task that could not be submitted fails; 0: no limit",
   ),
   dispatchMaxInFlight: number(
     "DMS_DISPATCH_MAX_IN_FLIGHT",
     0,
     { minimum: 0, integer: true },
-    "submissions under way at once across all dispatchers; 0: no limit",
+    "submissions in flight across all dispatchers; 0: no limit",
   ),
   dispatchMaxInFlightPerUser: number(
     "DMS_DISPATCH_MAX_IN_FLIGHT_PER_USER",
     0,
     { minimum: 0, integer: true },
-    "the same for one user, at most one less than `DMS_EVENT_WORKER_COUNT`, but one at least; 0: no limit",
+    "submissions in flight per user, capped at `DMS_EVENT_WORKER_COUNT` - 1 and at least 1; 0: no limit",
   ),
   dispatchRatePerSecond: number(
     "DMS_DISPATCH_RATE_PER_SECOND",
@@ -112,34 +116,37 @@ export const variables = {
     "DMS_REDIS_WAIT_REPLICAS",
     0,
     { minimum: 0, maximum: 100, integer: true },
-    "replicas that must have a task before its submission is answered with 202; 0: none",
+    "replicas that must acknowledge a task before its submission is answered with 202; 0: none",
   ),
   shutdownGraceSeconds: number(
     "DMS_SHUTDOWN_GRACE_SECONDS",
     10,
     { minimum: 0, maximum: 600 },
-    "time to finish what is in flight and to store its outcomes after SIGTERM",
+    "time after SIGTERM to finish work in flight and to store its outcomes",
   ),
   janitorIntervalSeconds: number(
     "DMS_JANITOR_INTERVAL_SECONDS",
     600,
     { minimum: 1, maximum: 86_400 },
-    "time between the janitor's rounds in the local server",
+    "time between two sweeps of the janitor in the local server",
   ),
-  logLevel: level("DMS_LOG_LEVEL", "INFO", "least severe log level"),
-  logJson: flag("DMS_LOG_JSON", true, "log JSON lines; false prints for people"),
-  timeZone: timeZone("DMS_TIMEZONE", "Asia/Seoul", "IANA zone of the times in records"),
+  logLevel: level("DMS_LOG_LEVEL", "INFO", "minimum log level"),
+  logJson: flag("DMS_LOG_JSON", true, "log as JSON lines; false: human-readable text"),
+  timeZone: timeZone("DMS_TIMEZONE", "Asia/Seoul", "IANA time zone of the times in records"),
   drainBudgetSeconds: number(
     "DMS_DRAIN_BUDGET_SECONDS",
     25,
     { minimum: 0.1, maximum: 600 },
-    "longest time that a dispatcher woken by a trigger works before it answers; on Lambda also what the function has left",
+    "longest time that a triggered dispatcher works before it answers; on Lambda also limited by the remaining time of the invocation",
   ),
   dispatcherUrl: optionalUrl(
     "DMS_DISPATCHER_URL",
-    "where a submission rings the dispatcher's bell; unset: a schedule or a resident dispatcher finds it",
+    "URL of the wake-up call to the dispatcher after a submission; unset: a schedule or a resident dispatcher finds the task",
   ),
-  corsOrigins: origins("DMS_CORS_ORIGINS", "web origins whose pages may call the API, separated by commas; *: any"),
+  corsOrigins: origins(
+    "DMS_CORS_ORIGINS",
+    "web origins that may call the API from a browser, separated by commas; *: any",
+  ),
   host: text("DMS_CLI_DEFAULT_HOST", "0.0.0.0", "address on which a server listens"),
   port: number(
     "DMS_CLI_DEFAULT_PORT",
@@ -151,10 +158,10 @@ export const variables = {
     "PORT",
     8080,
     { minimum: 0, maximum: 65_535, integer: true },
-    "port of a function's own server, set by Knative; 0: a free one",
+    "port of a function's server, set by Knative; 0: a free one",
   ),
-  knativeService: optionalText("K_SERVICE", "name of the Knative Service, set by Knative; stands in the logs"),
-  knativeRevision: optionalText("K_REVISION", "its revision, set by Knative; stands in the logs"),
+  knativeService: optionalText("K_SERVICE", "name of the Knative Service, set by Knative; appears in the logs"),
+  knativeRevision: optionalText("K_REVISION", "revision of the Knative Service, set by Knative; appears in the logs"),
   reload: flag("DMS_CLI_RELOAD", false, "restart the local server when a source file changes"),
 } as const;
 
@@ -163,13 +170,13 @@ type Table = typeof variables;
 /** The checked settings by name. */
 export type Config = { readonly [Name in keyof Table]: Table[Name] extends Variable<infer Value> ? Value : never };
 
-/** All faults of a configuration at once, one line each; secrets are masked. */
+/** All errors of a configuration together, one line each; secrets are masked. */
 export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
     super(
-      `The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
+      `The configuration has ${faults.length === 1 ? "an error" : `${faults.length} errors`}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
     );
     this.name = "ConfigError";
     this.faults = faults;
@@ -180,8 +187,8 @@ export class ConfigError extends Error {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the configuration from environment variables; unset ones have their defaults.
- * @throws ConfigError with every fault
+ * Reads the configuration from environment variables; unset ones get their defaults.
+ * @throws ConfigError with every error
  */
 export function loadConfig(environment: Environment): Config {
   const faults: string[] = [];

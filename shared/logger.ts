@@ -6,7 +6,7 @@ export type { Logger } from "pino";
 type LoggerSettings = Pick<Config, "appName" | "logLevel"> &
   Partial<Pick<Config, "knativeService" | "knativeRevision">>;
 
-/** JSON lines on stdout; or on another stream, such as one that prints for people. */
+/** Logs JSON lines to stdout, or to another stream, such as one that prints human-readable text. */
 export function createLogger(config: LoggerSettings, stream?: DestinationStream): Logger {
   const { appName: app, knativeService: k_service, knativeRevision: k_revision } = config;
   return pino(
@@ -16,7 +16,7 @@ export function createLogger(config: LoggerSettings, stream?: DestinationStream)
       timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Lines are written together, at the latest after this many ms: one write per line costs more than the request.
+    // Lines are buffered for at most this many ms: one write per line would cost more than the request.
     stream ?? destination({ sync: false, minLength: 4096, periodicFlush: 100 }),
   );
 }

@@ -1,4 +1,4 @@
-/** A URL without its password, wherever a client may read one from; what is no plain URL keeps nothing before its last `@`. */
+/** Masks the passwords of a URL, also in its query. In a text that is not a plain URL, everything before the last `@` is masked. */
 export function maskUrl(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || parsed.hostname === "" || `${parsed.pathname}${parsed.search}${parsed.hash}`.includes("@")) {

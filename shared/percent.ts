@@ -1,4 +1,4 @@
-/** Percent-decoded, empty where there is nothing; `undefined` when it cannot be decoded. */
+/** Decodes percent-encoded text; `undefined` when it is malformed. */
 export function percentDecoded(text = ""): string | undefined {
   try {
     return decodeURIComponent(text);

@@ -5,7 +5,7 @@ const sentinelUrl =
   /^redis\+sentinel:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/@]+)\/(?<name>[^/]+)(?:\/(?<db>\d+))?$/;
 const sentinelPort = 26_379;
 
-/** What is expected of a Redis URL, for people. */
+/** The accepted forms of a Redis URL, for error messages. */
 export const redisUrlForm =
   "must look like redis://[user:password@]host:port/0, rediss://… or redis+sentinel://host:port,host:port/master-name/0";
 
@@ -17,7 +17,7 @@ export function isRedisUrl(url: string): boolean {
   return (protocol === "redis:" || protocol === "rediss:") && hostname !== "" && /^(\/\d*)?$/.test(pathname);
 }
 
-/** Connection options of a `redis+sentinel://` URL; other URLs are for the client itself to read. */
+/** Connection options of a `redis+sentinel://` URL; `undefined` for other URLs, which the client parses itself. */
 export function redisOptions(url: string): RedisOptions | undefined {
   return url.startsWith("redis+sentinel:") ? sentinelOptions(url) : undefined;
 }

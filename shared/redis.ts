@@ -9,34 +9,34 @@ export interface RedisConnections {
   readonly primary: Redis;
   /** The same connection as `primary` where both URLs are equal. */
   readonly replica: Redis;
-  /** A connection of its own to the primary, for a reader that waits. */
+  /** A separate connection to the primary, for blocking reads. */
   openBlocking(): Redis;
-  /** A connection of its own to the primary, for submissions that wait for replicas. */
+  /** A separate connection to the primary, for submissions that wait for replicas. */
   openWriter(): Redis;
   /**
-   * Resolves when the primary answers to requests and submissions, or after `milliseconds` in any case: whoever starts
-   * without it answers 503 until it is there. @default 2000
+   * Resolves when the primary is ready for requests and submissions, or after `milliseconds`: a process that starts
+   * without Redis answers 503 until Redis is available. @default 2000
    */
   untilReady(milliseconds?: number): Promise<void>;
-  /** Closes all connections; what is in flight fails. Tolerates being called twice. */
+  /** Closes all connections; commands in flight fail. Tolerates being called twice. */
   close(): void;
 }
 
-/** A Redis that has not answered for this long is given up, in ms: callers shall have their 503 within 2 s. */
-const silenceLimit = 1500;
+/** A connection that is silent for this long is closed, in ms: callers must get their 503 within 2 s. */
+const responseTimeout = 1500;
 /** How long a start waits for Redis, in ms. */
-const startPatience = 2000;
-/** How often a reply READONLY may break the connection, in ms. Behind it may be a proxy that still points to the old primary. */
-const readOnlyPause = 1000;
+const startTimeout = 2000;
+/** Minimum time between two reconnects after READONLY, in ms: a proxy may still point to the old primary. */
+const readOnlyInterval = 1000;
 
 /**
- * Opens the connections; they reconnect by themselves for ever. While one is down its commands fail at once instead of
- * queueing up, and a command whose connection breaks is never sent again, because it may have been carried out.
- * Each command goes out at once. The client could gather them, but keeps a single batch in flight and its objects until
- * the next major collection; what comes in numbers is gathered by `task-state`.
+ * Opens the connections; they reconnect forever. While one is down, its commands fail at once instead of queueing, and a
+ * command whose connection breaks is never resent, because Redis may have executed it.
+ * Each command is sent at once. The client could batch commands, but it keeps a single batch in flight and its objects
+ * until the next major garbage collection; `task-state` batches where commands are many.
  */
 export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUrl">, log: Logger): RedisConnections {
-  const shared = { socketTimeout: silenceLimit };
+  const shared = { socketTimeout: responseTimeout };
   const primary = open(config.redisWriteUrl, log, shared);
   const replica = config.redisReadUrl === config.redisWriteUrl ? primary : open(config.redisReadUrl, log, shared);
   const connections = new Set([primary, replica]);
@@ -49,13 +49,13 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
   return {
     primary,
     replica,
-    openBlocking: () => openAnother({ socketTimeout: 2 * silenceLimit }),
+    openBlocking: () => openAnother({ socketTimeout: 2 * responseTimeout }),
     openWriter() {
       const writer = openAnother(shared);
       awaited.push(writer);
       return writer;
     },
-    async untilReady(milliseconds = startPatience) {
+    async untilReady(milliseconds = startTimeout) {
       await Promise.all(awaited.map((connection) => untilReady(connection, milliseconds)));
     },
     close() {
@@ -65,22 +65,22 @@ export function connectRedis(config: Pick<Config, "redisWriteUrl" | "redisReadUr
 }
 
 function open(url: string, log: Logger, options: RedisOptions): Redis {
-  let brokenAt = 0;
+  let brokenAt = Number.NEGATIVE_INFINITY;
   let broken = false;
   const settings: RedisOptions & { replyMapping: "legacy" } = {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    connectTimeout: silenceLimit,
+    connectTimeout: responseTimeout,
     retryStrategy(times) {
-      // A connection that was broken on purpose is replaced at once: until then every command fails, reads too.
+      // A connection that was closed on purpose is replaced at once: until then every command fails, reads too.
       const wait = broken ? 0 : Math.min(1000, 25 * 2 ** Math.min(times, 6));
       broken = false;
       return wait;
     },
     reconnectOnError(error) {
-      if (!error.message.startsWith("READONLY") || Date.now() - brokenAt < readOnlyPause) return false;
-      brokenAt = Date.now();
+      if (!error.message.startsWith("READONLY") || performance.now() - brokenAt < readOnlyInterval) return false;
+      brokenAt = performance.now();
       broken = true;
       return true;
     },
@@ -96,10 +96,10 @@ function open(url: string, log: Logger, options: RedisOptions): Redis {
   connection.on("error", (error: Error) => {
     if (down) return;
     down = true;
-    log.error({ redis, cause: error.message || String(error) }, "Redis cannot be reached; trying on");
+    log.error({ redis, cause: error.message || String(error) }, "Redis is unavailable; reconnecting");
   });
   connection.on("ready", () => {
-    if (down) log.info({ redis }, "Redis is back");
+    if (down) log.info({ redis }, "Redis is available again");
     down = false;
   });
   return connection;

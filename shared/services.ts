@@ -6,10 +6,10 @@ import {
   type TaskStore,
 } from "../task-state/index.ts";
 import type { Config } from "./config.ts";
-import { createDoorbell, ringing } from "./doorbell.ts";
 import type { Logger } from "./logger.ts";
 import { connectRedis, type RedisConnections } from "./redis.ts";
 import { createUnreadableLog } from "./unreadable-log.ts";
+import { createWakeUp, wakingStore } from "./wake-up.ts";
 
 /** What the functions of a process share. */
 export interface Services {
@@ -36,6 +36,6 @@ export function createServices(config: Config, log: Logger): Services {
   });
   const store = createTaskStore(context);
   const { dispatcherUrl } = config;
-  const woken = dispatcherUrl === undefined ? store : ringing(store, createDoorbell(dispatcherUrl, log));
-  return { config, log, redis, context, store: woken };
+  const waking = dispatcherUrl === undefined ? store : wakingStore(store, createWakeUp(dispatcherUrl, log));
+  return { config, log, redis, context, store: waking };
 }

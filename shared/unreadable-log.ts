@@ -1,13 +1,12 @@
 import type { Logger } from "./logger.ts";
 
-/** Time between two lines, in ms. */
+/** Minimum time between two lines, in ms. */
 const interval = 60_000;
 /** Tasks that a line names. */
-const mostNamed = 10;
+const maxNamed = 10;
 
 /**
- * Logs tasks that cannot be read: the first one at once, then one line a minute at most, with how many there were and some of
- * them by id and reason.
+ * Logs unreadable tasks: the first one at once, then at most one line a minute with their number and some ids and reasons.
  */
 export function createUnreadableLog(log: Logger, intervalMs = interval): (task: string, reason: string) => void {
   let met = new Map<string, string>();
@@ -15,8 +14,11 @@ export function createUnreadableLog(log: Logger, intervalMs = interval): (task: 
   const write = () => {
     pause = undefined;
     if (met.size === 0) return;
-    const tasks = [...met].slice(0, mostNamed).map(([task, reason]) => ({ task, reason }));
-    log.error({ count: met.size, tasks }, "Tasks cannot be read and are set aside; whoever writes them must mend them");
+    const tasks = [...met].slice(0, maxNamed).map(([task, reason]) => ({ task, reason }));
+    log.error(
+      { count: met.size, tasks },
+      "unreadable tasks are set aside until the program that writes them repairs them",
+    );
     met = new Map();
     pause = setTimeout(write, intervalMs).unref();
   };

@@ -5,27 +5,27 @@ import { isRedisUrl, redisUrlForm } from "./redis-url.ts";
 /** One environment variable. */
 export interface Variable<Value> {
   readonly name: string;
-  /** As it would be written in the environment. */
+  /** As written in the environment. */
   readonly default: string;
   readonly meaning: string;
   readonly schema: z.ZodType<Value, string>;
-  /** How a value may be shown. */
+  /** The value as it may be displayed; secrets are masked. */
   readonly show: (value: string) => string;
 }
 
 const plain = (value: string) => value;
 
-/** Any text but an empty one. */
+/** Non-empty text. */
 export function text(name: string, fallback: string, meaning: string): Variable<string> {
   return { name, default: fallback, meaning, show: plain, schema: z.string().trim().min(1, "must not be empty") };
 }
 
-/** Any text, also none. */
+/** Text that may be empty. */
 export function optionalText(name: string, meaning: string): Variable<string> {
   return { name, default: "", meaning, show: plain, schema: z.string().trim() };
 }
 
-/** A secret, or several separated by commas; never shown. */
+/** A secret, or several separated by commas; never displayed. */
 export function list(name: string, fallback: string, meaning: string): Variable<readonly string[]> {
   const schema = z
     .string()
@@ -65,7 +65,7 @@ export function flag(name: string, fallback: boolean, meaning: string): Variable
 
 const levels = { DEBUG: "debug", INFO: "info", WARNING: "warn", ERROR: "error", CRITICAL: "fatal" } as const;
 
-/** A log level by its name; gives the name that the logger uses. */
+/** A log level by its name; its value is the name that the logger uses. */
 export function level(name: string, fallback: keyof typeof levels, meaning: string) {
   const names = Object.keys(levels) as (keyof typeof levels)[];
   const schema = z
@@ -77,7 +77,7 @@ export function level(name: string, fallback: keyof typeof levels, meaning: stri
   return { name, default: fallback, meaning, show: plain, schema } satisfies Variable<string>;
 }
 
-/** An IANA time zone that this runtime knows. The default is not checked: asking for a zone takes a tenth of a cold start. */
+/** An IANA time zone that this runtime knows. The default is not checked: a check takes a tenth of a cold start. */
 export function timeZone(name: string, fallback: string, meaning: string): Variable<string> {
   const schema = z
     .string()
@@ -95,7 +95,7 @@ function isTimeZone(value: string): boolean {
   }
 }
 
-/** A path that starts with a slash; a slash at its end is dropped. */
+/** A path that starts with a slash; trailing slashes are dropped. */
 export function urlPath(name: string, fallback: string, meaning: string): Variable<string> {
   const schema = z
     .string()
@@ -105,26 +105,26 @@ export function urlPath(name: string, fallback: string, meaning: string): Variab
   return { name, default: fallback, meaning, show: plain, schema };
 }
 
-/** `redis://`, `rediss://` or `redis+sentinel://`; a password in it is never shown. */
+/** `redis://`, `rediss://` or `redis+sentinel://`; its password is never displayed. */
 export function redisUrl(name: string, fallback: string, meaning: string): Variable<string> {
   const schema = z.string().trim().refine(isRedisUrl, redisUrlForm);
   return { name, default: fallback, meaning, show: maskUrl, schema };
 }
 
-/** `http://` or `https://`, with a path where the scheduler lives below one. */
+/** `http://` or `https://`, with an optional path. */
 export function schedulerUrl(name: string, fallback: string, meaning: string): Variable<string> {
   const schema = z.string().trim().refine(isHttpUrl, "must look like http://host:port or https://…");
   return { name, default: fallback, meaning, show: maskUrl, schema };
 }
 
-/** `http://` or `https://`, or nothing. */
+/** `http://` or `https://`, or empty. */
 export function optionalUrl(name: string, meaning: string): Variable<string | undefined> {
   const { schema, show } = schedulerUrl(name, "", meaning);
   const optional = z.union([z.literal("").transform(() => undefined), schema]);
   return { name, default: "", meaning, show, schema: optional };
 }
 
-/** Web origins separated by commas, `*` for any, or nothing. */
+/** Web origins separated by commas, `*` for any, or empty. */
 export function origins(name: string, meaning: string): Variable<readonly string[]> {
   const schema = z
     .string()
@@ -144,7 +144,7 @@ function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
 }
 
-/** One line that says which variable is wrong, what it is, and what it may be. */
+/** One line with the variable, its masked value and what is allowed. */
 export function faultText(variable: Variable<unknown>, value: string, error: z.ZodError): string {
   return `${variable.name}=${JSON.stringify(variable.show(value))}: ${error.issues.map((issue) => issue.message).join("; ")}`;
 }

@@ -2,53 +2,49 @@
  * The state of tasks in Redis, shared by the functions, the dispatcher and other services.
  *
  * Terms
- * - record: the task as every program sees it, JSON under `task:{id}`;
- * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`;
- * - entry: "look at task n" on the work stream; it carries no state;
- * - claim: to take an entry together with the task's lease; lease: the right to act on a task, for a limited time;
- * - commit: to change record and sidecar in one step, if both are still as they were seen;
- * - express: the short way to commit two changes that most tasks go through while nobody else touches them;
- * - hide: to make a task invisible to readers while the scheduler may still have it; purge: to remove all of it;
- * - adopt: to add a task that another program recorded to the ordered indexes.
+ * - record: the task as every program sees it, JSON under `task:{id}`; other programs rewrite it whole.
+ * - sidecar: what only we keep about a task, a hash under `dms:task:{id}`: progress, attempts, due time, lease.
+ * - claim: to take a queue entry together with its task's lease, in one script.
+ * - lease: the right of one dispatcher to act on a task; it lasts while the dispatcher's heartbeats do, and a while
+ *   longer.
+ * - fast path: one script that claims and begins many untouched tasks, and one that finishes them; every other task
+ *   takes the slow path, one commit at a time.
+ * - park: to hold a task back, without a lease, while a block, a pause or a limit applies.
+ * - dead letter: a submission or cancellation that failed for good, or an unreadable task, listed for an operator.
+ * - adopt: to add a task that another program has recorded to our ordered indexes, so that lists show it.
  */
 
-export { acknowledge, trimAcknowledged } from "./acknowledgement.ts";
-export { findHold, type Hold, holdText } from "./blocks.ts";
-export { buryDeleted } from "./bury.ts";
-export type { Update } from "./change-task.ts";
-export { type Claim, type ClaimOptions, type Claims, claim, type Taking, take } from "./claim.ts";
-export { type Clock, createClock } from "./clock.ts";
-export { type Change, deletionMemory } from "./commands.ts";
-export { commit } from "./commit.ts";
-export type { TaskStateContext } from "./context.ts";
+export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists/lists.ts";
+export type { Sweep } from "./lists/sweep.ts";
+export { enforceTombstones } from "./lists/tombstones.ts";
+export { acknowledge, trimAcknowledged } from "./queue/acknowledgement.ts";
+export { findHold, type Hold, holdText } from "./queue/blocks.ts";
+export { type Claim, type ClaimOptions, type Claims, claim, type ReadClaims, readAndClaim } from "./queue/claim.ts";
 export {
-  type DeadLetter,
   type DeadLetterPage,
   discardDeadLetter,
   readDeadLetters,
   recordMalformedEntry,
-} from "./dead-letters.ts";
+} from "./queue/dead-letters.ts";
 export {
   type DispatchState,
   forgetConsumers,
   pauseDispatch,
   readDispatchState,
   resumeDispatch,
-} from "./dispatch-state.ts";
-export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./errors.ts";
-export { type Explanation, explainTask } from "./explain.ts";
-export { createExpress, type Express } from "./express.ts";
-export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./id-sequence.ts";
-export { maxIdempotencyKeyBytes } from "./idempotency.ts";
-export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./keys.ts";
-export { giveSign, retractDispatcher } from "./leases.ts";
-export { type Leftovers, removeLeftovers } from "./leftovers.ts";
-export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./lifecycle.ts";
-export type { Order, Page, PageRequest, Piece, PieceReader, Scope } from "./lists.ts";
-export { dueParkedUsers, releaseParked } from "./parking.ts";
-export { acquirePermit, type Caps, type Permit, releasePermit, roomOf } from "./permits.ts";
-export { cancellationRequested } from "./read.ts";
-export { entriesById, pendingEntries, type Reclaimed, reclaimEntries } from "./reclaim.ts";
+} from "./queue/dispatch-state.ts";
+export { type Explanation, explainTask } from "./queue/explain.ts";
+export { createFastPath, type FastPath } from "./queue/fast-path.ts";
+export { deregisterDispatcher, sendHeartbeat } from "./queue/leases.ts";
+export { type Leftovers, removeLeftovers } from "./queue/leftovers.ts";
+export { dueParkedUsers, releaseParked } from "./queue/parking.ts";
+export { acquirePermit, availablePermits, type Caps, type Permit, releasePermit } from "./queue/permits.ts";
+export { entriesById, pendingEntries, type Reclaimed, reclaimEntries } from "./queue/reclaim.ts";
+export { restoreReadable } from "./queue/restore.ts";
+export { type Retry, retryDeadLetter } from "./queue/retry.ts";
+export { ensureGroup, promoteDue, readEntries, type WorkEntry } from "./queue/work-queue.ts";
+export { type Clock, createClock } from "./record/clock.ts";
+export { canMove, isStatus, isTerminal, type Status, statuses, transitions } from "./record/lifecycle.ts";
 export {
   hasEnded,
   hasJobs,
@@ -56,17 +52,24 @@ export {
   type Parameters,
   type RecordChange,
   type TaskRecord,
-} from "./record.ts";
-export { maxRecordBytes, type RecordReading, readRecord } from "./record-reader.ts";
-export { type RedisClock, redisClock } from "./redis-clock.ts";
-export { createReplicationBarrier } from "./replication.ts";
-export { type Retry, retryDeadLetter } from "./retry.ts";
-export { reviveReadable } from "./revive.ts";
-export { type Duty, missingRights } from "./rights.ts";
-export { type SetAside, setAside, type Unreadable } from "./set-aside.ts";
-export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./sidecar.ts";
+} from "./record/record.ts";
+export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
+export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
+export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
+export { deletionMemory } from "./redis/lifetimes.ts";
+export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
+export { createReplicationBarrier } from "./redis/replication.ts";
+export { missingRights, type Role } from "./redis/rights.ts";
 export { createContext, createTaskStore, type TaskStore, type TaskStoreOptions } from "./store.ts";
-export type { Submission, SubmitOptions } from "./submit.ts";
-export type { Sweep } from "./sweep.ts";
-export { isOver, look, type View } from "./view.ts";
-export { ensureGroup, promoteDue, readEntries, type WorkEntry } from "./work-queue.ts";
+export type { Update } from "./task/change-task.ts";
+export type { Change } from "./task/commands.ts";
+export { commit } from "./task/commit.ts";
+export type { TaskStateContext } from "./task/context.ts";
+export type { DeadLetter } from "./task/dead-letter.ts";
+export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
+export { maxIdempotencyKeyBytes } from "./task/idempotency.ts";
+export { type QuarantinedTask, quarantine, type Unreadable } from "./task/quarantine.ts";
+export { cancellationRequested } from "./task/read.ts";
+export { isUnsent, type Phase, type Sidecar, type SidecarPatch } from "./task/sidecar.ts";
+export type { Submission, SubmitOptions } from "./task/submit.ts";
+export { isOver, readView, type View } from "./task/view.ts";

@@ -9,23 +9,23 @@ import { freePort } from "../../local/redis-server.ts";
 export interface Cold {
   /** From the spawn to the first answer of 2xx. */
   readonly ms: number;
-  /** Time that the main thread has had of a processor until then, in ms; other work on the machine changes it less. */
+  /** CPU time of the main thread until that answer, in ms; other load on the machine affects it less. */
   readonly cpuMs: number;
   /** Resident memory after that answer. */
   readonly rssMb: number;
 }
 
-/** Longest time that a start may take, in ms. */
-const patience = 10_000;
+/** Timeout of a start, in ms. */
+const startTimeout = 10_000;
 
-/** A server, and what it is asked. */
+/** A server and the request that it must answer. */
 export interface Start {
   readonly bundle: string;
   readonly method: string;
   readonly path: string;
 }
 
-/** Starts a server process, asks until it answers 2xx and ends it. */
+/** Starts a server process, sends requests until it answers 2xx, and stops it. */
 export async function measureStart(
   { bundle, method, path }: Start,
   env: Readonly<Record<string, string>>,
@@ -35,27 +35,27 @@ export async function measureStart(
   const child = spawn(process.execPath, [bundle], { env: { ...env, PORT: String(port) }, stdio: "ignore" });
   try {
     while (Math.floor((await statusOf(port, method, path)) / 100) !== 2) {
-      if (performance.now() - startedAt > patience)
+      if (performance.now() - startedAt > startTimeout)
         throw new Error(`${bundle} does not answer 2xx to ${method} ${path}`);
       await pause(1);
     }
     const ms = performance.now() - startedAt;
     return { ms, cpuMs: mainThreadTime(child.pid), rssMb: residentMemory(child.pid) };
   } finally {
-    const gone = child.exitCode === null ? once(child, "exit") : undefined;
+    const exited = child.exitCode === null ? once(child, "exit") : undefined;
     child.kill("SIGKILL");
-    await gone;
+    await exited;
   }
 }
 
-/** The status of one answer; 0 as long as nobody listens. */
+/** The status of one answer; 0 when nothing is listening. */
 function statusOf(port: number, method: string, path: string): Promise<number> {
   return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port, method, path, agent: false }, (response) => {
+    const sent = request({ host: "127.0.0.1", port, method, path, agent: false }, (response) => {
       response.resume().on("end", () => resolve(response.statusCode ?? 0));
     });
-    asked.on("error", () => resolve(0));
-    asked.end();
+    sent.on("error", () => resolve(0));
+    sent.end();
   });
 }
 
@@ -68,7 +68,7 @@ function residentMemory(pid: number | undefined): number {
   return Number(kilobytes) / 1024;
 }
 
-/** A file of Linux's /proc; "0" where there is none. */
+/** A file of Linux's /proc; "0" on other systems. */
 function processFile(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -4,17 +4,17 @@ import { createContext, createTaskStore, dispatchGroup, keys } from "../../task-
 import type { BenchProcess } from "../process.ts";
 import { receiptsOf } from "../receipts.ts";
 import { alice, parameters, serviceSettings } from "../requests.ts";
-import { inTurn, median } from "../rounds.ts";
+import { alternate, median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 import type { StageRedis } from "../stage.ts";
 
 const inFlight = "32";
-/** Fewer than elsewhere, because a queue has to be filled for each. */
+/** Fewer than in other rows, because each round fills a queue first. */
 const rounds = 3;
-/** Tasks that are queued at once while a round is prepared. */
+/** Tasks that are queued concurrently while a round is prepared. */
 const piece = 500;
 
-/** How fast a queue of tasks is brought to a scheduler that answers at once, beside a BullMQ worker with the same duty. */
+/** The rate at which a queue of tasks is sent to a scheduler that answers at once, compared with a BullMQ worker. */
 export const dispatch: Row = {
   name: "dispatch",
   async measure(stage) {
@@ -36,12 +36,12 @@ export const dispatch: Row = {
       await worker.ask({ verb: "stop" }, z.unknown());
       return ((tasks - 1) / (Math.max(...times) - Math.min(...times))) * 1000;
     };
-    const rates = await inTurn(rounds, {
+    const rates = await alternate(rounds, {
       bullmq: () => round(bullmq, () => fillBullmq(redis, settings.queue, tasks)),
       ours: async () => {
         const rate = await round(dispatcher, () => fillOurs(redis, tasks));
         const [pending] = await redis.client.xpending(keys.work, dispatchGroup);
-        if (pending !== 0) throw new Error(`${pending} tasks were sent but not let go of`);
+        if (pending !== 0) throw new Error(`${pending} tasks were sent but not acknowledged`);
         return rate;
       },
     });

@@ -1,9 +1,9 @@
 import { createContext, createTaskStore } from "../../task-state/index.ts";
 import { alice, getTarget, parameters, serviceSettings } from "../requests.ts";
-import { inTurn, median } from "../rounds.ts";
+import { alternate, median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 
-/** How much of a bare Fastify's rate the whole service keeps when it shows a task. */
+/** The rate of reading one task, compared with a bare Fastify. */
 export const getTask: Row = {
   name: "get",
   async measure(stage) {
@@ -15,7 +15,7 @@ export const getTask: Row = {
       const load = await stage.load({ url: address + getTarget(task), method: "GET", connections: 32 });
       return load.perSecond;
     };
-    const rounds = await inTurn(stage.effort.rounds, {
+    const rounds = await alternate(stage.effort.rounds, {
       ceiling: () => rate(ceiling.address),
       ours: () => rate(ours.address),
     });

@@ -2,7 +2,7 @@ import { Client } from "undici";
 import { z } from "zod";
 import { populate } from "../populate.ts";
 import { alice, pageTarget, serviceSettings } from "../requests.ts";
-import { inTurn, median } from "../rounds.ts";
+import { alternate, median } from "../rounds.ts";
 import type { Line, Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 
@@ -10,7 +10,7 @@ const sizes = [1_000, 100_000, 1_000_000];
 
 type PageOf = (size: number) => { readonly target: string; readonly first: number };
 
-/** The pages that are asked for, out of `size` tasks, each with its first task. */
+/** The requested pages out of `size` tasks, each with its first task. */
 const pages: Readonly<Record<string, PageOf>> = {
   "first 100": () => ({ target: pageTarget(), first: 1 }),
   "middle 100": (size: number) => ({ target: pageTarget(`&cursor=${size / 2}`), first: size / 2 + 1 }),
@@ -19,7 +19,7 @@ const pages: Readonly<Record<string, PageOf>> = {
 
 const shown = z.object({ tasks: z.array(z.object({ task_id: z.string() })) });
 
-/** Whether a page takes longer the more tasks there are: one request at a time, each size in a Redis of its own. */
+/** The latency of a page by the number of tasks: one request at a time, each size in its own Redis. */
 export const pageDepth: Row = {
   name: "page-depth",
   async measure(stage) {
@@ -49,7 +49,7 @@ interface List {
 
 async function openList(stage: Stage, size: number): Promise<List> {
   const redis = await stage.redis();
-  // Started before the tasks are there, so that the janitor's first round has nothing to look through.
+  // Started before the tasks exist, so that the janitor's first sweep has nothing to check.
   const { address } = await stage.start("frontend", serviceSettings(redis.url));
   await populate(redis.port, alice, size);
   const client = new Client(address);
@@ -62,7 +62,7 @@ async function medians(lists: readonly List[], pageOf: PageOf, requests: number)
     const { target, first } = pageOf(size);
     return [String(size), () => timePage(client, target, first)] as const;
   });
-  const rounds = await inTurn(requests, Object.fromEntries(contenders));
+  const rounds = await alternate(requests, Object.fromEntries(contenders));
   return lists.map(({ size }) => ({ size, latency: median(rounds[size] ?? []) }));
 }
 
@@ -72,6 +72,6 @@ async function timePage(client: Client, path: string, first: number): Promise<nu
   const text = await body.text();
   const took = performance.now() - sentAt;
   const { tasks } = shown.parse(JSON.parse(text));
-  if (tasks.length !== 100 || tasks[0]?.task_id !== String(first)) throw new Error(`${path} is the wrong page`);
+  if (tasks.length !== 100 || tasks[0]?.task_id !== String(first)) throw new Error(`${path} gave the wrong page`);
   return took;
 }

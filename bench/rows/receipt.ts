@@ -9,7 +9,7 @@ import type { Row } from "../row.ts";
 const perSecond = 100;
 const submitted = z.object({ task_id: z.string() });
 
-/** How long after its 202 the scheduler has a task, at a steady rate, with a resident dispatcher. */
+/** The time from the 202 to the receipt of a task by the scheduler, at a steady rate, with a resident dispatcher. */
 export const receipt: Row = {
   name: "receipt",
   async measure(stage) {
@@ -37,7 +37,7 @@ export const receipt: Row = {
   },
 };
 
-/** Submits on time, whatever the answers take. @returns when each was answered, in ms since the epoch, by task id */
+/** Submits at a fixed rate, independent of the answers. @returns when each was answered, in ms since the epoch, by task id */
 async function submitSteadily(client: Pool, count: number): Promise<Map<string, number>> {
   const answered = new Map<string, number>();
   const submit = async () => {

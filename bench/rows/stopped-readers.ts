@@ -14,10 +14,10 @@ import { memoryOf, openStoppedReaders } from "../stopped-readers.ts";
 
 const readers = 100;
 const tasks = 1000;
-/** What a task's parameters take, as much as they may. In bytes. */
+/** The maximum size of a task's parameters. In bytes. */
 const parameterBytes = 64 * 1024;
 
-/** The most memory that a function takes while clients ask for a long list and read nothing of it. Needs Linux. */
+/** The peak memory of a function while clients request a long list and read nothing of it. Needs Linux. */
 export const stoppedReaders: Row = {
   name: "stopped-readers",
   async measure(stage) {
@@ -36,7 +36,7 @@ export const stoppedReaders: Row = {
   },
 };
 
-/** Starts the function that lists a user's tasks as it is deployed. */
+/** Starts the deployed form of the function that lists a user's tasks. */
 async function startList(stage: Stage, redisUrl: string): Promise<{ port: number; pid: number }> {
   const folder = await mkdtemp(join(tmpdir(), "dms-bench-"));
   stage.onClose(() => rm(folder, { recursive: true }));
@@ -49,7 +49,7 @@ async function startList(stage: Stage, redisUrl: string): Promise<{ port: number
     for (const child of children) child.kill("SIGKILL");
   });
   const [fn] = list;
-  if (!fn) throw new Error("there is no function list-tasks");
+  if (!fn) throw new Error("function list-tasks not found");
   const { port, child } = await startFunctionProcess({
     name: fn.name,
     bundle: join(folder, "server", bundleName(fn)),
@@ -61,7 +61,7 @@ async function startList(stage: Stage, redisUrl: string): Promise<{ port: number
   return { port, pid: child.pid ?? Number.NaN };
 }
 
-/** Resolves when other requests are answered at once again, and the peak has stayed the same for a while. */
+/** Resolves when other requests are answered promptly again, and the peak has been stable for a while. */
 async function untilSettled(port: number, pid: number): Promise<void> {
   let before = Number.NaN;
   for (let same = 0; same < 3; ) {

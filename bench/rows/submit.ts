@@ -1,8 +1,8 @@
 import { serviceSettings, submitTarget } from "../requests.ts";
-import { inTurn, median } from "../rounds.ts";
+import { alternate, median } from "../rounds.ts";
 import type { Row } from "../row.ts";
 
-/** How much of a bare Fastify's rate the whole service keeps when it takes submissions. */
+/** The rate of submissions, compared with a bare Fastify. */
 export const submit: Row = {
   name: "submit",
   async measure(stage) {
@@ -10,12 +10,12 @@ export const submit: Row = {
     const ours = await stage.start("frontend", serviceSettings(redis.url));
     const ceiling = await stage.start("submit-ceiling", { redis: redis.url });
     const rate = async (address: string) => {
-      // Both start each round from the same Redis; its scripts stay.
+      // Both start each round with an empty Redis; its scripts stay loaded.
       await redis.client.flushall();
       const load = await stage.load({ url: address + submitTarget, method: "POST", connections: 32 });
       return load.perSecond;
     };
-    const rounds = await inTurn(stage.effort.rounds, {
+    const rounds = await alternate(stage.effort.rounds, {
       ceiling: () => rate(ceiling.address),
       ours: () => rate(ours.address),
     });

@@ -5,7 +5,7 @@ import type { TaskRecord } from "../../task-state/index.ts";
 import { serve } from "./serve.ts";
 import { startAndStop } from "./start-and-stop.ts";
 
-/** A BullMQ worker that sends the same request over the same client. Questions: `start`, `stop`. */
+/** A BullMQ worker that sends the same request with the same client. Questions: `start`, `stop`. */
 await serve(async (settings) => {
   const config = loadConfig(settings);
   const client = createSchedulerClient(config, config.eventWorkerCount);

@@ -5,7 +5,7 @@ import { createServices } from "../../shared/services.ts";
 import { serve } from "./serve.ts";
 import { startAndStop } from "./start-and-stop.ts";
 
-/** A resident dispatcher. Questions: `start`, and `stop`, which is answered when nothing is in flight any more. */
+/** A resident dispatcher. Questions: `start`, and `stop`, which is answered when nothing is in flight. */
 await serve(async (settings) => {
   const config = loadConfig(settings);
   const services = createServices(config, createLogger(config));

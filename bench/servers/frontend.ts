@@ -3,7 +3,7 @@ import { loadConfig } from "../../shared/config.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { serve } from "./serve.ts";
 
-/** The whole service as it runs locally. */
+/** The local server with all functions. */
 await serve(async (settings) => {
   const config = loadConfig(settings);
   return startLocalServer(config, createLogger(config));

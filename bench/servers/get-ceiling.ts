@@ -4,8 +4,8 @@ import { recordCommand } from "./recorded-command.ts";
 import { serve } from "./serve.ts";
 
 /**
- * The look at one task without validation, logging and errors: the same script, one call for each. (The store itself lets
- * the looks of one turn share a call.)
+ * Reads one task without validation, logging and error handling: the same script, one call per request. (The store batches
+ * the reads of one event loop turn into one call.)
  */
 await serve(async ({ redis = "", task = "" }) => {
   const read = await recordCommand(redis, (store) => store.get(task, alice));

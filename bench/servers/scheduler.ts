@@ -4,15 +4,15 @@ import { serve } from "./serve.ts";
 
 const accepted = JSON.stringify({ status: "accepted" });
 
-/** A request as it came in, with its time in ms since the epoch. */
+/** A received request with its time in ms since the epoch. */
 interface Arrival {
   readonly at: number;
   body: string;
 }
 
 /**
- * A scheduler that accepts every submission at once and remembers when it came.
- * Question: `receipts` with a count; answered, and forgotten, as soon as so many have come: `[task id, ms]` each.
+ * A scheduler that accepts every submission at once and records its time.
+ * Question: `receipts` with a count; answered as soon as so many have arrived, which it then forgets: `[task id, ms]` each.
  */
 await serve(async () => {
   let arrivals: Arrival[] = [];

@@ -1,6 +1,6 @@
 import { type Question, question, type Settings } from "../process.ts";
 
-/** What a server does for the process that has started it. */
+/** A server of the benchmark, as its parent process uses it. */
 export interface Served {
   /** @default it does not listen */
   readonly address?: string;
@@ -9,9 +9,9 @@ export interface Served {
   stop(): Promise<unknown>;
 }
 
-/** Runs a server of the benchmark in this process until SIGTERM, or until the process that has started it is gone. */
+/** Runs a server of the benchmark in this process until SIGTERM, or until its parent process ends. */
 export async function serve(start: (settings: Settings) => Promise<Served>): Promise<void> {
-  const tell = (id: number, told: { value?: unknown; error?: string }) => process.send?.({ id, ...told });
+  const send = (id: number, reply: { value?: unknown; error?: string }) => process.send?.({ id, ...reply });
   const served = await start(JSON.parse(process.argv[2] ?? "{}"));
   const end = () => void served.stop().finally(() => process.exit(0));
   process.once("SIGTERM", end);
@@ -19,11 +19,11 @@ export async function serve(start: (settings: Settings) => Promise<Served>): Pro
   process.on("message", async (message) => {
     const asked = question.parse(message);
     try {
-      if (!served.answer) throw new Error("it answers no questions");
-      tell(asked.id, { value: await served.answer(asked) });
+      if (!served.answer) throw new Error("this server accepts no questions");
+      send(asked.id, { value: await served.answer(asked) });
     } catch (error) {
-      tell(asked.id, { error: error instanceof Error ? error.message : String(error) });
+      send(asked.id, { error: error instanceof Error ? error.message : String(error) });
     }
   });
-  tell(0, { value: served.address ?? "" });
+  send(0, { value: served.address ?? "" });
 }

@@ -1,8 +1,8 @@
 import type { Served } from "./serve.ts";
 
 /**
- * A server that works between the questions `start` and `stop`, so that one warm process can be measured several times.
- * @param start begins to work and gives what ends it
+ * A server that works between the questions `start` and `stop`, so that one warm process is measured several times.
+ * @param start starts the work and returns the function that stops it
  */
 export function startAndStop(start: () => () => Promise<unknown>): Served {
   let end: (() => Promise<unknown>) | undefined;

@@ -4,8 +4,8 @@ import { recordCommand } from "./recorded-command.ts";
 import { serve } from "./serve.ts";
 
 /**
- * A submission without validation, logging and errors: the same script, one call for each. (The store itself lets the
- * submissions of one turn share a call.)
+ * Submits a task without validation, logging and error handling: the same script, one call per request. (The store batches
+ * the submissions of one event loop turn into one call.)
  */
 await serve(async ({ redis = "" }) => {
   const submit = await recordCommand(redis, (store) => store.submit(alice, parameters));

@@ -16,13 +16,13 @@ interface StateVerb {
 }
 
 const verbs: readonly StateVerb[] = [
-  { name: "dispatch", summary: "Show how the queue stands", route: endpoints.adminDispatchState },
+  { name: "dispatch", summary: "Show the state of the queue", route: endpoints.adminDispatchState },
   {
     name: "pause",
-    summary: "Submit nothing to the scheduler until resumed; cancellations go on",
+    summary: "Pause submissions to the scheduler; cancellations continue",
     route: endpoints.adminPauseDispatch,
   },
-  { name: "resume", summary: "Go on submitting", route: endpoints.adminResumeDispatch },
+  { name: "resume", summary: "Resume submissions to the scheduler", route: endpoints.adminResumeDispatch },
 ];
 
 /** `admin dispatch`, `pause` and `resume` */
@@ -35,7 +35,7 @@ export const dispatchCommands = verbs.map(({ name, summary, route }) => (host: H
   });
 });
 
-/** Prints an answer as it came, or its fields for people. */
+/** Prints an answer unchanged, or its fields as text. */
 export async function printFields(session: Session, text: string): Promise<void> {
   await session.line(session.format === "table" ? fieldLines(parseObject(text), session).join("\n") : text);
 }
@@ -45,16 +45,16 @@ const pageSize = 500;
 /** `admin dead-letters` */
 export function deadLettersCommand(host: Host): Command {
   const command = describeCommand("dead-letters", {
-    summary: "List what was given up, oldest first",
+    summary: "List dead letters, oldest first",
     examples: [
-      ["all of it", "dms-frontend admin dead-letters"],
+      ["all dead letters", "dms-frontend admin dead-letters"],
       [
-        "try all of it again",
+        "retry all of them",
         'dms-frontend admin retry "$(dms-frontend admin dead-letters --output id | paste -sd,)" --yes',
       ],
     ],
   })
-    .addOption(count("--limit <n>", "at most this many; without it all"))
+    .addOption(count("--limit <n>", "maximum number of dead letters (default: all)"))
     .addOption(outputOption());
   return performAsOperator<{ limit?: number }>(host, command, async (session, { limit }) => {
     await printDeadLetters(session, limit ?? Number.POSITIVE_INFINITY);

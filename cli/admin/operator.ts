@@ -6,7 +6,7 @@ import type { Shell } from "../shell.ts";
 import { readAll } from "../tasks/parameters.ts";
 import { variables } from "../variables.ts";
 
-/** Where the operator token comes from. Never from an argument, which every user of the machine can see. */
+/** Sources of the operator token. An argument is not one, because every user of the machine can see it. */
 export interface TokenOptions {
   readonly tokenStdin?: boolean;
   readonly tokenFile?: string;
@@ -16,10 +16,10 @@ export interface TokenOptions {
 export function addTokenOptions(command: Command): Command {
   return command
     .addOption(new Option("--token-stdin", "read the operator token from standard input").conflicts("tokenFile"))
-    .option("--token-file <file>", "read the operator token from a file that only you can read");
+    .option("--token-file <file>", "read the operator token from a file that only its owner can read");
 }
 
-/** Gives a command what an operator's one has. */
+/** Gives a command the options and the session of an operator command. */
 export function performAsOperator<Options extends object>(
   host: Host,
   command: Command,
@@ -40,20 +40,24 @@ export function tokenReader(shell: Shell, options: TokenOptions): () => Promise<
 async function readToken(shell: Shell, { tokenStdin, tokenFile }: TokenOptions): Promise<string> {
   const given = tokenStdin || tokenFile !== undefined;
   const text = tokenStdin ? String(await readAll(shell.stdin)) : tokenFile ? await readTokenFile(tokenFile) : "";
-  // Where a token is pointed to, no other one stands in for it.
+  // When a source is named, no other source replaces it.
   const token = given ? text.trim() : tokenInEnvironment(shell);
   if (!token) {
-    const place = tokenStdin ? "standard input" : tokenFile;
-    throw new Failure(exitCodes.denied, given ? `${place} holds no operator token` : "this needs an operator token", {
-      hint: `Give it in ${variables.operatorToken.name}, with --token-file or with --token-stdin.`,
-    });
+    const source = tokenStdin ? "standard input" : tokenFile;
+    throw new Failure(
+      exitCodes.denied,
+      given ? `${source} contains no operator token` : "this command needs an operator token",
+      {
+        hint: `Set ${variables.operatorToken.name}, or pass --token-file or --token-stdin.`,
+      },
+    );
   }
-  // What cannot be a header would be told with the token in the message.
+  // Node's error about an invalid header would show the token.
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new Failure(exitCodes.denied, "the operator token holds characters that no token has");
+  throw new Failure(exitCodes.denied, "the operator token contains invalid characters");
 }
 
-/** The token in the environment; of several, which a server takes while they are rotated, the first. */
+/** The token of the environment; the first one when a server accepts several during a rotation. */
 export function tokenInEnvironment({ env }: Pick<Shell, "env">): string | undefined {
   return env[variables.operatorToken.name]?.split(",")[0]?.trim() || undefined;
 }
@@ -64,7 +68,7 @@ async function readTokenFile(file: string): Promise<string> {
     const { mode } = await stat(file);
     if ((mode & 0o077) === 0) return await readFile(file, "utf8");
   } catch (error) {
-    throw new Failure(exitCodes.denied, `${file} cannot be read: ${error instanceof Error ? error.message : error}`);
+    throw new Failure(exitCodes.denied, `could not read ${file}: ${error instanceof Error ? error.message : error}`);
   }
-  throw new Failure(exitCodes.denied, `${file} can be read by others`, { hint: `chmod 600 ${file} keeps them out.` });
+  throw new Failure(exitCodes.denied, `other users can read ${file}`, { hint: `Run chmod 600 ${file}.` });
 }

@@ -2,26 +2,26 @@ import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
 import { confirm } from "../confirm.ts";
+import { printTasks } from "../display/print-list.ts";
+import { taskLines } from "../display/print-task.ts";
 import { exitCodes, Failure, usageFailure } from "../exit-code.ts";
 import { addTimeOptions, outputOption, serviceOption, taskIdOption } from "../options.ts";
 import { type TimeOptions, timeFormat } from "../output/times.ts";
 import { parseTaskPage } from "../request/answers.ts";
+import { listSources } from "../request/task-list.ts";
 import { addListOptions, type ListOptions, printList } from "../tasks/list.ts";
 import { actOnTasks, type TaskVerb } from "../tasks/on-tasks.ts";
-import { type IdsOptions, idsOf, saysCancelled, saysDeleted } from "../tasks/one-or-several.ts";
-import { printTasks } from "../tasks/print-list.ts";
-import { taskLines } from "../tasks/print-task.ts";
-import { listSources } from "../tasks/task-list.ts";
+import { cancelledText, deletedText, type IdsOptions, idsOf } from "../tasks/one-or-several.ts";
 import { performAsOperator } from "./operator.ts";
 
 /** `admin tasks` */
 export function adminTasksCommand(host: Host): Command {
   const command = describeCommand("tasks", {
-    summary: "List everybody's tasks",
+    summary: "List the tasks of all users",
     examples: [
       ["the newest tasks of all services, in a terminal", "dms-frontend admin tasks"],
       [
-        "what failed in one service today, as JSON lines",
+        "tasks of one service that failed within a day, as JSON lines",
         "dms-frontend admin tasks --service sync --status failed --since 1d --output jsonl",
       ],
     ],
@@ -30,7 +30,7 @@ export function adminTasksCommand(host: Host): Command {
     host,
     addListOptions(command),
     async (session, options) => {
-      const source = options.service ? listSources.service(options.service) : listSources.everybody();
+      const source = options.service ? listSources.service(options.service) : listSources.all();
       await printList(session, source, options, { owner: true });
       return undefined;
     },
@@ -41,15 +41,15 @@ export function adminTasksCommand(host: Host): Command {
 export function adminTaskCommand(host: Host): Command {
   const command = describeCommand("task", {
     summary: "Show any task",
-    examples: [["a task whose owner need not be known", "dms-frontend admin task 17"]],
+    examples: [["a task without its owner", "dms-frontend admin task 17"]],
   })
-    .argument("[id]", "the task")
+    .argument("[id]", "task id")
     .addOption(taskIdOption());
   addTimeOptions(command).addOption(outputOption());
   return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
     const [id, second] = idsOf(args, options);
-    if (id === undefined || second !== undefined) throw usageFailure("one task can be shown, not several");
-    // The list is ordered by id: the first task behind the id before is the one, or there is none.
+    if (id === undefined || second !== undefined) throw usageFailure("admin task takes exactly one task id");
+    // The list is ordered by id: the first task after the previous id is this one, or it does not exist.
     const before = BigInt(id) - 1n;
     const values = { limit: "1", order: "asc", cursor: before === 0n ? undefined : String(before) };
     const [task] = parseTaskPage(await session.client.text({ route: endpoints.adminListTasks, values })).tasks;
@@ -69,37 +69,37 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
 interface OperatorVerb extends Pick<TaskVerb, "route" | "says" | "member"> {
   readonly name: string;
   readonly summary: string;
-  /** The verb of the question before several are changed. */
+  /** The verb of the confirmation before several tasks are changed. */
   readonly asks: string;
 }
 
 const verbs: readonly OperatorVerb[] = [
   {
     name: "cancel",
-    summary: "Ask for the cancellation of any tasks",
+    summary: "Request the cancellation of any tasks",
     route: endpoints.adminCancelTask,
-    says: saysCancelled,
+    says: cancelledText,
     asks: "Cancel",
   },
   {
     name: "delete",
-    summary: "Delete any tasks; what still runs is cancelled first",
+    summary: "Delete any tasks; running ones are cancelled first",
     route: endpoints.adminDeleteTask,
-    says: saysDeleted,
+    says: deletedText,
     asks: "Delete",
   },
   {
     name: "retry",
-    summary: "Try again what was given up",
+    summary: "Retry dead letters",
     route: endpoints.adminRetryDeadLetter,
     says: () => "queued again",
     asks: "Retry",
   },
   {
     name: "discard",
-    summary: "Take tasks off the list of what was given up",
+    summary: "Discard dead letters",
     route: endpoints.adminDiscardDeadLetter,
-    says: () => "taken off the list",
+    says: () => "discarded",
     asks: "Discard",
     member: "dead_letter",
   },
@@ -112,13 +112,13 @@ function verbCommand(host: Host, { name, summary, asks, ...verb }: OperatorVerb)
   const command = describeCommand(name, {
     summary,
     examples: [
-      ["one", `dms-frontend admin ${name} 17`],
-      ["several, without a question", `dms-frontend admin ${name} 1,2,5-9 --yes`],
+      ["one task", `dms-frontend admin ${name} 17`],
+      ["several, without confirmation", `dms-frontend admin ${name} 1,2,5-9 --yes`],
     ],
   })
-    .argument("[ids...]", "ids such as 17 or 1,2,5-9")
+    .argument("[ids...]", "task ids, such as 17 or 1,2,5-9")
     .addOption(taskIdOption())
-    .option("-y, --yes", "do not ask before more than one is changed");
+    .option("-y, --yes", "do not ask for confirmation when several tasks are changed");
   addTimeOptions(command).addOption(outputOption());
   return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
     const ids = idsOf(args, options, { entries: name === "retry" || name === "discard" });

@@ -1,28 +1,23 @@
 import type { Command, Option } from "commander";
-import { tame } from "../output/width.ts";
+import { sanitize } from "../output/width.ts";
 import type { Shell } from "../shell.ts";
+import type { Candidate } from "./candidate.ts";
 import { liveValues } from "./live.ts";
 
-/** What may stand at the cursor, with what it means. */
-export interface Candidate {
-  readonly value: string;
-  readonly meaning?: string;
-}
-
-/** The shell completes names of files itself. */
+/** Tells the shell to complete file names itself. */
 const files = ":files";
 
-/** Options whose values are names of files. */
+/** Options whose values are file names. */
 const fileOptions = new Set(["--params-file", "--token-file"]);
 
-/** Lines for the shell: what may stand where the last of `words` is, a tab and its meaning. */
+/** The completions of the last of `words`, one line each: the value, a tab and its description. */
 export async function completionLines(program: Command, words: readonly string[], shell: Shell): Promise<string[]> {
   const { command, given, pending, current, kept } = readWords(program, words);
   if (pending && fileOptions.has(pending.long ?? "")) return [files];
   const candidates = await candidatesAt(command, given, pending, current, shell);
   return candidates
     .filter(({ value }) => value.startsWith(current))
-    .map(({ value, meaning = "" }) => `${kept}${value}\t${tame(meaning)}`);
+    .map(({ value, meaning = "" }) => `${kept}${value}\t${sanitize(meaning)}`);
 }
 
 async function candidatesAt(
@@ -52,12 +47,12 @@ async function candidatesAt(
 
 interface ReadWords {
   readonly command: Command;
-  /** Values of options so far, by attribute. */
+  /** Option values before the cursor, by attribute. */
   readonly given: ReadonlyMap<string, string>;
   /** The option whose value is being typed. */
   readonly pending: Option | undefined;
   readonly current: string;
-  /** What of the word at the cursor stands before `current`: `--output=`. */
+  /** The part of the word at the cursor before `current`, such as `--output=`. */
   readonly kept: string;
 }
 

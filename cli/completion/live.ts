@@ -1,20 +1,20 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
-import { statuses } from "../../task-state/lifecycle.ts";
+import { statuses } from "../../task-state/record/lifecycle.ts";
 import { tokenInEnvironment } from "../admin/operator.ts";
+import { parameterText, statusOf } from "../display/columns.ts";
 import { parseObject, parseTaskPage, type Task } from "../request/answers.ts";
+import { hasEnded } from "../request/poll.ts";
 import { openSession, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
-import { parameterText, statusOf } from "../tasks/columns.ts";
-import { hasEnded } from "../tasks/poll.ts";
 import { variables } from "../variables.ts";
-import type { Candidate } from "./complete.ts";
+import type { Candidate } from "./candidate.ts";
 
-/** Longer than this nobody waits for a completion, in ms. */
-const patience = 1000;
-/** Commands that have nothing to do with a task that has ended. */
-const forTheLiving = new Set(["cancel", "wait", "watch"]);
+/** Timeout of a completion, in ms. */
+const timeoutMs = 1000;
+/** Commands that only apply to tasks that have not ended. */
+const activeOnlyCommands = new Set(["cancel", "wait", "watch"]);
 
-/** Values of an option that the server knows; none when it is away. Never fails. */
+/** Option values from the server; none when it is unavailable. Never fails. */
 export async function liveValues(
   attribute: string,
   command: string,
@@ -32,15 +32,15 @@ export async function liveValues(
   const user = given.get("user") || env[variables.user.name];
   const apiBase = given.get("apiBase") || env[variables.apiBase.name] || variables.apiBase.default;
   const token = tokenInEnvironment(shell);
-  const signal = AbortSignal.any([shell.signal, AbortSignal.timeout(patience)]);
-  const options = { apiBase, timeoutRequest: patience, retries: 0 };
+  const signal = AbortSignal.any([shell.signal, AbortSignal.timeout(timeoutMs)]);
+  const options = { apiBase, timeoutRequest: timeoutMs, retries: 0 };
   let session: Session | undefined;
   try {
     session = await openSession({ ...shell, signal }, options, async () => token ?? "");
     if (attribute === "user" && service) return await users(session, service);
     if (attribute === "service" && token !== undefined) return await services(session);
     if (attribute !== "taskId") return [];
-    return listed(current, await taskIds(session, service, user, token, forTheLiving.has(command)));
+    return listed(current, await taskIds(session, service, user, token, activeOnlyCommands.has(command)));
   } catch {
     return [];
   } finally {
@@ -48,7 +48,7 @@ export async function liveValues(
   }
 }
 
-/** Candidates for the last part of a list with commas. */
+/** Candidates for the last part of a comma-separated list. */
 function listed(current: string, candidates: readonly Candidate[]): Candidate[] {
   const start = current.slice(0, current.lastIndexOf(",") + 1);
   return candidates.map(({ value, ...rest }) => ({ value: start + value, ...rest }));
@@ -59,7 +59,7 @@ async function users({ client }: Session, service: string): Promise<Candidate[]>
   return Array.isArray(found) ? found.map((value) => ({ value: String(value) })) : [];
 }
 
-/** No endpoint lists the services: those of the latest tasks are the ones that matter. */
+/** No endpoint lists the services, so these are the ones of the latest tasks. */
 async function services({ client }: Session): Promise<Candidate[]> {
   const values = { limit: "500", order: "desc" };
   const { tasks } = parseTaskPage(await client.text({ route: endpoints.adminListTasks, values }));
@@ -71,7 +71,7 @@ async function taskIds(
   service: string | undefined,
   user: string | undefined,
   token: string | undefined,
-  living: boolean,
+  activeOnly: boolean,
 ): Promise<Candidate[]> {
   const newest = { limit: "100", order: "desc" };
   let tasks: readonly Task[] = [];
@@ -82,7 +82,7 @@ async function taskIds(
     tasks = parseTaskPage(await client.text({ route: endpoints.adminListTasks, values: newest })).tasks;
   }
   return tasks
-    .filter((task) => !living || !hasEnded(task))
+    .filter((task) => !activeOnly || !hasEnded(task))
     .map((task) => ({
       value: task.task_id,
       meaning: `${statusOf(task)} ${parameterText(task.parameters)}`.trim().slice(0, 60),

@@ -1,12 +1,12 @@
-/** What a shell sources to complete the command line; each asks `dms-frontend __complete` with the words so far. */
+/** Completion scripts by shell; each calls `dms-frontend __complete` with the words so far. */
 export const completionScripts = {
-  // Names come from other people: they are quoted, and never expanded.
+  // Names come from other users: they are quoted and never expanded.
   bash: `# source <(dms-frontend completion bash)
 _dms_frontend() {
   local line value word current kept rest=$COMP_LINE
   local -a words=()
   COMPREPLY=()
-  # Bash splits at : = and @, too; what stands together is one word.
+  # Bash also splits at : = and @; join what belongs to one word.
   for word in "\${COMP_WORDS[@]:0:COMP_CWORD + 1}"; do
     if [[ \${#words[@]} -gt 0 && $rest != [[:space:]]* ]]; then
       words[\${#words[@]} - 1]+=$word
@@ -16,7 +16,7 @@ _dms_frontend() {
     rest=\${rest#"\${rest%%[![:space:]]*}"}
     rest=\${rest#"$word"}
   done
-  # Bash replaces what stands behind the last split; from an @ on it replaces that, too.
+  # Bash replaces the part after the last split, and includes an @ at its start.
   current=\${words[\${#words[@]} - 1]}
   case $word in
     [:=]) kept=$current ;;

@@ -2,11 +2,11 @@ import { isObject } from "../request/answers.ts";
 import type { Session } from "../session.ts";
 import { columnsOf } from "../shell.ts";
 import { type Column, createTable, pairLines } from "./table.ts";
-import { tame } from "./width.ts";
+import { sanitize } from "./width.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The lines of an object whatever its fields are: names and values, a table for a list of objects. */
+/** Any object as lines: names and values, and a table for a list of objects. */
 export function fieldLines(fields: Fields, session: Pick<Session, "paint" | "shell">, indent = ""): string[] {
   const plain: [string, string][] = [];
   const nested: string[] = [];
@@ -14,12 +14,12 @@ export function fieldLines(fields: Fields, session: Pick<Session, "paint" | "she
     const rows = Array.isArray(value) ? value.filter(isObject) : [];
     if (isObject(value)) nested.push(`${indent}${title(name)}`, ...fieldLines(value, session, `${indent}  `));
     else if (rows.length > 0) nested.push("", `${indent}${title(name)}`, ...rowLines(rows, session));
-    else plain.push([title(name), tame(valueText(value))]);
+    else plain.push([title(name), sanitize(valueText(value))]);
   }
   return [...pairLines(plain, session.paint, indent), ...nested];
 }
 
-/** The lines of a table of objects whatever their fields are. */
+/** Any list of objects as the lines of a table. */
 export function rowLines(rows: readonly Fields[], { paint, shell }: Pick<Session, "paint" | "shell">): string[] {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = names.map((name): Column<Fields> => {

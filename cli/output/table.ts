@@ -1,5 +1,5 @@
 import type { Colour, Paint } from "./colour.ts";
-import { cut, pad, tame, widthOf } from "./width.ts";
+import { cut, pad, sanitize, widthOf } from "./width.ts";
 
 /** One column of a table. */
 export interface Column<Row> {
@@ -31,7 +31,7 @@ export function createTable<Row>(
   paint: Paint,
 ): Table<Row> {
   const natural = columns.map(({ title, text }) =>
-    firstRows.reduce((most, row) => Math.max(most, widthOf(tame(text(row).slice(0, 1000)))), title.length),
+    firstRows.reduce((most, row) => Math.max(most, widthOf(sanitize(text(row).slice(0, 1000)))), title.length),
   );
   const limited = Number.isFinite(width);
   const shown = limited ? withoutSpare(columns, natural, width) : columns.map((_, index) => index);
@@ -59,7 +59,7 @@ export function createTable<Row>(
     ),
     line: (row) =>
       line(
-        kept.map(({ text }) => tame(text(row))),
+        kept.map(({ text }) => sanitize(text(row))),
         kept.map(({ colour }) => colour?.(row)),
       ),
   };
@@ -106,6 +106,6 @@ function sum(numbers: readonly number[]): number {
 
 /** The lines of a list of names and values, the values aligned. */
 export function pairLines(pairs: readonly (readonly [string, string])[], paint: Paint, indent = ""): string[] {
-  const width = pairs.reduce((most, [name]) => Math.max(most, widthOf(tame(name))), 0);
-  return pairs.map(([name, value]) => `${indent}${paint("dim", pad(tame(name), width))}  ${value}`.trimEnd());
+  const width = pairs.reduce((most, [name]) => Math.max(most, widthOf(sanitize(name))), 0);
+  return pairs.map(([name, value]) => `${indent}${paint("dim", pad(sanitize(name), width))}  ${value}`.trimEnd());
 }

@@ -1,6 +1,6 @@
 import { formatDuration } from "../duration.ts";
 import { usageFailure } from "../exit-code.ts";
-import { tame } from "./width.ts";
+import { sanitize } from "./width.ts";
 
 /** Shows a time of a record. */
 export type ShowTime = (time: string | undefined) => string;
@@ -12,7 +12,7 @@ export interface TimeOptions {
 
 /** What stands where a time should: other programs write records, too. */
 function asItStands(time: string | undefined): string {
-  return tame(time ?? "");
+  return sanitize(time ?? "");
 }
 
 /** How times are shown: relative to now, or exact in a time zone that was asked for. */

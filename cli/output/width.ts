@@ -1,7 +1,7 @@
 import { eastAsianWidth } from "get-east-asian-width";
 
 let segmenter: Intl.Segmenter | undefined;
-// Not `\p{RGI_Emoji}`: reading its table makes every start 20 ms longer.
+// `\p{RGI_Emoji}` would load a table at every start, which takes 20 ms.
 const emoji = /^(?:\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
@@ -15,13 +15,13 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** Of one character as people count them. */
+/** Terminal columns of one grapheme. */
 function columnsOf(character: string): number {
   return eastAsianWidth(character.codePointAt(0) ?? 0) === 2 || emoji.test(character) ? 2 : 1;
 }
 
 function segmentsOf(text: string): Intl.Segments {
-  // Made when the first text needs it, which most never do: it takes 20 ms.
+  // Created on first use, because it takes 20 ms and most texts never need it.
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
   return segmenter.segment(text);
 }
@@ -48,7 +48,7 @@ export function pad(text: string, width: number): string {
 }
 
 /** A text that cannot steer a terminal: control characters become visible escapes, line breaks included. */
-export function tame(text: string): string {
+export function sanitize(text: string): string {
   return text.replaceAll(control, (character) =>
     character === "\n" ? "⏎" : character === "\t" ? " " : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );

@@ -1,7 +1,7 @@
-import { parseLossless } from "../../task-state/json.ts";
+import { parseLossless } from "../../task-state/record/json.ts";
 import { exitCodes, Failure } from "../exit-code.ts";
 
-/** A task as the server shows it; anything but its id may be missing in what other programs have written. */
+/** A task as the server returns it; only the id is certain, because other programs may have written the record. */
 export interface Task {
   readonly task_id: string;
   readonly service?: string;
@@ -18,8 +18,8 @@ export interface Task {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads an answer that has to be a JSON object; numbers keep their spelling.
- * @throws Failure when something else answers at this address
+ * Parses an answer that must be a JSON object; numbers keep their spelling.
+ * @throws Failure when it is not, as from another server at this address
  */
 export function parseObject(text: string): Fields {
   let value: unknown;
@@ -29,14 +29,14 @@ export function parseObject(text: string): Fields {
     value = undefined;
   }
   if (!isObject(value)) {
-    throw new Failure(exitCodes.unavailable, "the answer is not what this API gives", {
-      hint: "Something else seems to answer there: check --api-base or DMS_API_BASE.",
+    throw new Failure(exitCodes.unavailable, "the answer is not from this API", {
+      hint: "Another server may be running there: check --api-base or DMS_API_BASE.",
     });
   }
   return value;
 }
 
-/** Reads `{"task": …}`, or another member that names a task. */
+/** Parses `{"task": …}`, or another member with a task. */
 export function parseTask(text: string, member = "task"): Task {
   return asTask(parseObject(text)[member]);
 }
@@ -47,19 +47,20 @@ export interface TaskPage {
   readonly nextCursor: string | undefined;
 }
 
-/** Reads `{"tasks": […], "next_cursor": "…"}`. */
+/** Parses `{"tasks": […], "next_cursor": "…"}`. */
 export function parseTaskPage(text: string): TaskPage {
   const { tasks, next_cursor } = parseObject(text);
-  if (!Array.isArray(tasks)) throw new Failure(exitCodes.unavailable, "the answer has no tasks");
+  if (!Array.isArray(tasks))
+    throw new Failure(exitCodes.unavailable, "the answer of the server contains no list of tasks");
   return { tasks: tasks.map(asTask), nextCursor: typeof next_cursor === "string" ? next_cursor : undefined };
 }
 
 function asTask(value: unknown): Task {
   if (isObject(value) && typeof value.task_id === "string") return value as Task;
-  throw new Failure(exitCodes.unavailable, "the answer has no task");
+  throw new Failure(exitCodes.unavailable, "the answer of the server contains no task");
 }
 
-/** True for JSON objects, which arrays are not. */
+/** True for JSON objects, but not for arrays. */
 export function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

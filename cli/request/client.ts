@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { pause } from "../pause.ts";
 import { networkFailure } from "./network-failure.ts";
-import { isPassing, refusal } from "./refusal.ts";
+import { isTransient, refusal } from "./refusal.ts";
 import { type ApiBase, type Route, targetOf, type Values } from "./route.ts";
 import type { Transport } from "./transport.ts";
 
@@ -9,14 +9,14 @@ import type { Transport } from "./transport.ts";
 export interface Call {
   readonly route: Route;
   readonly values: Values;
-  /** Go into the query beside the endpoint's own inputs. */
+  /** Task parameters, added to the query. */
   readonly parameters?: Values;
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON text. */
   readonly body?: string;
-  /** True when the server does the work once however often it is asked. @default true for GET */
-  readonly repeatable?: boolean;
-  /** Ends this call before the client's own signal does. */
+  /** True when the request may be retried. @default true for GET */
+  readonly idempotent?: boolean;
+  /** Aborts this call only. @default the client's signal */
   readonly signal?: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
-  /** The body as it arrives. */
+  /** The body as a stream. */
   readonly stream: AsyncIterable<Uint8Array>;
 }
 
@@ -32,28 +32,28 @@ export interface ClientOptions {
   readonly base: ApiBase;
   readonly transport: Transport;
   readonly timeoutMs: number;
-  /** Repetitions of a request that is safe to repeat. */
+  /** Retries of an idempotent request. */
   readonly retries: number;
   readonly signal: AbortSignal;
   readonly operatorToken?: (() => Promise<string>) | undefined;
-  /** Told about each request and its answer. */
+  /** Receives a line for each request and its answer. */
   readonly debug?: ((line: string) => void) | undefined;
 }
 
-/** Speaks with the API. Rejects with a Failure for everything that is not 2xx. */
+/** Calls the API. Rejects with a Failure for every answer that is not 2xx. */
 export interface Client {
   readonly base: ApiBase;
-  /** The body as a stream, which is not asked for again when it breaks off. */
+  /** The body as a stream; it is not retried when it breaks off. */
   send(call: Call): Promise<Answer>;
-  /** The body as text; one that breaks off counts as no answer. */
+  /** The body as text; a body that breaks off counts as no answer. */
   text(call: Call): Promise<string>;
   close(): void;
 }
 
-const firstPauseMs = 250;
-const longestPauseMs = 10_000;
+const firstDelayMs = 250;
+const maxDelayMs = 10_000;
 
-/** A client over a transport. */
+/** Creates a client over a transport. */
 export function createClient(options: ClientOptions): Client {
   const { base, transport, timeoutMs, retries, debug = () => {} } = options;
 
@@ -71,39 +71,39 @@ export function createClient(options: ClientOptions): Client {
     return response;
   }
 
-  /** Asks until an answer of 2xx has been taken, as often as the call may be repeated. */
+  /** Retries an idempotent call until `take` has read an answer of 2xx. */
   async function ask<Taken>(
     call: Call,
     take: (response: IncomingMessage, signal: AbortSignal) => Taken | Promise<Taken>,
   ): Promise<Taken> {
     const { signal = options.signal } = call;
-    const tries = (call.repeatable ?? call.route.method === "GET") ? retries + 1 : 1;
-    for (let nth = 1; ; nth++) {
-      const last = nth >= tries;
+    const attempts = (call.idempotent ?? call.route.method === "GET") ? retries + 1 : 1;
+    for (let sent = 1; ; sent++) {
+      const last = sent >= attempts;
       try {
         const response = await attempt(call);
         const { statusCode: status = 0, headers } = response;
         if (status >= 200 && status < 300) return await take(response, signal);
         const body = await textOf(response);
-        if (last || !isPassing(status)) throw refusal(response, body, call.route);
-        await wait(signal, nth, Number(headers["retry-after"]) * 1000);
+        if (last || !isTransient(status)) throw refusal(response, body, call.route);
+        await wait(signal, sent, Number(headers["retry-after"]) * 1000);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        if (!isNetworkFault(error)) throw error;
+        if (!isNetworkError(error)) throw error;
         debug(`< ${error.message || error.name}`);
         if (last) throw networkFailure(error, base.origin, timeoutMs);
-        await wait(signal, nth);
+        await wait(signal, sent);
       }
     }
   }
 
-  async function wait(signal: AbortSignal, nth: number, asked = 0): Promise<void> {
-    const ms = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** (nth - 1), asked || 0));
-    debug(`- again in about ${Math.round(ms)} ms`);
+  async function wait(signal: AbortSignal, sent: number, retryAfterMs = 0): Promise<void> {
+    const ms = Math.min(maxDelayMs, Math.max(firstDelayMs * 2 ** (sent - 1), retryAfterMs || 0));
+    debug(`- retry in about ${Math.round(ms)} ms`);
     await pause(ms * (0.75 + Math.random() / 2), signal);
   }
 
-  /** A body that breaks off is a fault of the network, too. */
+  /** A body that breaks off is a network error, too. */
   async function* guarded(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     try {
       yield* response;
@@ -131,7 +131,7 @@ async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(pieces).toString("utf8");
 }
 
-function isNetworkFault(error: unknown): error is Error {
+function isNetworkError(error: unknown): error is Error {
   return error instanceof Error && error.name !== "Failure";
 }
 

@@ -4,47 +4,43 @@ import { NoAnswer } from "./no-answer.ts";
 
 type Words = readonly [message: string, hint: string];
 
-const start =
-  "Is the service running there? --api-base or DMS_API_BASE says where to look; `dms-frontend dev` starts one.";
-const broken = "Try again; a service that restarts does this, and one that wants https:// instead of http://.";
-const proxyHint = "HTTP_PROXY and HTTPS_PROXY name it, NO_PROXY the hosts that are asked without one.";
-const unknownIssuer = "If it is your organisation's own, name its certificate in DMS_CLI_CA_BUNDLE=/path/to/ca.pem.";
+const start = "Check that the service is running, and --api-base or DMS_API_BASE; `dms-frontend dev` starts a service.";
+const broken = "The service may be restarting, or may expect https:// instead of http://. Try again.";
+const proxyHint = "Check HTTP_PROXY and HTTPS_PROXY; NO_PROXY lists hosts that need no proxy.";
+const unknownIssuer = "If it is your organisation's own, set DMS_CLI_CA_BUNDLE=/path/to/ca.pem.";
 
-/** Words by the code of the error, for `host`. https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** Message and hint by error code, for `host`. https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const words: Readonly<Record<string, (host: string) => Words>> = {
-  ECONNREFUSED: (host) => [`nothing answers at ${host}`, start],
-  ENOTFOUND: (host) => [`there is no host ${host}`, "Check --api-base or DMS_API_BASE."],
-  EAI_AGAIN: (host) => [`the name ${host} cannot be looked up now`, "Check the network, and --api-base."],
-  EHOSTUNREACH: (host) => [`${host} cannot be reached`, "Check the network, a VPN, and --api-base."],
-  ENETUNREACH: (host) => [`${host} cannot be reached`, "Check the network, a VPN, and --api-base."],
-  ETIMEDOUT: (host) => [`no connection to ${host} in time`, "Check the network, a VPN, and --api-base."],
-  ECONNRESET: (host) => [`the connection to ${host} broke`, broken],
-  EPIPE: (host) => [`the connection to ${host} broke`, broken],
+  ECONNREFUSED: (host) => [`nothing is listening on ${host}`, start],
+  ENOTFOUND: (host) => [`host ${host} not found`, "Check --api-base or DMS_API_BASE."],
+  EAI_AGAIN: (host) => [`could not resolve host ${host}`, "Check the network and --api-base."],
+  EHOSTUNREACH: (host) => [`could not reach ${host}`, "Check the network, a VPN and --api-base."],
+  ENETUNREACH: (host) => [`could not reach ${host}`, "Check the network, a VPN and --api-base."],
+  ETIMEDOUT: (host) => [`the connection to ${host} timed out`, "Check the network, a VPN and --api-base."],
+  ECONNRESET: (host) => [`the connection to ${host} was closed`, broken],
+  EPIPE: (host) => [`the connection to ${host} was closed`, broken],
   SELF_SIGNED_CERT_IN_CHAIN: (host) => [`the issuer of ${host}'s certificate is not trusted`, unknownIssuer],
   DEPTH_ZERO_SELF_SIGNED_CERT: (host) => [`the certificate of ${host} is self-signed and not trusted`, unknownIssuer],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: (host) => [`the issuer of ${host}'s certificate is not known`, unknownIssuer],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: (host) => [`the issuer of ${host}'s certificate is not known`, unknownIssuer],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: (host) => [`the issuer of ${host}'s certificate is unknown`, unknownIssuer],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: (host) => [`the issuer of ${host}'s certificate is unknown`, unknownIssuer],
   CERT_HAS_EXPIRED: (host) => [
     `the certificate of ${host} has expired`,
-    "Its operators must renew it; check this clock, too.",
+    "The operators of the server must renew it; also check the clock of this machine.",
   ],
   CERT_NOT_YET_VALID: (host) => [`the certificate of ${host} is not valid yet`, "Check the clock of this machine."],
   ERR_TLS_CERT_ALTNAME_INVALID: (host) => [
     `the certificate presented by ${host} is for another name`,
-    "Use the name that stands in the certificate in --api-base.",
+    "Use the host name of the certificate in --api-base.",
   ],
-  EPROTO: (host) => [`${host} does not speak TLS`, "Perhaps --api-base needs http:// instead of https://."],
+  EPROTO: (host) => [`${host} does not speak TLS`, "Try http:// instead of https:// in --api-base."],
   ERR_SSL_WRONG_VERSION_NUMBER: (host) => [
     `${host} does not speak TLS`,
-    "Perhaps --api-base needs http:// instead of https://.",
+    "Try http:// instead of https:// in --api-base.",
   ],
-  HPE_INVALID_CONSTANT: (host) => [
-    `${host} does not speak HTTP`,
-    "Perhaps --api-base needs https:// instead of http://.",
-  ],
+  HPE_INVALID_CONSTANT: (host) => [`${host} does not speak HTTP`, "Try https:// instead of http:// in --api-base."],
 };
 
-/** A fault of the network in words. */
+/** A network error as a Failure with a clear message. */
 export function networkFailure(error: unknown, origin: URL, timeoutMs: number): Failure {
   const cause = error instanceof Error ? error : new Error(String(error));
   const [message, hint] = describe(cause, origin, timeoutMs);
@@ -54,19 +50,19 @@ export function networkFailure(error: unknown, origin: URL, timeoutMs: number): 
 function describe(error: Error, origin: URL, timeoutMs: number): Words {
   const { host, hostname, protocol } = origin;
   if (error instanceof NoAnswer) {
-    return [`no answer from ${host} within ${formatLimit(timeoutMs)}`, "--timeout-request allows more time."];
+    return [`no answer from ${host} within ${formatLimit(timeoutMs)}`, "Set a longer --timeout-request."];
   }
   const code = codeOf(error);
   const proxy = proxyOf(error, origin);
-  if (proxy !== undefined) return [`the proxy ${proxy} cannot be reached`, proxyHint];
-  if (code === "ERR_PROXY_TUNNEL") return [`the proxy does not let this through: ${error.message}`, proxyHint];
+  if (proxy !== undefined) return [`could not reach the proxy ${proxy}`, proxyHint];
+  if (code === "ERR_PROXY_TUNNEL") return [`the proxy refused the connection: ${error.message}`, proxyHint];
   const known = words[code];
   if (known) return known(code === "ENOTFOUND" || code === "EAI_AGAIN" ? hostname : host);
   const what = error.message || code;
-  return [`${protocol}//${host} cannot be asked: ${what}`, "--debug shows the request."];
+  return [`the request to ${protocol}//${host} failed: ${what}`, "Pass --debug to see the request."];
 }
 
-/** Who could not be connected with, when that is not the API itself. */
+/** The proxy that could not be reached; `undefined` when the failed host is the API. */
 function proxyOf(error: Error, { hostname, port, protocol }: URL): string | undefined {
   if (error instanceof AggregateError && error.errors[0] instanceof Error) error = error.errors[0];
   if ("port" in error && error.port !== Number(port || (protocol === "https:" ? 443 : 80))) {
@@ -75,7 +71,7 @@ function proxyOf(error: Error, { hostname, port, protocol }: URL): string | unde
   return "hostname" in error && error.hostname !== hostname ? String(error.hostname) : undefined;
 }
 
-/** The first code of an error, of its causes, or of the errors that it collects. */
+/** The first error code of an error, its causes or its aggregated errors. */
 function codeOf(error: Error): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (error instanceof AggregateError && error.errors[0] instanceof Error) return codeOf(error.errors[0]);

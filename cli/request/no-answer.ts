@@ -1,2 +1,2 @@
-/** No answer came within the time allowed for a request. */
+/** A request timed out. */
 export class NoAnswer extends Error {}

@@ -4,7 +4,7 @@ import type { Route } from "./route.ts";
 
 type Head = Pick<IncomingMessage, "statusCode" | "headers">;
 
-/** What an answer other than 2xx means for the caller. */
+/** The Failure for an answer other than 2xx. */
 export function refusal({ statusCode: status = 0, headers }: Head, body: string, route: Route): Failure {
   const detail = detailOf(body);
   if (status === 404 && route.method !== undefined && !isMissingTask(detail)) {
@@ -18,8 +18,8 @@ export function refusal({ statusCode: status = 0, headers }: Head, body: string,
   });
 }
 
-/** True for answers that a later repetition may turn into a success. */
-export function isPassing(status: number): boolean {
+/** True for a status that a retry may resolve. */
+export function isTransient(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 
@@ -36,28 +36,28 @@ function codeOf(status: number): ExitCode {
 
 function hintFor(status: number, { auth }: Route, location: string | undefined): string | undefined {
   if (status < 400 && location !== undefined)
-    return `It points to ${location}: name the API's address there with --api-base.`;
+    return `It redirects to ${location}: set --api-base to the base URL of the API there.`;
   switch (status) {
     case 401:
     case 403:
-      return "Give the operator token in DMS_OPERATOR_TOKEN, with --token-file or with --token-stdin.";
+      return "Set DMS_OPERATOR_TOKEN, or pass --token-file or --token-stdin.";
     case 404:
       if (auth === "operator") return undefined;
-      return "A task is found only with its own service and user: check --service, --user and the id.";
+      return "A task is only visible to its owner: check --service, --user and the id.";
     case 407:
-      return "The proxy wants to know who asks: HTTP_PROXY=http://name:password@host:port.";
+      return "The proxy requires authentication: set HTTP_PROXY=http://name:password@host:port.";
     case 413:
     case 414:
-      return "Put long values into a file on the storage and submit its path.";
+      return "Store long values in a file on the storage and submit its path.";
     case 429:
     case 503:
-      return "Try again in a moment; `dms-frontend ping` shows what is away.";
+      return "Try again in a moment; `dms-frontend ping` shows which part is unavailable.";
     default:
-      return status >= 500 ? "The fault is the server's; its log says more." : undefined;
+      return status >= 500 ? "This is an error of the server; see its log." : undefined;
   }
 }
 
-/** The `detail` of an error body: a text, or a list of faults as other frameworks write it. */
+/** The `detail` of an error body: a text, or a list of errors as other frameworks write it. */
 function detailOf(body: string): string | undefined {
   let value: unknown;
   try {

@@ -3,24 +3,24 @@ import { maskUrl } from "../../shared/mask.ts";
 import { percentDecoded } from "../../shared/percent.ts";
 import { usageFailure } from "../exit-code.ts";
 
-/** What of an endpoint a client needs: the names of its inputs, not their rules. */
+/** The part of an endpoint that a client needs: the names of its inputs, without their rules. */
 export interface Route extends Pick<Endpoint, "name" | "method" | "path" | "atRoot" | "auth" | "summary"> {
   readonly queryInputs: Readonly<Record<string, unknown>>;
 }
 
-/** Values of an endpoint's inputs by name; absent ones are left out of the query. */
+/** Values of an endpoint's inputs by name; undefined ones are omitted from the query. */
 export type Values = Readonly<Record<string, string | undefined>>;
 
-/** Where the API is. */
+/** The base URL of the API. */
 export interface ApiBase {
   /** Scheme, host and port. */
   readonly origin: URL;
-  /** Path without a slash at its end. */
+  /** Path without a trailing slash. */
   readonly prefix: string;
 }
 
 /**
- * Reads the address of an API, such as `http://localhost:8000/api/v1`.
+ * Parses the base URL of an API, such as `http://localhost:8000/api/v1`.
  * @throws Failure with the usage code
  */
 export function parseApiBase(text: string): ApiBase {
@@ -31,8 +31,8 @@ export function parseApiBase(text: string): ApiBase {
     percentDecoded(url.username + url.password) === undefined
   ) {
     throw usageFailure(
-      `${JSON.stringify(maskUrl(text))} is not the address of an API`,
-      "--api-base and DMS_API_BASE look like http://localhost:8000/api/v1.",
+      `${JSON.stringify(maskUrl(text))} is not a valid API base URL`,
+      "Set --api-base or DMS_API_BASE to a URL such as http://localhost:8000/api/v1.",
     );
   }
   return { origin: url, prefix: url.pathname.replace(/\/+$/, "") };
@@ -42,7 +42,7 @@ const defaultPrefix = "/api/v1";
 
 /**
  * The request target of an endpoint: path parameters and query encoded, `parameters` added to the query.
- * Endpoints at the root stand beside the API's usual prefix, also behind a gateway that adds a path of its own.
+ * Endpoints at the root replace the default API prefix, also behind a gateway that adds its own path.
  */
 export function targetOf(base: ApiBase, route: Route, values: Values, parameters: Values = {}): string {
   const { prefix } = base;

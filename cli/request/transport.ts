@@ -3,7 +3,7 @@ import { type AgentOptions, Agent as HttpAgent, type IncomingMessage, request as
 import { usageFailure } from "../exit-code.ts";
 import { NoAnswer } from "./no-answer.ts";
 
-/** One request, as it goes over the wire. */
+/** One HTTP request. */
 export interface WireRequest {
   readonly method: string;
   /** Path and query, encoded. */
@@ -14,9 +14,9 @@ export interface WireRequest {
   readonly signal: AbortSignal;
 }
 
-/** Sends requests to one origin over connections that it keeps. */
+/** Sends requests to one origin over persistent connections. */
 export interface Transport {
-  /** Resolves with the head of the answer. Rejects on a fault of the network, and when nothing moves for the timeout. */
+  /** Resolves with the head of the answer. Rejects on a network error, and when nothing arrives within the timeout. */
   send(request: WireRequest): Promise<IncomingMessage>;
   close(): void;
 }
@@ -24,7 +24,7 @@ export interface Transport {
 export interface TransportOptions {
   readonly origin: URL;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A file of certificates to trust beside the usual ones. */
+  /** A file of certificates to trust in addition to the default ones. */
   readonly caBundle?: string | undefined;
 }
 
@@ -32,25 +32,25 @@ export interface TransportOptions {
 export async function openTransport({ origin, env, caBundle }: TransportOptions): Promise<Transport> {
   const options: AgentOptions = { keepAlive: true, maxSockets: 8, proxyEnv: { ...env } };
   const secure = origin.protocol === "https:";
-  // TLS takes as long to load as everything else here together.
+  // The TLS module takes as long to load as everything else together.
   const https = secure ? await import("node:https") : undefined;
   const agent = https ? new https.Agent({ ...options, ...(await trust(caBundle)) }) : new HttpAgent(options);
   const open = https ? https.request : requestHttp;
-  const place = {
+  const target = {
     protocol: origin.protocol,
     hostname: origin.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: origin.port,
     ...(origin.username === "" ? {} : { auth: decodeURIComponent(`${origin.username}:${origin.password}`) }),
   };
   return {
-    send: ({ method, target, headers, body, timeoutMs, signal }) =>
+    send: ({ method, target: path, headers, body, timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
-        const request = open({ ...place, agent, method, path: target, headers: { ...headers }, signal });
+        const request = open({ ...target, agent, method, path, headers: { ...headers }, signal });
         let deadline: NodeJS.Timeout | undefined;
         const start = () => {
           deadline = setTimeout(() => request.destroy(new NoAnswer()), timeoutMs);
         };
-        // The server has nothing to do with how long a request waits for its turn.
+        // The time that a request waits for a connection does not count.
         if (Object.keys(agent.requests).length > 0) request.once("socket", start);
         else start();
         request.once("response", (response: IncomingMessage) => {
@@ -73,11 +73,13 @@ async function trust(caBundle: string | undefined): Promise<{ ca?: string[] }> {
   try {
     const own = readFileSync(caBundle, "utf8");
     const { X509Certificate } = await import("node:crypto");
-    // OpenSSL takes a file that holds no certificate without a word.
+    // OpenSSL silently accepts a file without a certificate.
     new X509Certificate(own);
     const { getCACertificates, rootCertificates } = await import("node:tls");
     return { ca: [...(getCACertificates?.() ?? rootCertificates), own] };
   } catch (error) {
-    throw usageFailure(`DMS_CLI_CA_BUNDLE cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageFailure(
+      `could not read the certificates of DMS_CLI_CA_BUNDLE: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }

@@ -6,7 +6,7 @@ import type { Variable } from "../../shared/variable.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a command line gives a server beside the environment. */
+/** Server options of the command line, which override the environment. */
 export interface ServerOptions {
   readonly host?: string;
   readonly port?: string;
@@ -16,14 +16,14 @@ export interface ServerOptions {
 export interface ServerProcess {
   readonly env: Environment;
   readonly signal: AbortSignal;
-  readonly tell: (text: string) => void;
+  readonly print: (text: string) => void;
 }
 
 /** Runs `serve` or `dev` until the signal aborts. */
 export function serve(
   name: "serve" | "dev",
   options: ServerOptions,
-  { env, signal, tell }: ServerProcess,
+  { env, signal, print }: ServerProcess,
 ): Promise<number> {
   const environment = withOptions(env, options);
   const address = [
@@ -31,10 +31,10 @@ export function serve(
     ...(options.port === undefined ? [] : ["--port", options.port]),
   ];
   const run = name === "dev" ? runDevelopment : runServer;
-  return run({ environment, signal, tell, command: [entry(), name, ...address] });
+  return run({ environment, signal, print, command: [entry(), name, ...address] });
 }
 
-/** In a checkout the sources, so that a change of them is noticed; else the built file. */
+/** The source file in a checkout, so that `--reload` sees changes; otherwise the built file. */
 function entry(): string {
   const sources = join(import.meta.dirname, "../../cli/main.ts");
   const runs = process.features.typescript && !sources.includes("node_modules");
@@ -60,8 +60,8 @@ export interface Setting {
 }
 
 /**
- * Every setting as a server in this environment would have it.
- * @throws ConfigError with every fault
+ * Every effective setting of a server in this environment.
+ * @throws ConfigError with every error
  */
 export function effectiveSettings(env: Environment): Setting[] {
   const config: Config = loadConfig(env);
@@ -69,7 +69,7 @@ export function effectiveSettings(env: Environment): Setting[] {
     const given = env[name];
     if (given !== undefined) return { name, value: show(given), source: "environment", meaning };
     const effective = config[key as keyof Config];
-    // A value that is neither given nor the default follows from another variable.
+    // A value that is neither set nor the default derives from another variable.
     if (typeof effective === "string" && key === "redisReadUrl" && effective !== fallback) {
       return { name, value: show(effective), source: "implied", meaning };
     }

@@ -11,9 +11,9 @@ import type { Setting } from "./server-side.ts";
 /** `show-config` */
 export function showConfigCommand(host: Host): Command {
   const command = describeCommand("show-config", {
-    summary: "Show every effective setting and where it comes from, secrets masked",
+    summary: "Show every effective setting and its source, with secrets masked",
     examples: [
-      ["a table", "dms-frontend show-config"],
+      ["as a table", "dms-frontend show-config"],
       ["one value, for a script", "dms-frontend show-config --output json | jq -r .DMS_API_PREFIX.value"],
     ],
   }).addOption(outputOption(["table", "json", "jsonl"]));
@@ -47,7 +47,7 @@ export function showConfigCommand(host: Host): Command {
   });
 }
 
-/** The settings of the command line itself that the server does not have. */
+/** The settings of the command line that the server does not have. */
 function clientSettings(env: Readonly<Record<string, string | undefined>>): Setting[] {
   const own: readonly CliVariable[] = Object.values(variables).filter(
     ({ name }) => name !== variables.operatorToken.name,

@@ -34,16 +34,16 @@ export function adminExplainCommand(host: Host): Command {
 
 function makeCommand(example: string): Command {
   return describeCommand("explain", {
-    summary: "Say why a task is where it is",
-    examples: [["why it does not start", example]],
+    summary: "Explain the state of a task",
+    examples: [["why a task does not start", example]],
   })
-    .argument("[id]", "the task")
+    .argument("[id]", "task id")
     .addOption(taskIdOption())
     .addOption(outputOption(["table", "json", "jsonl"]));
 }
 
 function oneId(args: readonly string[], options: IdsOptions): string {
   const [id, second] = idsOf(args, options);
-  if (id === undefined || second !== undefined) throw usageFailure("one task can be explained, not several");
+  if (id === undefined || second !== undefined) throw usageFailure("explain takes exactly one task id");
   return id;
 }

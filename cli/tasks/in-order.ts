@@ -1,10 +1,9 @@
 /**
- * Works on items, several at once, and gives the results in the order of the items as soon as that order allows.
- * The first rejection ends it.
+ * Processes items with limited concurrency and yields the results in the order of the items. The first rejection ends it.
  */
 export async function* inOrder<Item, Result>(
   items: readonly Item[],
-  atOnce: number,
+  concurrency: number,
   work: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result> {
   const running: Promise<Result>[] = [];
@@ -12,11 +11,11 @@ export async function* inOrder<Item, Result>(
   const start = () => {
     const item = items[next++] as Item;
     const result = work(item);
-    // Whoever waits for an earlier one must not make this one's rejection unhandled.
+    // A rejection must not be unhandled while an earlier item is awaited.
     result.catch(() => {});
     running.push(result);
   };
-  while (next < items.length && running.length < atOnce) start();
+  while (next < items.length && running.length < concurrency) start();
   for (let result = running.shift(); result !== undefined; result = running.shift()) {
     yield await result;
     if (next < items.length) start();

@@ -1,17 +1,17 @@
 import { type Command, Option } from "commander";
-import { statuses } from "../../task-state/lifecycle.ts";
+import { statuses } from "../../task-state/record/lifecycle.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { printTasks } from "../display/print-list.ts";
 import { parseSince } from "../duration.ts";
 import { usageFailure } from "../exit-code.ts";
 import { addTimeOptions, count, outputOption } from "../options.ts";
 import { type TimeOptions, timeFormat } from "../output/times.ts";
+import { type ListSource, listSources, readList } from "../request/task-list.ts";
 import { performRemotely, type Session } from "../session.ts";
 import { write } from "../shell.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { printTasks } from "./print-list.ts";
-import { type ListSource, listSources, readList } from "./task-list.ts";
 
-/** Options that choose from a list of tasks. */
+/** Options that filter and limit a list of tasks. */
 export interface ListOptions extends TimeOptions {
   readonly status?: string;
   readonly limit?: number;
@@ -21,19 +21,19 @@ export interface ListOptions extends TimeOptions {
   readonly order?: "asc" | "desc";
 }
 
-/** Rows of a table where nothing else is asked for. */
+/** Default number of rows of a table. */
 const defaultRows = 50;
 
 /** Adds {@link ListOptions}. */
 export function addListOptions(command: Command): Command {
   return addTimeOptions(command)
-    .option("--status <statuses>", `only these, separated by commas: ${statuses.join(", ")}`)
-    .addOption(count("--limit <n>", `at most this many; without it ${defaultRows} in a table, else all`))
-    .addOption(new Option("--all", "all, also in a table").conflicts("limit"))
-    .option("--since <time>", "only those created since then: 2h, 1d, or an ISO 8601 time")
-    .option("--before <time>", "only those created before then")
+    .option("--status <statuses>", `only tasks with these statuses, separated by commas: ${statuses.join(", ")}`)
+    .addOption(count("--limit <n>", `maximum number of tasks (default: ${defaultRows} in a table, otherwise all)`))
+    .addOption(new Option("--all", "list all tasks, also in a table").conflicts("limit"))
+    .option("--since <time>", "only tasks created since this time: 2h, 1d, or an ISO 8601 time")
+    .option("--before <time>", "only tasks created before this time")
     .addOption(
-      new Option("--order <order>", "by id; without it the newest first in a table, else the oldest").choices([
+      new Option("--order <order>", "order by task id (default: desc in a table, otherwise asc)").choices([
         "asc",
         "desc",
       ]),
@@ -47,9 +47,12 @@ export function listCommand(host: Host): Command {
     summary: "List a user's tasks in a service",
     examples: [
       ["the newest tasks, in a terminal", "dms-frontend tasks list --service sync --user alice"],
-      ["what failed since yesterday", "dms-frontend tasks list --service sync --user alice --status failed --since 1d"],
       [
-        "ids for a script",
+        "tasks that failed within a day",
+        "dms-frontend tasks list --service sync --user alice --status failed --since 1d",
+      ],
+      [
+        "task ids for a script",
         "dms-frontend tasks list --service sync --user alice --status running --before 1d --output id",
       ],
     ],
@@ -61,7 +64,7 @@ export function listCommand(host: Host): Command {
   });
 }
 
-/** Prints what the options choose from a list. */
+/** Prints the tasks of a list that match the options. */
 export async function printList(
   session: Session,
   source: ListSource,
@@ -90,7 +93,7 @@ export async function printList(
   await printTasks(session, pieces, { showTime, owner });
 }
 
-/** The whole list as the server sends it, byte by byte, whatever its length. */
+/** Streams the whole list unchanged. */
 async function passThrough({ client, shell, line }: Session, { route, values }: ListSource): Promise<void> {
   const { stream } = await client.send({ route, values });
   for await (const piece of stream) await write(shell.stdout, piece);
@@ -102,5 +105,5 @@ function chosenStatuses(text: string | undefined): ReadonlySet<string> | undefin
   const chosen = text.split(",").map((part) => part.trim());
   const unknown = chosen.find((status) => !statuses.some((known) => known === status));
   if (unknown === undefined) return new Set(chosen);
-  throw usageFailure(`there is no status ${JSON.stringify(unknown)}`, `The statuses are ${statuses.join(", ")}.`);
+  throw usageFailure(`unknown status ${JSON.stringify(unknown)}`, `Use one of ${statuses.join(", ")}.`);
 }

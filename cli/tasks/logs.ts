@@ -1,16 +1,16 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { type LogEntry, splitEntry } from "../display/log-entry.ts";
 import { type ExitCode, exitCodes, usageFailure } from "../exit-code.ts";
 import { addTimeOptions, duration, outputOption, taskIdOption } from "../options.ts";
 import { exactTimeFormat, type ShowTime, type TimeOptions } from "../output/times.ts";
-import { tame } from "../output/width.ts";
+import { sanitize } from "../output/width.ts";
 import { parseTask } from "../request/answers.ts";
+import { codeOfEnd, follow, hasEnded } from "../request/poll.ts";
 import { performRemotely, type Session } from "../session.ts";
-import { type LogEntry, splitEntry } from "./log-entry.ts";
 import { type IdsOptions, idsOf } from "./one-or-several.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { codeOfEnd, follow, hasEnded } from "./poll.ts";
 
 interface LogsOptions extends OwnerOptions, IdsOptions, TimeOptions {
   readonly follow?: boolean;
@@ -24,24 +24,29 @@ export function logsCommand(host: Host): Command {
   const command = describeCommand("logs", {
     summary: "Show a task's log",
     examples: [
-      ["the log as it is", "dms-frontend tasks logs 17 --service sync --user alice"],
+      ["the current log", "dms-frontend tasks logs 17 --service sync --user alice"],
       [
-        "new lines as they come, until the task ends",
+        "new lines as they arrive, until the task has ended",
         "dms-frontend tasks logs 17 --service sync --user alice --follow",
       ],
-      ["lines that speak of a failure", "dms-frontend tasks logs 17 --service sync --user alice --grep 'fail|error'"],
+      ["lines about a failure", "dms-frontend tasks logs 17 --service sync --user alice --grep 'fail|error'"],
     ],
   })
-    .argument("[id]", "the task")
+    .argument("[id]", "task id")
     .addOption(taskIdOption())
-    .option("-f, --follow", "until the task has ended; the exit code tells how")
-    .option("--grep <pattern>", "only messages that match this regular expression, in upper or lower case")
-    .addOption(duration("--interval <duration>", "longest time between two looks").default(2000, "2s"))
-    .addOption(duration("--patience <duration>", "how long the server may be away meanwhile").default(30_000, "30s"));
+    .option("-f, --follow", "follow the log until the task has ended; the exit code is the outcome")
+    .option("--grep <pattern>", "only messages that match this regular expression, ignoring case")
+    .addOption(duration("--interval <duration>", "maximum polling interval").default(2000, "2s"))
+    .addOption(
+      duration("--patience <duration>", "keep polling this long while the server is unavailable").default(
+        30_000,
+        "30s",
+      ),
+    );
   addTimeOptions(addOwnerOptions(command)).addOption(outputOption(["table", "json", "jsonl"], "lines of text"));
   return performRemotely<LogsOptions>(host, command, (session, options, args) => {
     const [id, second] = idsOf(args, options);
-    if (id === undefined || second !== undefined) throw usageFailure("one task's log can be shown, not several");
+    if (id === undefined || second !== undefined) throw usageFailure("logs takes exactly one task id");
     return showLogs(session, { ...ownerValues(options), task_id: id }, options);
   });
 }
@@ -75,7 +80,7 @@ function printer({ line, paint }: Session, showTime: ShowTime, output: string | 
   return (entry: LogEntry) =>
     output === "json" || output === "jsonl"
       ? line(JSON.stringify(entry))
-      : line(`${paint("dim", showTime(entry.time))} ${tame(entry.message)}`);
+      : line(`${paint("dim", showTime(entry.time))} ${sanitize(entry.message)}`);
 }
 
 function readPattern(text = ""): RegExp {

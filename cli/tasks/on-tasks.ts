@@ -1,30 +1,30 @@
+import { statusOf } from "../display/columns.ts";
+import { printTasks } from "../display/print-list.ts";
+import { taskLines } from "../display/print-task.ts";
 import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
 import { statusColour } from "../output/colour.ts";
 import { type ShowTime, type TimeOptions, timeFormat } from "../output/times.ts";
-import { tame } from "../output/width.ts";
+import { sanitize } from "../output/width.ts";
 import { parseTask, type Task } from "../request/answers.ts";
 import type { Route, Values } from "../request/route.ts";
+import type { Piece } from "../request/task-list.ts";
 import type { Session } from "../session.ts";
-import { statusOf } from "./columns.ts";
 import { inOrder } from "./in-order.ts";
-import { printTasks } from "./print-list.ts";
-import { taskLines } from "./print-task.ts";
-import type { Piece } from "./task-list.ts";
 
-/** What is done with each of some tasks. */
+/** An operation on each of several tasks. */
 export interface TaskVerb {
   readonly route: Route;
-  /** Values beside the task id. */
+  /** Values in addition to the task id. */
   readonly values: Values;
-  /** What has happened to a task, for people; without it the tasks themselves are shown. */
+  /** Describes the outcome for a task as text. @default the task itself is printed */
   readonly says?: (task: Task) => string;
-  /** The member of the answer that names the task. @default task */
+  /** The member of the answer that contains the task. @default task */
   readonly member?: string;
 }
 
-const atOnce = 8;
+const concurrency = 8;
 
-/** Does something with each task and prints the answers. One fault ends it for one task; of several it is told. */
+/** Performs an operation on each task and prints the answers. An error is thrown for one task, printed for several. */
 export async function actOnTasks(
   session: Session,
   ids: readonly string[],
@@ -40,11 +40,11 @@ export async function actOnTasks(
   }
   let failed = false;
   async function* pieces(): AsyncGenerator<Piece> {
-    for await (const { id, text, fault } of inOrder(ids, atOnce, (id) => attempt(id, ask))) {
+    for await (const { id, text, failure } of inOrder(ids, concurrency, (id) => attempt(id, ask))) {
       if (text !== undefined) yield { tasks: [parseTask(text, verb.member)], cutOff: false };
-      if (fault === undefined) continue;
+      if (failure === undefined) continue;
       failed = true;
-      await session.note(`dms-frontend: task ${id}: ${fault.message}`);
+      await session.note(`dms-frontend: task ${id}: ${failure.message}`);
     }
   }
   if (session.format === "table" && verb.says) await say(session, pieces(), verb.says);
@@ -55,14 +55,14 @@ export async function actOnTasks(
 interface Outcome {
   readonly id: string;
   readonly text?: string;
-  readonly fault?: Failure;
+  readonly failure?: Failure;
 }
 
 async function attempt(id: string, ask: (id: string) => Promise<string>): Promise<Outcome> {
   try {
     return { id, text: await ask(id) };
   } catch (error) {
-    if (error instanceof Failure) return { id, fault: error };
+    if (error instanceof Failure) return { id, failure: error };
     throw error;
   }
 }
@@ -82,10 +82,10 @@ async function say(session: Session, pieces: AsyncIterable<Piece>, says: (task: 
 }
 
 function sentence({ paint }: Session, task: Task, says: (task: Task) => string): string {
-  return `Task ${tame(task.task_id)}: ${paint(statusColour(statusOf(task)), says(task))}`;
+  return `Task ${sanitize(task.task_id)}: ${paint(statusColour(statusOf(task)), says(task))}`;
 }
 
-/** All rows at once, so that the columns of a table fit all of them. */
+/** Collects all rows, so that the columns of a table fit all of them. */
 async function* together(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
   const tasks: Task[] = [];
   for await (const piece of pieces) tasks.push(...piece.tasks);

@@ -4,7 +4,7 @@ import { serviceOption, userOption } from "../options.ts";
 import type { Values } from "../request/route.ts";
 import { variables } from "../variables.ts";
 
-/** Whose tasks a command is about. */
+/** Options with the owner of the tasks. */
 export interface OwnerOptions {
   readonly service?: string;
   readonly user?: string;
@@ -15,15 +15,15 @@ export function addOwnerOptions(command: Command): Command {
   return command.addOption(serviceOption()).addOption(userOption());
 }
 
-/** The service that was named. */
+/** The service of the options. @throws Failure when it is missing */
 export function requireService({ service }: OwnerOptions): string {
   if (service) return service;
-  throw usageFailure("which service?", `Name it with --service or in ${variables.service.name}.`);
+  throw usageFailure("no service given", `Pass --service or set ${variables.service.name}.`);
 }
 
-/** Path and query values of the owner that was named. */
+/** Path and query values of the owner. @throws Failure when service or user is missing */
 export function ownerValues(options: OwnerOptions): Values & { service: string; user_id: string } {
   const service = requireService(options);
   if (options.user) return { service, user_id: options.user };
-  throw usageFailure("which user?", `Name it with --user or in ${variables.user.name}.`);
+  throw usageFailure("no user given", `Pass --user or set ${variables.user.name}.`);
 }

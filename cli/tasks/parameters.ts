@@ -1,7 +1,7 @@
 import { usageFailure } from "../exit-code.ts";
 import type { Shell } from "../shell.ts";
 
-/** The parameters of a submission: those of a file first, then `name=value` texts, of which the last wins. */
+/** The parameters of a submission: from a file, then from `name=value` texts; later values take precedence. */
 export async function readParameters(
   shell: Shell,
   texts: readonly string[],
@@ -11,7 +11,7 @@ export async function readParameters(
   for (const text of texts) {
     const equals = text.indexOf("=");
     if (equals < 1) {
-      throw usageFailure(`${JSON.stringify(text)} is not a parameter`, "Parameters look like --param name=value.");
+      throw usageFailure(`invalid parameter ${JSON.stringify(text)}`, "Use --param name=value.");
     }
     parameters.set(text.slice(0, equals), text.slice(equals + 1));
   }
@@ -22,13 +22,13 @@ async function readParametersFile(shell: Shell, file: string): Promise<Map<strin
   const bytes = file === "-" ? await readAll(shell.stdin) : await readBytes(file).catch(unreadable(file));
   const text = decode(bytes, file);
   const { parseDocument } = await import("yaml");
-  // JSON is YAML; and in this schema every scalar stays the text that it is: 007, 1.0, yes.
+  // JSON is valid YAML, and this schema keeps every scalar as text: 007, 1.0, yes.
   const document = parseDocument(text, { schema: "failsafe" });
   const [fault] = document.errors;
-  if (fault) throw usageFailure(`${nameOf(file)} is not JSON or YAML: ${fault.message.split("\n")[0]}`);
+  if (fault) throw usageFailure(`${nameOf(file)} is not valid JSON or YAML: ${fault.message.split("\n")[0]}`);
   const value: unknown = document.toJS({ mapAsMap: true });
   if (value === null || value === "") return new Map();
-  if (!(value instanceof Map)) throw usageFailure(`${nameOf(file)} must hold an object of parameters`);
+  if (!(value instanceof Map)) throw usageFailure(`${nameOf(file)} must contain an object of parameters`);
   const parameters = new Map<string, string>();
   for (const [name, content] of value) {
     if (typeof content !== "string") {
@@ -46,12 +46,12 @@ async function readBytes(file: string): Promise<Uint8Array> {
   return readFile(file);
 }
 
-/** Another encoding would silently name another path. */
+/** Rejects other encodings, which would silently change paths. */
 function decode(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw usageFailure(`${nameOf(file)} is not UTF-8`);
+    throw usageFailure(`${nameOf(file)} is not UTF-8 text`);
   }
 }
 
@@ -61,11 +61,11 @@ function nameOf(file: string): string {
 
 function unreadable(file: string): (error: unknown) => never {
   return (error) => {
-    throw usageFailure(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageFailure(`could not read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   };
 }
 
-/** All of an input. */
+/** Reads an input to its end. */
 export async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of input) pieces.push(Buffer.from(piece));

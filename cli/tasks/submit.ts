@@ -19,24 +19,27 @@ interface SubmitOptions extends OwnerOptions, WaitOptions, TimeOptions {
   readonly watch?: boolean;
 }
 
-/** Longer queries travel as a body: proxies and servers refuse long URLs. In characters. */
-const longestQuery = 6000;
+/** Longer queries are sent as a body, because proxies and servers refuse long URLs. In characters. */
+const maxQueryLength = 6000;
 
 /** `tasks submit` */
 export function submitCommand(host: Host): Command {
   const command = describeCommand("submit", {
     summary: "Submit a task",
     description:
-      "Submit a task. The request carries an Idempotency-Key, so that it can be repeated while the server is away " +
-      "and still makes one task.",
+      "Submit a task. The request has an Idempotency-Key, so that retries while the server is unavailable create " +
+      "one task.",
     examples: [
       [
         "a task with two parameters",
         "dms-frontend tasks submit --service sync --user alice --param src=/a --param dst=/b",
       ],
-      ["follow it to its end", "dms-frontend tasks submit --service sync --user alice --param src=/a --watch"],
       [
-        "only the id, for a script",
+        "watch the task until it has ended",
+        "dms-frontend tasks submit --service sync --user alice --param src=/a --watch",
+      ],
+      [
+        "only the task id, for a script",
         "id=$(dms-frontend tasks submit --service sync --user alice --param src=/a --output id)",
       ],
       [
@@ -46,15 +49,18 @@ export function submitCommand(host: Host): Command {
     ],
   });
   addOwnerOptions(command)
-    .option("-p, --param <name=value>", "a parameter; may be repeated", (text, all: string[] = []) => [...all, text])
-    .option("--params-file <file>", "parameters from a JSON or YAML file, - for standard input; --param wins")
+    .option("-p, --param <name=value>", "task parameter; may be repeated", (text, all: string[] = []) => [...all, text])
+    .option(
+      "--params-file <file>",
+      "parameters from a JSON or YAML file, - for standard input; --param takes precedence",
+    )
     .addOption(
       new Option(
         "--idempotency-key <key>",
-        "makes repetitions of this command one task; without it a new key each time",
+        "submissions with the same key create one task (default: a new key each time)",
       ).argParser(headerText),
     )
-    .option("--wait", "wait until the task has ended; the exit code tells how")
+    .option("--wait", "wait until the task has ended; the exit code is the outcome")
     .option("--watch", "show the task's progress until it has ended")
     .addOption(outputOption());
   addTimeOptions(addWaitOptions(command));
@@ -67,20 +73,20 @@ export function submitCommand(host: Host): Command {
     if (session.format === "id") await session.line(id);
     else if (follows) await session.note(`Submitted task ${id}.`);
     else await session.line(session.format === "table" ? `Submitted task ${id}.` : text);
-    // Whoever asks for the id takes the lines for it.
+    // With `--output id`, scripts read every line as an id.
     const following = session.format === "id" ? { ...session, line: async () => {} } : session;
     if (options.watch) return watchTask(following, { id, values }, options);
     return options.wait ? waitForTasks(following, [id], values, options) : undefined;
   });
 }
 
-/** A text as a header carries it: one character for each of its bytes. */
+/** A text as a header value: one character per byte. */
 function headerText(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length > 0 && bytes.length <= 255 && bytes.every((byte) => byte > 0x1f && byte !== 0x7f)) {
     return bytes.toString("latin1");
   }
-  throw new InvalidArgumentError("It has to be 1 to 255 bytes without control characters.");
+  throw new InvalidArgumentError("It must be 1 to 255 bytes without control characters.");
 }
 
 function submit(
@@ -90,7 +96,7 @@ function submit(
   key: string,
 ): Promise<string> {
   const given = Object.fromEntries(parameters);
-  const call = { route: endpoints.submitTask, values, headers: { "idempotency-key": key }, repeatable: true };
-  const long = new URLSearchParams(given).toString().length > longestQuery;
+  const call = { route: endpoints.submitTask, values, headers: { "idempotency-key": key }, idempotent: true };
+  const long = new URLSearchParams(given).toString().length > maxQueryLength;
   return client.text(long ? { ...call, body: JSON.stringify({ parameters: given }) } : { ...call, parameters: given });
 }

@@ -13,8 +13,8 @@ export function usersCommand(host: Host): Command {
   const command = describeCommand("users", {
     summary: "List the users who have tasks in a service",
     examples: [
-      ["everybody who uses sync", "dms-frontend tasks users --service sync"],
-      ["one name a line", "dms-frontend tasks users --service sync --output id"],
+      ["all users of sync", "dms-frontend tasks users --service sync"],
+      ["one name per line", "dms-frontend tasks users --service sync --output id"],
     ],
   })
     .addOption(serviceOption())

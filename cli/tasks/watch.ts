@@ -1,17 +1,17 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { describeCommand, type Host } from "../command.ts";
+import { createLineView } from "../display/line-view.ts";
+import { createLiveView } from "../display/live-view.ts";
 import { formatLimit } from "../duration.ts";
 import { type ExitCode, exitCodes, Failure, usageFailure } from "../exit-code.ts";
-import { addTimeOptions, longestWait, outputOption, taskIdOption } from "../options.ts";
+import { addTimeOptions, maxWait, outputOption, taskIdOption } from "../options.ts";
 import type { TimeOptions } from "../output/times.ts";
+import { codeOfEnd, follow, hasEnded } from "../request/poll.ts";
 import type { Values } from "../request/route.ts";
 import { performRemotely, type Session } from "../session.ts";
-import { createLineView } from "./line-view.ts";
-import { createLiveView } from "./live-view.ts";
 import { type IdsOptions, idsOf } from "./one-or-several.ts";
 import { addOwnerOptions, type OwnerOptions, ownerValues } from "./owner.ts";
-import { codeOfEnd, follow, hasEnded } from "./poll.ts";
 import { addWaitOptions, type WaitOptions } from "./wait.ts";
 
 /** `tasks watch` */
@@ -19,17 +19,18 @@ export function watchCommand(host: Host): Command {
   const command = describeCommand("watch", {
     summary: "Show a task live until it has ended",
     description:
-      "Show a task live until it has ended: status, elapsed time, progress and new log lines; in a pipe one line per change.",
+      "Show a task live until it has ended: status, elapsed time, progress and new log lines. In a pipe, print one line " +
+      "per change.",
     examples: [
       ["a task in a terminal", "dms-frontend tasks watch 17 --service sync --user alice"],
       ["every change as JSON", "dms-frontend tasks watch 17 --service sync --user alice --output jsonl"],
     ],
   })
-    .argument("[id]", "the task")
+    .argument("[id]", "task id")
     .addOption(taskIdOption());
   addTimeOptions(
     addWaitOptions(addOwnerOptions(command)).addOption(
-      outputOption(["table", "json", "jsonl"], "lines of text, live in a terminal"),
+      outputOption(["table", "json", "jsonl"], "text, live in a terminal"),
     ),
   );
   return performRemotely<OwnerOptions & WaitOptions & IdsOptions & TimeOptions>(
@@ -37,13 +38,13 @@ export function watchCommand(host: Host): Command {
     command,
     (session, options, args) => {
       const [id, second] = idsOf(args, options);
-      if (id === undefined || second !== undefined) throw usageFailure("one task can be watched, not several");
+      if (id === undefined || second !== undefined) throw usageFailure("watch takes exactly one task id");
       return watchTask(session, { id, values: ownerValues(options) }, options);
     },
   );
 }
 
-/** Shows one task's changes as they come; the exit code tells how it has ended. */
+/** Shows the changes of a task until it has ended; the exit code is the outcome. */
 export async function watchTask(
   session: Session,
   { id, values }: { readonly id: string; readonly values: Values },
@@ -52,20 +53,27 @@ export async function watchTask(
   const asJson = options.output === "json" || options.output === "jsonl";
   const live = !asJson && session.shell.stdout.isTTY === true && session.shell.env.TERM !== "dumb";
   const view = live ? createLiveView(session, options) : createLineView(session, options, asJson);
-  const limit = AbortSignal.timeout(options.timeout ?? longestWait);
-  const signal = AbortSignal.any([session.shell.signal, limit]);
+  const timeout = AbortSignal.timeout(options.timeout ?? maxWait);
+  const signal = AbortSignal.any([session.shell.signal, timeout]);
   const limited = { ...session, shell: { ...session.shell, signal } };
-  // In a terminal somebody looks on, and progress comes every few seconds anyway.
-  const pace = { ...options, interval: Math.min(options.interval, 1000) };
+  // Polls at least once a second: a user is watching, and progress comes every few seconds.
+  const polling = { ...options, interval: Math.min(options.interval, 1000) };
   try {
-    for await (const sight of follow(limited, { route: endpoints.getTask, values: { ...values, task_id: id } }, pace)) {
-      await view.show(sight);
-      if (hasEnded(sight.task)) return codeOfEnd(sight.task);
+    for await (const snapshot of follow(
+      limited,
+      { route: endpoints.getTask, values: { ...values, task_id: id } },
+      polling,
+    )) {
+      await view.show(snapshot);
+      if (hasEnded(snapshot.task)) return codeOfEnd(snapshot.task);
     }
     return exitCodes.done;
   } catch (error) {
-    if (!limit.aborted || session.shell.signal.aborted) throw error;
-    throw new Failure(exitCodes.timedOut, `task ${id} still runs after ${formatLimit(options.timeout ?? 0)}`);
+    if (!timeout.aborted || session.shell.signal.aborted) throw error;
+    throw new Failure(
+      exitCodes.timedOut,
+      `timed out after ${formatLimit(options.timeout ?? 0)}; task ${id} is still running`,
+    );
   } finally {
     view.close();
   }

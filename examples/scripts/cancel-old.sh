@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Cancels everything of mine that is older than a day, or than the age given: cancel-old.sh 6h
+# Cancels your tasks that are older than a day, or than the given age: cancel-old.sh 6h
 # Needs DMS_SERVICE and DMS_USER.
 set -euo pipefail
 

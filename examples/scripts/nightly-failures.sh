@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What failed within the last day, or the hours given, of everybody, as CSV: nightly-failures.sh 12 > report.csv
+# Lists the tasks of all users that failed within a day, or the given hours, as CSV: nightly-failures.sh 12 > report.csv
 # Needs DMS_OPERATOR_TOKEN.
 set -euo pipefail
 
-# Not --since: that is when a task was created, and a long one fails days later.
+# Not --since, which filters by creation time: a long task may fail days later.
 dms-frontend admin tasks --status failed --output jsonl | node -e '
   const since = Date.now() - Number(process.argv[1]) * 3_600_000;
   const cell = (text) => `"${String(text ?? "").replaceAll(`"`, `""`)}"`;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies something and waits for the end: sync-and-wait.sh /from /to
-# Needs DMS_SERVICE and DMS_USER. The exit code tells how it went; after a failure the log follows.
+# Copies a directory and waits until the task has ended: sync-and-wait.sh /from /to
+# Needs DMS_SERVICE and DMS_USER. The exit code is the outcome; after a failure, it prints the log.
 set -euo pipefail
 
 id=$(dms-frontend tasks submit --param src="$1" --param dst="$2" --output id)

@@ -29,7 +29,7 @@ async function submitOnce(
   key: string,
   options: SubmitOptions,
 ): Promise<Answer> {
-  // A header arrives as one character per byte.
+  // Node decodes a header as one character per byte.
   if (key === "" || key.length > maxIdempotencyKeyBytes) {
     return problem(422, `Idempotency-Key: must have 1 to ${maxIdempotencyKeyBytes} bytes`);
   }

@@ -2,34 +2,34 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import { keys } from "../../task-state/index.ts";
 
-const everybodySchema = z.object({ blocked: z.boolean().catch(false), blocked_users: z.array(z.string()).catch([]) });
+const globalSchema = z.object({ blocked: z.boolean().catch(false), blocked_users: z.array(z.string()).catch([]) });
 const userSchema = z.object({ blocked: z.boolean().catch(false) });
 
-type Everybody = z.infer<typeof everybodySchema>;
+type GlobalBlocks = z.infer<typeof globalSchema>;
 
-/** Who may not submit tasks now, in the keys that other programs read. */
+/** Blocked users, stored in the keys that other programs read. */
 export interface Blocks {
   isBlocked(user: string): Promise<boolean>;
-  /** Blocks or enables everybody; users who are blocked by name stay so. */
+  /** Blocks or enables all users; users who are blocked by name stay blocked. */
   setAll(blocked: boolean): Promise<void>;
   /** Blocks or enables one user. */
   setUser(user: string, blocked: boolean): Promise<void>;
 }
 
-/** The blocks of this Redis. Changes of one process happen one after the other. */
+/** The blocks of this Redis. Changes by one process are serialized. */
 export function createBlocks(redis: Redis): Blocks {
-  let turn: Promise<unknown> = Promise.resolve();
+  let lastChange: Promise<unknown> = Promise.resolve();
 
-  async function readAll(): Promise<Everybody> {
-    return everybodySchema.parse(parse(await redis.get(keys.blocksAll)));
+  async function readAll(): Promise<GlobalBlocks> {
+    return globalSchema.parse(parse(await redis.get(keys.blocksAll)));
   }
 
-  function change(make: (all: Everybody) => Record<string, object>): Promise<void> {
-    const changed = turn.then(async () => {
+  function change(make: (all: GlobalBlocks) => Record<string, object>): Promise<void> {
+    const changed = lastChange.then(async () => {
       const values = Object.entries(make(await readAll()));
       await redis.mset(values.flatMap(([key, value]) => [key, JSON.stringify(value)]));
     });
-    turn = changed.catch(() => {});
+    lastChange = changed.catch(() => {});
     return changed;
   }
 

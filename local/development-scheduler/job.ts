@@ -2,13 +2,13 @@ import { z } from "zod";
 import type { RecordChange, Status, TaskRecord } from "../../task-state/index.ts";
 import { launcherOutput, type Pace } from "./progress.ts";
 
-/** A task at work, as it outlives a restart. */
+/** The job of a task, as stored across restarts. */
 export interface Job {
   readonly taskId: string;
   readonly service: string;
-  /** Why the job will fail halfway; absent when it will not. */
+  /** The reason with which the job will fail halfway; absent when it will succeed. */
   readonly failure?: string | undefined;
-  /** The next step to record: 0 accepts the task, the last one ends it. */
+  /** The next step to record: 0 accepts the task, the last step ends it. */
   readonly step: number;
 }
 
@@ -19,13 +19,13 @@ const jobSchema = z.object({
   step: z.int().min(0),
 });
 
-/** The job of a task that was just submitted. A parameter `fail` makes it fail with that as its reason. */
+/** The job of a submitted task. A parameter `fail` makes it fail with its value as the reason. */
 export function newJob({ task_id, service, parameters }: TaskRecord): Job {
   const failure = Object.hasOwn(parameters, "fail") ? parameters.fail || "failed as its parameters ask" : undefined;
   return { taskId: task_id, service, failure, step: 0 };
 }
 
-/** Reads what `JSON.stringify` made of a job; `undefined` for anything else. */
+/** Parses a job from JSON; `undefined` for anything else. */
 export function parseJob(text: string): Job | undefined {
   try {
     return jobSchema.safeParse(JSON.parse(text)).data;
@@ -34,7 +34,7 @@ export function parseJob(text: string): Job | undefined {
   }
 }
 
-/** What the job's present step changes in the task's record. */
+/** The change of the task's record by the current step of its job. */
 export function changeOf(job: Job, pace: Pace): RecordChange & { readonly status: Status } {
   const { taskId, service, failure, step } = job;
   const output = launcherOutput(service, step, pace);

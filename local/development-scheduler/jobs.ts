@@ -4,7 +4,7 @@ import { isTerminal, type TaskRecord, type TaskStore } from "../../task-state/in
 import { changeOf, type Job, newJob, parseJob } from "./job.ts";
 import type { Pace } from "./progress.ts";
 
-/** Where the scheduler writes what a developer should see; a pino logger fits. */
+/** The log of the scheduler; compatible with a pino logger. */
 export interface SchedulerLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -16,32 +16,32 @@ export interface JobsOptions extends Pace {
   readonly log: SchedulerLog;
 }
 
-/** The jobs of one process; what they have come to is kept in Redis. */
+/** The jobs of one process; their progress is stored in Redis. */
 export interface Jobs {
-  /** Takes up the jobs that an earlier process left. */
+  /** Resumes the jobs of an earlier process. */
   resume(): Promise<void>;
-  /** Accepts a task and works on it from then on. One that is at work, ended or being cancelled is only warned about. */
+  /** Accepts a task and starts its job. A task that is running, ended or being cancelled only causes a warning. */
   start(task: TaskRecord): Promise<"started" | "not_executed" | "not_found">;
-  /** Ends a task's job and records `cancelled`; false when the task has no job, or its job ended by itself. */
+  /** Stops a task's job and records `cancelled`; false when the task has no job, or its job has already ended. */
   cancel(taskId: string): Promise<boolean>;
-  /** Ends all timers; resolves when nothing is under way any more. The jobs stay in Redis. */
+  /** Stops all timers; resolves when nothing is in progress. The jobs stay in Redis. */
   stop(): Promise<void>;
 }
 
-/** hash; task id → JSON of its job. */
+/** Hash: task id → JSON of its job. */
 export const jobsKey = "dms:development-scheduler:jobs";
 
-type Step = "goes_on" | "ended" | "refused" | "not_found";
+type Step = "continues" | "ended" | "refused" | "not_found";
 
 interface Work {
   readonly controller: AbortController;
   /** Resolves when the job has stopped; never rejects. */
   readonly over: Promise<void>;
-  /** The cancellation that is under way, which a second one shares. */
+  /** The cancellation in progress, which a second one shares. */
   cancelled?: Promise<boolean> | undefined;
 }
 
-/** Works on tasks one recorded step after the other. A step that fails is tried again with the next tick. */
+/** Runs jobs step by step and records each step. A failed step is retried with the next tick. */
 export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): Jobs {
   const working = new Map<string, Work>();
   let stopped = false;
@@ -59,12 +59,12 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
     const change = changeOf(job, { steps, stepMs });
     let update = await store.update(job.taskId, change);
     if (update.outcome === "refused" && update.from === "cancel_requested" && job.step > 0) {
-      // The cancel itself is still on its way, and the work goes on until it arrives.
+      // The cancel request has not arrived yet, and the job continues until it does.
       update = await store.update(job.taskId, { ...change, status: update.from });
     }
     if (update.outcome === "updated" && !isTerminal(update.record.status)) {
       await save({ ...job, step: job.step + 1 });
-      return "goes_on";
+      return "continues";
     }
     await forget(job.taskId);
     return update.outcome === "updated" ? "ended" : update.outcome;
@@ -83,13 +83,16 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
     while (await nextTick()) {
       try {
         const step = await record(job);
-        if (step !== "goes_on") {
-          log.info({ taskId: job.taskId }, step === "ended" ? "job ended" : "job stopped: its task ended without it");
+        if (step !== "continues") {
+          log.info(
+            { taskId: job.taskId },
+            step === "ended" ? "job ended" : "job stopped: its task has ended otherwise",
+          );
           return;
         }
         job = { ...job, step: job.step + 1 };
       } catch (error) {
-        log.warn({ taskId: job.taskId, error: String(error) }, "a step could not be recorded; it is tried again");
+        log.warn({ taskId: job.taskId, error: String(error) }, "could not record a step; retrying");
       }
     }
   }
@@ -106,7 +109,7 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
       for (const [taskId, text] of Object.entries(left)) {
         const job = parseJob(text);
         if (!job) {
-          log.warn({ taskId }, "dropped a job that cannot be read");
+          log.warn({ taskId }, "dropped an unreadable job");
           await forget(taskId);
           continue;
         }
@@ -118,22 +121,22 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
     async start(task) {
       const { task_id: taskId, status } = task;
       if (working.has(taskId) || (status !== "pending" && status !== "dispatching")) {
-        log.warn({ taskId, status }, "task submitted again; it is not executed a second time");
+        log.warn({ taskId, status }, "repeated submission: the task is not executed again");
         return "not_executed";
       }
       const job = newJob(task);
-      // The job is kept before the record tells of it: a crash in between repeats a step instead of losing the task.
+      // The job is stored before its record shows it: a crash in between repeats a step instead of losing the task.
       const accepted = save(job).then(() => record(job));
       work(taskId, (signal) =>
         accepted.then(
-          (step) => (step === "goes_on" ? run({ ...job, step: 1 }, signal) : undefined),
+          (step) => (step === "continues" ? run({ ...job, step: 1 }, signal) : undefined),
           () => run(job, signal),
         ),
       );
       const step = await accepted;
       if (step === "not_found") return "not_found";
-      if (step === "goes_on") return "started";
-      log.warn({ taskId }, "task ended or was cancelled before it was accepted; it is not executed");
+      if (step === "continues") return "started";
+      log.warn({ taskId }, "task not executed: it ended or was cancelled before it was accepted");
       return "not_executed";
     },
 

@@ -1,11 +1,11 @@
-/** How fast development jobs go. */
+/** The pace of development jobs. */
 export interface Pace {
-  /** How many steps a job takes. */
+  /** Number of steps of a job. */
   readonly steps: number;
   readonly stepMs: number;
 }
 
-/** How far a job has come after some of its steps. */
+/** The progress of a job after some of its steps. */
 interface Progress {
   /** From 0 to 1. */
   readonly share: number;
@@ -15,7 +15,7 @@ interface Progress {
 const totalGigabytes = 2.468;
 const totalItems = 2400;
 
-/** What a job of this service has written after `step` steps: one mpiFileUtils progress line for each, oldest first. */
+/** The output of a job of this service after `step` steps: one mpiFileUtils progress line per step, oldest first. */
 export function launcherOutput(service: string, step: number, { steps, stepMs }: Pace): string {
   const line = lineOf(service);
   const last = Math.min(step, steps);
@@ -61,7 +61,7 @@ function perSecond(amount: number, { seconds }: Progress): number {
 
 function rest({ share, seconds }: Progress, word: "left" | "remaining"): string {
   if (share >= 1) return "done";
-  // Like the real tools: -1 as long as there is no speed to tell from.
+  // As the real tools: -1 as long as the speed is unknown.
   const left = share > 0 ? Math.round((seconds / share) * (1 - share)) : -1;
   return `${left} secs ${word} ...`;
 }

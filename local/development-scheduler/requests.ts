@@ -10,16 +10,16 @@ export const cancelBody = z.object(identity);
 /** Body of a submission. */
 export const submitBody = z.object({
   ...identity,
-  // Not `z.record`, which leaves out a parameter that is called `__proto__`.
+  // Not `z.record`, which omits a parameter named `__proto__`.
   parameters: z.custom<Readonly<Record<string, string>>>(isRecordOfStrings, "must be an object of strings"),
 });
 
-/** True when a request names the task as the record does. */
+/** True when a request has the same owner as the record. */
 export function hasIdentityOf(record: TaskRecord, body: z.infer<typeof cancelBody>): boolean {
   return body.service === record.service && body.user_id === record.user_id;
 }
 
-/** Why a record forbids this submission; `undefined` when it does not. */
+/** The mismatch between a submission and its record; `undefined` when they match. */
 export function mismatch(record: TaskRecord, body: z.infer<typeof submitBody>): string | undefined {
   if (!hasIdentityOf(record, body)) return `Service or user of task ${body.task_id} does not match its record`;
   if (!isDeepStrictEqual(body.parameters, record.parameters)) {

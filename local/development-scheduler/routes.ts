@@ -13,7 +13,7 @@ interface Parts {
   readonly blocks: Blocks;
 }
 
-/** Adds what the scheduler serves, the two task endpoints under their old and their present path. */
+/** Adds the endpoints of the scheduler, the two task endpoints under both their old and their current path. */
 export function addRoutes(app: FastifyInstance, parts: Parts): void {
   for (const prefix of ["", "/tasks"]) {
     app.post(`${prefix}/task`, ({ body }, reply) => submit(parts, submitBody.parse(body), reply));
@@ -60,7 +60,7 @@ async function cancel({ redis, jobs }: Parts, body: z.infer<typeof cancelBody>, 
   return reply.code(202).send({ task_id, status });
 }
 
-/** Read past the store: the scheduler knows nothing of deletions that wait for its own confirmation. */
+/** Reads without the store, which hides deleted tasks whose cancellation the scheduler has not confirmed yet. */
 async function readRecord(redis: Redis, id: string): Promise<TaskRecord | undefined> {
   const raw = await redis.get(keys.record(id));
   const reading = raw === null ? undefined : parse(id, raw);

@@ -7,30 +7,30 @@ import { createJobs, type SchedulerLog } from "./jobs.ts";
 import { addRoutes } from "./routes.ts";
 
 export interface DevelopmentSchedulerOptions {
-  /** Where records are changed. */
+  /** The store that changes records. */
   readonly store: TaskStore;
-  /** The primary that the store stands on; blocks and jobs are kept there. Stays the caller's to close. */
+  /** The primary of the store; it also stores blocks and jobs. The caller closes it. */
   readonly redis: Redis;
   readonly log: SchedulerLog;
   /** @default a free one */
   readonly port?: number;
   /** Time between two steps of a job. @default 1000 */
   readonly stepMs?: number;
-  /** How many steps a job takes. @default 8 @minimum 1 */
+  /** Number of steps of a job. @default 8 @minimum 1 */
   readonly steps?: number;
 }
 
 export interface DevelopmentScheduler {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
-  /** Ends server and timers at once; jobs go on with the next start. Tolerates being called twice. */
+  /** Stops server and timers at once; jobs continue with the next start. Tolerates being called twice. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a stand-in for the scheduler on loopback that moves nothing: it accepts tasks and writes their progress into
- * their records as the real one does, only that a repeated submission is never executed again. It expects to be the
- * only one on its Redis.
+ * Starts a stand-in for the scheduler on loopback that moves no data: it accepts tasks and writes their progress into
+ * their records as the real one does, except that it never executes a repeated submission. It must be the only scheduler
+ * on its Redis.
  */
 export async function startDevelopmentScheduler({
   store,
@@ -59,20 +59,20 @@ export async function startDevelopmentScheduler({
 function createServer(log: SchedulerLog): FastifyInstance {
   const app = Fastify({
     forceCloseConnections: true,
-    // A task's parameter may be called `__proto__`.
+    // A task parameter may be named `__proto__`.
     onProtoPoisoning: "ignore",
     routerOptions: { maxParamLength: maxIdentityBytes },
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = statusOf(error);
-    if (status === 500) log.warn({ error: String(error) }, "a request failed");
+    if (status === 500) log.warn({ error: String(error) }, "scheduler request failed");
     return reply.code(status).send({ detail: detailOf(error) });
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ detail: "Not Found" }));
   return app;
 }
 
-/** Any body that cannot be read is a 422, as the real one answers. */
+/** Any malformed body is a 422, as with the real scheduler. */
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 422;
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;

@@ -3,7 +3,7 @@ import type * as z from "zod";
 /** Text inputs by name, each with its rule. */
 export type Inputs = Readonly<Record<string, z.ZodType<unknown, string | undefined>>>;
 
-/** One endpoint: everything that the outside knows of a function. */
+/** One endpoint: everything that clients know of a function. */
 export interface Endpoint<Path extends Inputs = Inputs, Query extends Inputs = Inputs> {
   /** The function's name, in kebab-case. */
   readonly name: string;
@@ -20,7 +20,7 @@ export interface Endpoint<Path extends Inputs = Inputs, Query extends Inputs = I
   readonly success: 200 | 202;
   readonly pathInputs: Path;
   readonly queryInputs: Query;
-  /** True: the function reads a JSON body. @default bodies are dropped */
+  /** True when the function reads a JSON body. @default bodies are dropped */
   readonly readsBody?: boolean;
 }
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { identityFault, isTaskId } from "../../task-state/index.ts";
 
-/** A service or user id; what would make two index keys collide is refused. */
+/** A service or user id; one that could make two index keys collide is rejected. */
 function identity(kind: "service" | "user") {
   return z.string({ error: "is required" }).superRefine((value, context) => {
     const message = identityFault(kind, value);
@@ -12,7 +12,7 @@ function identity(kind: "service" | "user") {
 export const service = identity("service");
 export const user = identity("user");
 
-/** Any text: an id that cannot exist is simply not found. */
+/** Any text: an id that cannot exist is not found. */
 export const taskId = z.string();
 
 /** Tasks on a page, 1–1000; absent: the whole list. */
@@ -23,10 +23,10 @@ export const limit = z
   .refine((value) => value >= 1 && value <= 1000, "must be a whole number from 1 to 1000")
   .optional();
 
-/** The `next_cursor` of the page before. */
+/** The `next_cursor` of the previous page. */
 export const cursor = z.string().refine(isTaskId, "must be the next_cursor of an earlier page").optional();
 
-/** The `next_cursor` of the page of dead letters before. */
+/** The `next_cursor` of the previous page of dead letters. */
 export const deadLetterCursor = z
   .string()
   .regex(/^\d{1,16}:[\d-]{1,64}$/, "must be the next_cursor of an earlier page")

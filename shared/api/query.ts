@@ -1,18 +1,18 @@
 /**
- * Decodes a query string as clients of this API expect: percent and `+` decoded, the last duplicate wins, blank values are
- * kept, commas are left alone, broken percent signs stay as they are. Names such as `__proto__` are plain data.
- * @param query what follows the `?`, undecoded
+ * Decodes a query string: percent and `+` are decoded, the last duplicate wins, blank values are kept, commas and
+ * malformed percent signs stay as they are. Names such as `__proto__` are plain data.
+ * @param query the part after the `?`, undecoded
  */
 export function parseQuery(query: string): Record<string, string> {
   const values: Record<string, string> = Object.create(null);
   if (query === "") return values;
   if (plain.test(query)) return split(query, values);
-  // A first `?` is dropped by URLSearchParams, and a second one belongs to a name.
+  // URLSearchParams drops a first `?`; a second one belongs to a name.
   for (const [name, value] of new URLSearchParams(`?${query}`)) values[name] = value;
   return values;
 }
 
-/** Printable ASCII that needs no decoding. Most queries do not, and splitting them takes a fifth of the time. */
+/** Printable ASCII that needs no decoding. Most queries match, and splitting them takes a fifth of the time. */
 const plain = /^[!-$&-*,-~]+$/;
 
 function split(query: string, values: Record<string, string>): Record<string, string> {
@@ -25,7 +25,7 @@ function split(query: string, values: Record<string, string>): Record<string, st
   return values;
 }
 
-/** What follows the first `?` of a request target, undecoded and without the `?`. */
+/** The part of a request target after its first `?`, undecoded. */
 export function queryOf(target: string): string {
   const mark = target.indexOf("?");
   return mark < 0 ? "" : target.slice(mark + 1);

@@ -1,23 +1,23 @@
 import { isTaskId } from "../../task-state/index.ts";
 
-/** A text that is never held as a whole. */
+/** A text that is never held in memory as a whole. */
 export interface LongText {
   readonly first: string;
-  /** Gives the next part, which may be empty; `undefined` behind the last one. It is called when the client has taken all before. */
+  /** Gives the next part, which may be empty; `undefined` after the last one. Called when the client has read all before. */
   readonly next: () => Promise<string | undefined>;
 }
 
-/** What a function answers: a status and JSON text, whole or in parts. */
+/** The answer of a function: a status and JSON text, whole or in parts. */
 export interface Answer {
   readonly status: number;
   readonly body: string | LongText;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Fields that are known only behind a body in pieces, lower-case names; sent to clients that ask with `TE: trailers`. */
+  /** Fields that are known only after a body in parts, lower-case names; sent to clients that ask with `TE: trailers`. */
   readonly trailers?: Readonly<Record<string, () => string>>;
 }
 
-/** Tells how many tasks a list has left out because they cannot be read; absent where there are none. */
+/** Header with the number of unreadable tasks that a list has left out; absent when there are none. */
 export const unreadableHeader = "dms-unreadable-tasks";
 
 /** A value as JSON. */
@@ -41,17 +41,17 @@ const titles: Readonly<Record<number, string>> = {
   503: "Service Unavailable",
 };
 
-/** An error: `detail` for the clients of old, the members of RFC 9457 beside it. */
+/** An error: `detail` for existing clients, and the members of RFC 9457. */
 export function problem(status: number, detail: string, more: Record<string, unknown> = {}): Answer {
   return json(status, { detail, type: "about:blank", title: titles[status] ?? "Error", status, ...more });
 }
 
-/** The same answer, telling the client that it may ask again in a second. */
-export function askAgain(answer: Answer): Answer {
+/** The same answer with `Retry-After: 1`. */
+export function withRetryAfter(answer: Answer): Answer {
   return { ...answer, headers: { ...answer.headers, "retry-after": "1" } };
 }
 
-/** The one answer for a task that does not exist, or that belongs to somebody else. */
+/** The answer for a task that does not exist or belongs to another owner. */
 export const taskNotFound: Answer = problem(404, "Task not found");
 
 /** `{"task": …}` around a record as stored, or 404. */
@@ -59,7 +59,7 @@ export function taskAnswer(raw: string | undefined): Answer {
   return raw === undefined ? taskNotFound : { status: 200, body: `{"task":${raw}}` };
 }
 
-/** Looks for a task only under an id that can exist: others would reach keys that are not tasks. */
+/** Reads a task only under an id that can exist: others would reach keys that are not tasks. */
 export function answerTask(id: string, find: (id: string) => Promise<string | undefined>): Answer | Promise<Answer> {
   return isTaskId(id) ? find(id).then(taskAnswer) : taskNotFound;
 }

@@ -1,17 +1,17 @@
 import type { FastifyInstance } from "fastify";
 import { queryOf } from "../api/query.ts";
 import type { Services } from "../services.ts";
-import { createBodyReader } from "./body.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
+import { createBodyReader } from "./limits/body.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
 import { createServer } from "./server.ts";
 
-/** Room for the largest parameters, each of their bytes escaped. In bytes. */
+/** Fits the largest parameters with each byte escaped. In bytes. */
 const wantedBodyLimit = 512 * 1024;
 
-/** The application over some functions. It does not listen: a process, a Lambda adapter or a test does. */
+/** The application that serves these functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(
   functions: readonly HttpFunction[],
   services: Services,
@@ -22,7 +22,7 @@ export function buildApp(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", readBody);
   app.addHook("onRequest", (request, _reply, done) => {
-    // Bodies that are not JSON are dropped, so what a client calls them cannot be wrong.
+    // Bodies that are not JSON are dropped, so any content type is valid.
     const type = request.headers["content-type"];
     if (type !== undefined && !jsonType.test(type)) delete request.headers["content-type"];
     done();
@@ -33,7 +33,7 @@ export function buildApp(
 
 const jsonType = /^application\/json\s*(;|$)/i;
 
-/** Adds the routes of functions. */
+/** Adds the routes of these functions. */
 export function mountFunctions(app: FastifyInstance, functions: readonly HttpFunction[], services: Services): void {
   const isOperator = operatorCheck(services.config.operatorTokens);
   for (const fn of functions) mount(app, fn, services, isOperator);

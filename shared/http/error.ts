@@ -3,13 +3,13 @@ import type { Socket } from "node:net";
 import type { FastifyError } from "fastify";
 import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
 import type { Logger } from "../logger.ts";
-import { type Answer, askAgain, problem } from "./answer.ts";
+import { type Answer, problem, withRetryAfter } from "./answer.ts";
 import { requestIdHeader } from "./request-id.ts";
 
-/** The answer to an error that a request has met; only what the client can act on is told. */
+/** The answer to a failed request; it contains only what the client can act on. */
 export function answerError(error: unknown, log: Logger): Answer {
   if (isUnavailable(error)) {
-    log.warn({ cause: error.message }, "Redis cannot be used");
+    log.warn({ cause: error.message }, "Redis is unavailable");
     return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");
   }
   if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
@@ -22,7 +22,7 @@ export function answerError(error: unknown, log: Logger): Answer {
 }
 
 function unavailable(detail: string): Answer {
-  return askAgain(problem(503, detail));
+  return withRetryAfter(problem(503, detail));
 }
 
 const malformed: Readonly<Record<string, [status: number, detail: string]>> = {
@@ -31,7 +31,7 @@ const malformed: Readonly<Record<string, [status: number, detail: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "The request did not arrive in time"],
 };
 
-/** Answers bytes that are no HTTP request, before any route sees them, and closes the connection. */
+/** Answers bytes that are not an HTTP request, before any route sees them, and closes the connection. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || socket.destroyed || !socket.writable) return;
   const [status, detail] = malformed[error.code ?? ""] ?? [400, "The request is not valid HTTP"];

@@ -7,7 +7,7 @@ export interface FunctionRequest<Input> {
   readonly input: Input;
   /** Undecoded, without the `?`. */
   readonly query: string;
-  /** JSON text, where the endpoint reads a body and the client has sent one. */
+  /** JSON text when the endpoint reads a body and the client sent one. */
   readonly body?: Buffer | undefined;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -15,13 +15,13 @@ export interface FunctionRequest<Input> {
 
 export type Handler<Input> = (request: FunctionRequest<Input>, services: Services) => Answer | Promise<Answer>;
 
-/** An endpoint with what it does; one of these is one deployable function. */
+/** An endpoint with its handler; each one is a deployable function. */
 export interface HttpFunction {
   readonly endpoint: Endpoint;
   readonly handle: Handler<never>;
 }
 
-/** Ties an endpoint to its handler, which gets the endpoint's checked inputs. */
+/** Binds an endpoint to its handler, which gets the endpoint's checked inputs. */
 export function httpFunction<Path extends Inputs, Query extends Inputs>(
   endpoint: Endpoint<Path, Query>,
   handle: Handler<InputOf<Endpoint<Path, Query>>>,

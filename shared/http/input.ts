@@ -2,16 +2,16 @@ import type { Endpoint, Inputs } from "../api/endpoint.ts";
 import { parseQuery } from "../api/query.ts";
 import { type Answer, problem } from "./answer.ts";
 
-/** The checked inputs, or the answer that says what is wrong with them. */
+/** The checked inputs, or the answer that lists their errors. */
 export type ParsedInput =
   | { readonly ok: true; readonly input: Record<string, unknown> }
   | { readonly ok: false; readonly answer: Answer };
 
-/** Makes the reader of an endpoint's inputs, once per process. Unknown query parameters are ignored. */
+/** Creates the reader of an endpoint's inputs, once per process. Unknown query parameters are ignored. */
 export function inputReader(endpoint: Endpoint): (path: Record<string, string>, query: string) => ParsedInput {
   const fromPath = checksOf(endpoint.pathInputs);
   const fromQuery = checksOf(endpoint.queryInputs);
-  const readQuery = rememberingQueries();
+  const readQuery = cachedQueries();
   return (path, query) => {
     const input: Record<string, unknown> = {};
     const faults: Fault[] = [];
@@ -29,16 +29,16 @@ interface Fault {
   readonly message: string;
 }
 
-/** Puts one checked value into the input, or adds what is wrong with it to the faults. */
+/** Puts one checked value into the input, or adds its errors to the faults. */
 type Check = (given: Readonly<Record<string, string>>, input: Record<string, unknown>, faults: Fault[]) => void;
 
 function checksOf(rules: Inputs): Check[] {
-  return Object.entries(rules).map(([name, rule]) => remembering(name, rule));
+  return Object.entries(rules).map(([name, rule]) => cached(name, rule));
 }
 
-/** Decodes queries, and remembers short ones: whoever follows a task asks with the same one again and again. */
-function rememberingQueries(): (query: string) => Readonly<Record<string, string>> {
-  const { known, keep } = createMemory<Readonly<Record<string, string>>>();
+/** Decodes queries and caches short ones: a client that follows a task repeats the same query. */
+function cachedQueries(): (query: string) => Readonly<Record<string, string>> {
+  const { known, keep } = createCache<Readonly<Record<string, string>>>();
   return (query) => {
     const before = known.get(query);
     if (before) return before;
@@ -48,23 +48,23 @@ function rememberingQueries(): (query: string) => Readonly<Record<string, string
   };
 }
 
-/** Texts that one memory holds, and the longest of them. */
-const remembered = { texts: 1000, length: 64 };
+/** Maximum number of texts in a cache, and the maximum length of a text. */
+const cacheLimits = { texts: 1000, length: 64 };
 
-/** What was made of short texts; begins anew when it is full. */
-function createMemory<Value>() {
+/** Caches values by short texts; cleared when it is full. */
+function createCache<Value>() {
   const known = new Map<string | undefined, Value>();
   const keep = (text: string | undefined, value: Value) => {
-    if ((text?.length ?? 0) > remembered.length) return;
-    if (known.size >= remembered.texts) known.clear();
+    if ((text?.length ?? 0) > cacheLimits.length) return;
+    if (known.size >= cacheLimits.texts) known.clear();
     known.set(text, value);
   };
   return { known, keep };
 }
 
-/** Checks by a rule, and remembers what it has let pass: the same services and users come again and again, or no value. */
-function remembering(name: string, rule: Inputs[string]): Check {
-  const { known, keep } = createMemory<unknown>();
+/** Checks by a rule and caches valid values: most requests repeat the same services and users, or have no value. */
+function cached(name: string, rule: Inputs[string]): Check {
+  const { known, keep } = createCache<unknown>();
   return (given, input, faults) => {
     const text = given[name];
     if (known.has(text)) {

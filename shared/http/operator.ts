@@ -4,7 +4,7 @@ import { type Answer, problem } from "./answer.ts";
 /** The answer to a wrong, empty or missing operator token. */
 export const invalidToken: Answer = problem(401, "Invalid operator token");
 
-/** Makes a check of X-Operator-Token against several tokens; its time depends on none of them. */
+/** Creates a constant-time check of X-Operator-Token against several tokens. */
 export function operatorCheck(tokens: readonly string[]): (given: string | string[] | undefined) => boolean {
   const digests = tokens.map((token) => digest(token));
   return (given) => {

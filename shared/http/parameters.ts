@@ -1,16 +1,16 @@
 import type { Parameters } from "../../task-state/index.ts";
 import { parseQuery } from "../api/query.ts";
 
-/** The most parameters that a task may have. */
+/** Maximum number of parameters of a task. */
 export const maxParameters = 100;
-/** The most that their names and values may take together, in bytes of UTF-8. */
+/** Maximum length of all names and values together, in bytes of UTF-8. */
 export const maxParameterBytes = 64 * 1024;
 
 export type ReadParameters =
   | { readonly ok: true; readonly parameters: Parameters }
   | { readonly ok: false; readonly status: 413 | 422; readonly detail: string };
 
-/** Reads a task's parameters from an undecoded query string and, where there is one, a JSON body; the query wins. */
+/** Reads a task's parameters from an undecoded query string and an optional JSON body; the query takes precedence. */
 export function readParameters(query: string, body?: Uint8Array): ReadParameters {
   let parameters = parseQuery(query);
   if (body !== undefined) {
@@ -37,7 +37,7 @@ function tooMuch(detail: string): ReadParameters {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const form = 'the body must be JSON of the form {"parameters": {"name": "value"}}';
 
-/** The parameters in a body, or what is wrong with it. */
+/** The parameters of a body, or the error text. */
 function parseBody(body: Uint8Array): Record<string, string> | string {
   let value: unknown;
   try {
@@ -46,8 +46,8 @@ function parseBody(body: Uint8Array): Record<string, string> | string {
     return `${form}: ${error instanceof Error ? error.message : String(error)}`;
   }
   if (!isObject(value)) return form;
-  const stranger = Object.keys(value).find((name) => name !== "parameters");
-  if (stranger !== undefined) return `${form}; ${JSON.stringify(stranger)} is not known there`;
+  const unknown = Object.keys(value).find((name) => name !== "parameters");
+  if (unknown !== undefined) return `${form}; ${JSON.stringify(unknown)} is not known there`;
   const given = value.parameters ?? {};
   if (!isObject(given)) return form;
   const parameters: Record<string, string> = Object.create(null);

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from "fastify";
 import type { Logger } from "../logger.ts";
 
-/** Logs what was asked and what status it was answered with. */
+/** Logs a request and the status of its answer. */
 export type RequestLog = (request: FastifyRequest, status: number) => void;
 
 /**
- * One line per request: at info when it changes something or is refused, at debug when it only reads, because most requests
- * are polls that nobody will look for. The query stays out, because it may hold anything.
+ * Logs one line per request: at info when it changes something or is refused, at debug when it only reads, because most
+ * requests are polls. The query is omitted, because it may contain anything.
  */
 export function createRequestLog(log: Logger): RequestLog {
   return (request, status) => {

@@ -1,17 +1,17 @@
 import type { FastifyReply } from "fastify";
 import type { Logger } from "../logger.ts";
-import { type Answer, askAgain, type LongText, problem } from "./answer.ts";
-import { createLongAnswers } from "./long-answers.ts";
+import { type Answer, type LongText, problem, withRetryAfter } from "./answer.ts";
+import { createLongAnswers } from "./limits/long-answers.ts";
 import { createRequestLog } from "./request-log.ts";
 
-/** Sends an answer as it is, and logs the request. */
+/** Sends an answer and logs the request. */
 export type Send = (reply: FastifyReply, answer: Answer) => void;
 
-/** The longest text that is written at once. In characters. */
+/** Maximum length of a text that is written at once. In characters. */
 const writtenAtOnce = 64 * 1024;
-const tooManyReaders = askAgain(problem(503, "Too many long answers are being read; try again"));
+const tooManyReaders = withRetryAfter(problem(503, "Too many long answers are being read; try again"));
 
-/** Makes the sender of a server. @param longAnswers how many answers may be under way that are not written at once */
+/** Creates the sender of a server. @param longAnswers maximum number of concurrent answers that are not written at once */
 export function createSender(log: Logger, longAnswers: number): Send {
   const logRequest = createRequestLog(log);
   const long = createLongAnswers(longAnswers);
@@ -42,7 +42,7 @@ function wholeText(first: string): LongText {
   return { first, next: async () => undefined };
 }
 
-/** Others may be behind a proxy, or speak an HTTP, that knows no trailers. */
+/** Other clients may use a proxy or an HTTP version without trailers. */
 function wantsTrailers(te: string | string[] | undefined): boolean {
   return /(^|,)\s*trailers\s*(,|$)/i.test(String(te ?? ""));
 }

@@ -4,37 +4,37 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Services } from "../services.ts";
 import { problem, unreadableHeader } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits.ts";
-import { createTurnstile } from "./pipelining.ts";
+import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
+import { createPipelineLimiter } from "./limits/pipelining.ts";
+import { closeStalledReaders } from "./limits/stalled-readers.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createSender, type Send } from "./send.ts";
-import { closeStalledReaders } from "./stalled-readers.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** By `performance.now()`. */
+    /** In ms of `performance.now()`. */
     receivedAt: number;
   }
   interface FastifyInstance {
-    /** How this server sends its answers. */
+    /** Sends an answer of this server. */
     sendAnswer: Send;
   }
 }
 
-/** Room for a query with the largest parameters, percent-encoded, and for ordinary headers. In bytes. */
+/** Fits a query with the largest parameters, percent-encoded, and ordinary headers. In bytes. */
 const maxHeaderSize = 256 * 1024;
-/** An id of 256 bytes, percent-encoded, with room to tell longer ones what is wrong. In characters. */
+/** Fits an id of 256 bytes, percent-encoded, and longer ones that get a proper error. In characters. */
 const maxParamLength = 8 * 1024;
 
-/** What every server of ours has in common: limits, headers, logs and errors, but no route. */
+/** The common base of every server: limits, headers, logs and errors, without routes. */
 export function createServer({ config, log }: Services, limits: Limits = defaultLimits): FastifyInstance {
   const send = createSender(log, limits.longAnswers);
-  const turnstile = createTurnstile(limits.pipelined);
+  const limitPipeline = createPipelineLimiter(limits.pipelined);
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     send(reply, answerError(error, log.child({ request: request.id })));
   const app = Fastify({
-    // Requests are logged with their answers: a logger of Fastify's own would be made anew for each of them.
+    // Requests are logged with their answers: Fastify would create a child logger for each request.
     logger: false,
     genReqId: ({ headers }) => requestId(headers),
     bodyLimit,
@@ -43,10 +43,10 @@ export function createServer({ config, log }: Services, limits: Limits = default
       requireHostHeader: false,
       optimizeEmptyRequests: true,
       connectionsCheckingInterval: limits.requestMs / 6,
-      // Node.js takes the larger one of both times for the whole request, and its own for the head is a minute.
+      // Node.js applies the larger of both timeouts to the whole request, and its default for the head is a minute.
       headersTimeout: limits.requestMs,
     },
-    // A gateway routes by method, and knows no HEAD.
+    // A gateway routes by method, and has no route for HEAD.
     exposeHeadRoutes: false,
     return503OnClosing: false,
     requestTimeout: limits.requestMs,
@@ -63,11 +63,11 @@ export function createServer({ config, log }: Services, limits: Limits = default
   app.decorateRequest("receivedAt", 0);
   app.addHook("onRequest", (request, reply, done) => {
     stamp(request, reply);
-    // The stream of an empty request is over before anybody reads it, and Fastify would wait for its end.
+    // The stream of an empty request has ended before it is read, and Fastify would wait for its end.
     const { headers } = request.raw;
     if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined)
       delete headers["content-type"];
-    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") turnstile(request, reply, done);
+    if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") limitPipeline(request, reply, done);
     else send(reply, problem(400, "The request has no Host header"));
   });
   if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);
@@ -78,13 +78,13 @@ export function createServer({ config, log }: Services, limits: Limits = default
   return app;
 }
 
-/** What every answer carries. */
+/** Adds the headers of every answer. */
 function stamp(request: FastifyRequest, reply: FastifyReply): void {
   request.receivedAt = performance.now();
   reply.headers(securityHeaders).header(requestIdHeader, request.id);
 }
 
-/** Lets pages of these origins call the API and read what scripts may need of an answer. */
+/** Lets pages of these origins call the API and read the headers that scripts need. */
 function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
   app.register(cors, {
     origin: origins.includes("*") ? "*" : [...origins],

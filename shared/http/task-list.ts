@@ -14,16 +14,16 @@ function headersFor(unreadable = 0): Pick<Answer, "headers"> {
 }
 
 /**
- * `{"tasks": […]}` with the records as stored; with any paging input also `next_cursor` where more follow. Without one
- * the whole list, as clients of old expect. What does not fit into one piece is sent as it is read.
+ * `{"tasks": […]}` with the records as stored; with any paging input also `next_cursor` when more tasks follow. Without
+ * paging input, the whole list, as existing clients expect. A list longer than one piece is sent as it is read.
  */
 export async function answerList(store: TaskStore, scope: Scope, input: ListInput): Promise<Answer> {
   const { next, isOver, unreadable } = listText(store.pieces(scope, pageOf(input)));
-  // The first piece is awaited here, so that a lost Redis is still a 503 and a short list goes out as one text.
+  // The first piece is awaited here, so that an unavailable Redis is a 503 and a short list is sent as one text.
   const first = (await next()) ?? "";
   const headers = headersFor(unreadable());
   if (isOver()) return { status: 200, body: first, ...headers };
-  // What comes later can only be counted behind the body.
+  // Later pieces can only be counted after the body.
   const trailers = { [unreadableHeader]: () => String(unreadable()) };
   return { status: 200, body: { first, next }, ...headers, trailers };
 }
@@ -33,7 +33,7 @@ function pageOf({ limit, cursor, order }: ListInput) {
   return { limit: limit ?? defaultLimit, order: order ?? "asc", ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** The text of a list, a part for each piece. */
+/** The text of a list, one part for each piece. */
 function listText(read: PieceReader) {
   let opening = `{"tasks":[`;
   let separator = "";
@@ -41,7 +41,7 @@ function listText(read: PieceReader) {
   let unreadable = 0;
   return {
     isOver: () => over,
-    /** How many tasks the pieces so far have passed over. */
+    /** Number of unreadable tasks in the pieces so far. */
     unreadable: () => unreadable,
     async next(): Promise<string | undefined> {
       const piece = await read();

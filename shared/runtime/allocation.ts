@@ -1,19 +1,18 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-/** How large V8's young generation may become, in bytes; left alone it takes a hundred MiB once much is under way. */
+/** Maximum size of V8's young generation, in bytes; without a limit it takes a hundred MiB under load. */
 const youngLimit = 4 * 1024 * 1024;
-/** How much the old generation may grow between two major collections, in percent. */
+/** Maximum growth of the old generation between two major collections, in percent. */
 const growthPercent = 20;
-/** How often the young generation's size is looked at until then, in ms. */
+/** Interval at which the size of the young generation is checked until it reaches the limit, in ms. */
 const checkInterval = 20;
 
 /**
- * Keeps V8 from allocating straight into the old generation, for processes that answer requests. It may otherwise take the
- * first burst of requests, all of which are under way when memory is first collected, for objects that live long; from then
- * on everything that such an object refers to is kept until the next major collection, and a request costs half as much
- * again for as long as the process runs. Also ends the growth of the young generation at a few MiB, and lets the old one
- * grow in small steps, so that what slow readers leave behind is collected soon. To be called once a process has started,
- * because V8 takes no code cache any more.
+ * Keeps V8 from allocating directly into the old generation, in processes that answer requests. V8 may otherwise mistake
+ * the objects of a first burst of requests, which are alive at the first garbage collection, for long-lived ones. From
+ * then on it keeps everything that such objects refer to until the next major collection, and each request costs half as
+ * much again. Also limits the young generation to a few MiB, and lets the old generation grow in small steps, so that the
+ * memory of slow readers is collected soon. Call it after the start, because V8 then accepts no code cache any more.
  * https://nodejs.org/api/v8.html#v8setflagsfromstringflags
  */
 export function allocateYoung(): void {

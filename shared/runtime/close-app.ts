@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
 
-/** Stops taking requests and finishes those under way; connections that still stand after the grace are cut. */
+/** Stops accepting requests and finishes those in flight; connections still open after the grace period are closed. */
 export async function closeApp(app: FastifyInstance, graceSeconds: number): Promise<void> {
-  // A connection that falls idle only now is not closed by itself, and one that never finishes its request never is.
+  // Fastify does not close a connection that becomes idle later, nor one that never finishes its request.
   const idle = setInterval(() => app.server.closeIdleConnections(), 50);
-  const patience = setTimeout(() => app.server.closeAllConnections(), graceSeconds * 1000);
+  const forceClose = setTimeout(() => app.server.closeAllConnections(), graceSeconds * 1000);
   await app.close();
   clearInterval(idle);
-  clearTimeout(patience);
+  clearTimeout(forceClose);
 }

@@ -1,4 +1,4 @@
-/** What the adapter reads of an HTTP API event, payload format 2.0; the rest is passed on. */
+/** The used part of an HTTP API event, payload format 2.0; the rest is passed on. */
 export interface HttpApiEvent {
   readonly version?: string;
   readonly rawPath?: string;
@@ -6,10 +6,10 @@ export interface HttpApiEvent {
   readonly queryStringParameters?: unknown;
 }
 
-/** What may not stand in an encoded path. An HTTP API decodes the path; function URLs and test tools do not. */
+/** Characters that an encoded path cannot contain. An HTTP API decodes the path; function URLs and test tools do not. */
 const neverEncodedPath = /%(?![0-9A-Fa-f]{2})|[^!$%&'()*+,\-./0-9:;=@A-Z_a-z~]/gu;
 
-/** The request target that the client sent, as far as the event still tells it. */
+/** The request target that the client sent, as far as the event preserves it. */
 export function targetOf({ rawPath = "/", rawQueryString = "" }: HttpApiEvent): string {
   const path = rawPath.toWellFormed().replaceAll(neverEncodedPath, encodeURIComponent);
   return rawQueryString === "" ? path : `${path}?${rawQueryString}`;

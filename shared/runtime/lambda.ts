@@ -2,18 +2,18 @@ import awsLambdaFastify from "@fastify/aws-lambda";
 import { type Environment, loadConfig } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
-import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
+import { reportMissingRights, rolesOf } from "./rights.ts";
 
-/** Makes the Lambda handler of an HTTP function, for HTTP API events (payload 2.0); what it opens serves all invocations. */
+/** Creates the Lambda handler of an HTTP function for HTTP API events (payload 2.0); all invocations share its connections. */
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
   checkExposure(config, [fn]);
   const services = createServices(config, createLambdaLogger(config));
-  reportMissingRights(services, dutiesOf([fn]));
+  reportMissingRights(services, rolesOf([fn]));
   const app = buildApp([fn], services);
   // The path carries the query as it was sent: API Gateway's own parsing joins duplicates with commas.
   const proxy = awsLambdaFastify(app, { decorateRequest: false, parseCommaSeparatedQueryParams: false });

@@ -4,16 +4,16 @@ import { allocateYoung } from "./allocation.ts";
 
 /** Something that runs until it is stopped. */
 export interface Service {
-  /** Stops taking work, finishes what is under way, closes everything. */
+  /** Stops accepting work, finishes work in flight, closes everything. */
   stop(): Promise<void>;
 }
 
-/** Time beyond the grace for what stops on its own, in ms. */
+/** Time after the grace period before the process exits in any case, in ms. */
 const margin = 500;
 
 /**
- * Runs a service as a process of its own: JSON logs, and an end by SIGTERM or SIGINT
- * with exit code 0 within the grace. A second signal ends it at once; a fault at the start is told and exits 1.
+ * Runs a service as its own process with JSON logs. SIGTERM or SIGINT stops it with exit code 0 within the grace period;
+ * a second signal ends it at once. An error at the start is logged, and the exit code is 1.
  */
 export async function runProcess(
   environment: Environment,
@@ -42,10 +42,10 @@ export async function runProcess(
 }
 
 function startFault(faults: readonly string[] | undefined): string {
-  return faults ? `The configuration is not valid: ${faults.join("; ")}` : "The process could not start";
+  return faults ? `invalid configuration: ${faults.join("; ")}` : "the process could not start";
 }
 
-/** Resolves with the first signal to end; a second one ends the process at once. */
+/** Resolves with the first signal to stop; a second one ends the process at once. */
 function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false;
@@ -61,7 +61,7 @@ function untilSignal(): Promise<NodeJS.Signals> {
 
 function exit(log: Logger | undefined, code: number): void {
   process.exitCode = code;
-  // Lines are written in groups; the last ones must not be lost with the process.
+  // Lines are buffered; the last ones must not be lost.
   if (log) log.flush(() => process.exit(code));
   else process.exit(code);
 }

@@ -3,24 +3,24 @@ import type { Config, Environment } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Logger } from "../logger.ts";
-import { dutiesOf, reportMissingRights } from "../rights.ts";
 import { createServices } from "../services.ts";
 import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { runProcess, type Service } from "./process.ts";
+import { reportMissingRights, rolesOf } from "./rights.ts";
 
-/** A server on a port of its own. */
+/** A server on its own port. */
 export interface FunctionServer extends Service {
-  /** Where it listens, e.g. `http://0.0.0.0:8080`. */
+  /** The URL on which it listens, e.g. `http://0.0.0.0:8080`. */
   readonly address: string;
 }
 
-/** Serves functions in a process of their own, as Knative runs them: on `$PORT`, until SIGTERM. */
+/** Serves functions in their own process, as Knative runs them: on `$PORT`, until SIGTERM. */
 export function runServer(functions: readonly HttpFunction[], environment: Environment): Promise<void> {
   return runProcess(environment, (config, log) => startServer(functions, config, log));
 }
 
-/** Serves functions on `PORT`, with `/livez` beside them, which answers as long as the process does. */
+/** Serves functions on `PORT`, and `/livez`, which answers as long as the process runs. */
 export async function startServer(
   functions: readonly HttpFunction[],
   config: Config,
@@ -28,7 +28,7 @@ export async function startServer(
 ): Promise<FunctionServer> {
   checkExposure(config, functions);
   const services = createServices(config, log);
-  reportMissingRights(services, dutiesOf(functions));
+  reportMissingRights(services, rolesOf(functions));
   const app = buildApp(functions, services);
   addLiveness(app);
   await Promise.all([app.ready(), services.redis.untilReady()]);
@@ -43,7 +43,7 @@ export async function startServer(
   };
 }
 
-/** Adds `/livez`: 200 as long as the process answers, whatever becomes of Redis. */
+/** Adds `/livez`: 200 as long as the process answers, independent of Redis. */
 export function addLiveness(app: FastifyInstance): void {
   app.get("/livez", { logLevel: "silent" }, (_request, reply) =>
     reply.header("content-type", "application/json; charset=utf-8").send('{"status":"ok"}'),

@@ -40,7 +40,7 @@ test("4: no token, a wrong one, and one in a file that others can read", async (
   const empty = await tokenFile(0o600, "\n");
   expect(await admin("tasks", "--token-file", empty)).toMatchObject({
     code: 4,
-    stderr: expect.stringContaining("holds no operator token"),
+    stderr: expect.stringContaining("contains no operator token"),
   });
   expect(await admin("tasks", "--token-stdin")).toMatchObject({ code: 4, stdout: "" });
   expect(await admin("tasks", "--token-stdin", "--token-file", empty)).toMatchObject({ code: 2 });
@@ -48,7 +48,7 @@ test("4: no token, a wrong one, and one in a file that others can read", async (
   expect(split).toMatchObject({ code: 4 });
 });
 
-test("the token is no argument, and is never shown", async () => {
+test("the token is not an argument, and is never displayed", async () => {
   expect(await admin("tasks", "--token", operatorToken)).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("unknown option"),
@@ -58,7 +58,7 @@ test("the token is no argument, and is never shown", async () => {
   expect(stderr).not.toContain(operatorToken);
 });
 
-test("an operator lists, shows, cancels and deletes anybody's tasks", async () => {
+test("an operator lists, shows, cancels and deletes the tasks of any user", async () => {
   const alice = service.newUser();
   const bob = { service: "copy", user: "bob" };
   const ids = [await service.store.register(alice.owner, {}), await service.store.register(bob, { src: "/b" })];
@@ -69,7 +69,7 @@ test("an operator lists, shows, cancels and deletes anybody's tasks", async () =
   expect(JSON.parse((await admin("task", second)).stdout).task).toMatchObject({ service: "copy", user_id: "bob" });
   expect((await admin("task", first)).code).toBe(0);
   expect(await admin("task", "999999")).toMatchObject({ code: 3 });
-  // An operator names neither service nor user, so there is no advice to check them.
+  // An operator passes neither service nor user, so there is no hint to check them.
   expect(await admin("cancel", "999999")).toMatchObject({ code: 3, stderr: "dms-frontend: Task not found\n" });
   const cancelled = await admin("cancel", ids.join(","), "--yes", "--output", "table");
   expect(cancelled.stdout).toMatch(/^Task \d+: cancel.*\nTask \d+: cancel.*\n$/);
@@ -77,7 +77,7 @@ test("an operator lists, shows, cancels and deletes anybody's tasks", async () =
   expect(await service.store.get(first)).toBeUndefined();
 });
 
-test("an operator pauses and resumes the queue and sees how it stands", async () => {
+test("an operator pauses and resumes the queue and sees its state", async () => {
   const paused = await admin("pause", "--output", "table");
   expect(paused.stdout).toMatch(/^state +paused$/m);
   expect(JSON.parse((await admin("dispatch")).stdout)).toMatchObject({ state: "paused" });
@@ -91,9 +91,9 @@ test("an operator pauses and resumes the queue and sees how it stands", async ()
   expect(JSON.parse((await admin("dispatch")).stdout).state).toBe("running");
 });
 
-test("what was given up is listed, tried again and taken off the list", async () => {
+test("dead letters are listed, retried and discarded", async () => {
   expect((await admin("dead-letters")).stdout).toBe('{"dead_letters":[]}\n');
-  // An entry of the queue that names no task is given up at once.
+  // An entry of the queue without a task is dead-lettered at once.
   const entry = (await service.redis.xadd(keys.work, "*", "nonsense", "1")) ?? "";
   await until(async () => (await admin("dead-letters", "--output", "id")).stdout === `${entry}\n`);
   expect((await admin("dead-letters", "--output", "table")).stdout).toMatch(new RegExp(`^${entry} .*read`, "m"));
@@ -104,7 +104,7 @@ test("what was given up is listed, tried again and taken off the list", async ()
   });
   expect(await admin("discard", entry, "--output", "table")).toMatchObject({
     code: 0,
-    stdout: `Task ${entry}: taken off the list\n`,
+    stdout: `Task ${entry}: discarded\n`,
   });
   expect(await admin("discard", entry)).toMatchObject({
     code: 3,
@@ -113,7 +113,7 @@ test("what was given up is listed, tried again and taken off the list", async ()
   expect((await admin("dead-letters", "--output", "table")).stderr).toBe("No dead letters.\n");
 });
 
-test("what this server does not offer is said in one line", async () => {
+test("an endpoint that the server does not offer is reported in one line", async () => {
   const without = await service.run(
     ["admin", "dispatch", "--api-base", `${new URL(service.apiBase).origin}/elsewhere`],
     { env: operator },

@@ -7,7 +7,7 @@ import { bin, run, startProcess } from "./support/run.ts";
 import { operatorToken, useService } from "./support/service.ts";
 
 const service = useService();
-const away = { DMS_API_BASE: "http://127.0.0.1:9/api/v1", DMS_SERVICE: "sync", DMS_USER: "alice" };
+const unavailable = { DMS_API_BASE: "http://127.0.0.1:9/api/v1", DMS_SERVICE: "sync", DMS_USER: "alice" };
 
 async function complete(env: Record<string, string>, ...words: string[]): Promise<string[]> {
   const { code, stdout, stderr } = await run(["__complete", ...words], { env });
@@ -19,14 +19,14 @@ async function complete(env: Record<string, string>, ...words: string[]): Promis
 }
 
 test("commands, options and their choices are completed without the server", async () => {
-  expect(await complete(away, "ta")).toEqual(["tasks"]);
-  expect(await complete(away, "tasks", "w")).toEqual(["wait", "watch"]);
-  expect(await complete(away, "tasks", "list", "--out")).toEqual(["--output"]);
-  expect(await complete(away, "tasks", "list", "--output", "j")).toEqual(["json", "jsonl"]);
-  expect(await complete(away, "tasks", "list", "--output=t")).toEqual(["--output=table"]);
-  expect(await complete(away, "tasks", "list", "--status", "failed,ru")).toEqual(["failed,running"]);
-  expect(await complete(away, "completion", "")).toEqual(["bash", "zsh", "fish"]);
-  expect(await complete(away, "tasks", "submit", "--params-file", "")).toEqual([":files"]);
+  expect(await complete(unavailable, "ta")).toEqual(["tasks"]);
+  expect(await complete(unavailable, "tasks", "w")).toEqual(["wait", "watch"]);
+  expect(await complete(unavailable, "tasks", "list", "--out")).toEqual(["--output"]);
+  expect(await complete(unavailable, "tasks", "list", "--output", "j")).toEqual(["json", "jsonl"]);
+  expect(await complete(unavailable, "tasks", "list", "--output=t")).toEqual(["--output=table"]);
+  expect(await complete(unavailable, "tasks", "list", "--status", "failed,ru")).toEqual(["failed,running"]);
+  expect(await complete(unavailable, "completion", "")).toEqual(["bash", "zsh", "fish"]);
+  expect(await complete(unavailable, "tasks", "submit", "--params-file", "")).toEqual([":files"]);
 });
 
 test("users, task ids and, for operators, services come from the server", async () => {
@@ -46,10 +46,10 @@ test("users, task ids and, for operators, services come from the server", async 
   ).toContain(alice.owner.user);
 });
 
-test("a server that is away makes no noise", async () => {
-  expect(await complete(away, "tasks", "status", "")).toEqual([]);
-  expect(await complete(away, "tasks", "list", "--user", "")).toEqual([]);
-  expect(await complete({ ...away, DMS_API_BASE: "nonsense" }, "tasks", "status", "")).toEqual([]);
+test("an unavailable server causes no output", async () => {
+  expect(await complete(unavailable, "tasks", "status", "")).toEqual([]);
+  expect(await complete(unavailable, "tasks", "list", "--user", "")).toEqual([]);
+  expect(await complete({ ...unavailable, DMS_API_BASE: "nonsense" }, "tasks", "status", "")).toEqual([]);
 });
 
 /** An interactive bash that has sourced the completion. */
@@ -67,11 +67,11 @@ async function startBash(env: Record<string, string>) {
   type("source <(dms-frontend completion bash); stty cols 500; echo rea''dy\r");
   await until(() => bash.output.stdout.includes("ready"));
   return {
-    /** Presses Tab behind a line, and gives the words that bash makes of what stands there then. */
+    /** Presses Tab behind a line, and gives the words of the completed line. */
     async words(line: string): Promise<string[]> {
       type(`${line}\t`);
       bash.output.stdout = "";
-      // What is typed waits until the completion is through.
+      // Typed keys wait until the completion is done.
       type("\u0001printf '<%s>' \u0005; echo; echo do''ne\r");
       await until(() => /done\r\n/.test(bash.output.stdout));
       const printed = /^(<.*>)\r$/m.exec(bash.output.stdout)?.[1] ?? "";
@@ -95,7 +95,7 @@ test("bash completes commands, values behind = and names of other people, which 
   expect((await bash.words(`${list}=al\\ i`)).at(-1)).toBe("--user=al ice");
 });
 
-test("zsh and fish get a script of theirs, other shells are a mistake", async () => {
+test("zsh and fish have their own scripts, other shells are an error", async () => {
   expect((await run(["completion", "zsh"])).stdout).toContain("#compdef dms-frontend");
   expect((await run(["completion", "fish"])).stdout).toContain("complete -c dms-frontend");
   expect((await run(["completion", "tcsh"])).code).toBe(2);

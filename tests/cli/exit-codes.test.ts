@@ -21,7 +21,7 @@ async function startFake(status: number, body: string, headers: Record<string, s
 
 const owner = ["--service", "sync", "--user", "alice"];
 
-test("0: done", async () => {
+test("0: success", async () => {
   const alice = service.newUser();
   expect((await alice.run("tasks", "submit", "--wait")).code).toBe(0);
 });
@@ -33,7 +33,7 @@ test("1: the task failed, or the server refused", async () => {
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("would collide") });
 });
 
-test("2: the command line is wrong, and a typo is answered with what was meant", async () => {
+test("2: the command line is invalid, and a typo gets a suggestion", async () => {
   expect(await run(["taks"])).toMatchObject({
     code: 2,
     stderr: "dms-frontend: unknown command 'taks'. Did you mean tasks?\n",
@@ -60,10 +60,10 @@ test("2: the command line is wrong, and a typo is answered with what was meant",
   expect(await run(["tasks", "list", ...owner, "--api-base", "localhost"])).toMatchObject({ code: 2 });
 });
 
-test("2: an address that is none is told without its password", async () => {
+test("2: an invalid base URL is reported without its password", async () => {
   for (const base of ["ftp://me:sesame@host/", "http://me:sesame%zz@host/"]) {
     const { code, stderr } = await run(["tasks", "list", ...owner, "--api-base", base]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("is not the address of an API")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("is not a valid API base URL")]);
     expect(stderr).not.toContain("sesame");
   }
 });
@@ -73,33 +73,32 @@ test("3: not found, with the server's detail and a hint in one line", async () =
   expect(await alice.run("tasks", "status", "999999")).toMatchObject({
     code: 3,
     stdout: "",
-    stderr:
-      "dms-frontend: Task not found. A task is found only with its own service and user: check --service, --user and the id.\n",
+    stderr: "dms-frontend: Task not found. A task is only visible to its owner: check --service, --user and the id.\n",
   });
   expect((await alice.run("tasks", "wait", "999999")).code).toBe(3);
 });
 
-test("5: nobody listens, nobody answers, or the server is away; requests that are safe to repeat are repeated", async () => {
-  const nobody = { DMS_API_BASE: `http://127.0.0.1:${await freePort()}/api/v1` };
-  const refused = await run(["tasks", "list", ...owner, "--retries", "1"], { env: nobody });
-  expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("nothing answers at 127.0.0.1") });
+test("5: nothing is listening, or the server is unavailable; idempotent requests are retried", async () => {
+  const closed = { DMS_API_BASE: `http://127.0.0.1:${await freePort()}/api/v1` };
+  const refused = await run(["tasks", "list", ...owner, "--retries", "1"], { env: closed });
+  expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("nothing is listening on 127.0.0.1") });
 
-  const away = await startFake(503, '{"detail":"The task store cannot be reached"}', { "retry-after": "0" });
-  const listed = await run(["tasks", "list", ...owner, "--retries", "2"], { env: away.env });
+  const unavailable = await startFake(503, '{"detail":"The task store cannot be reached"}', { "retry-after": "0" });
+  const listed = await run(["tasks", "list", ...owner, "--retries", "2"], { env: unavailable.env });
   expect(listed).toMatchObject({ code: 5, stderr: expect.stringContaining("The task store cannot be reached") });
-  expect(away.seen).toHaveLength(3);
+  expect(unavailable.seen).toHaveLength(3);
 
-  expect((await run(["tasks", "cancel", ...owner, "1"], { env: away.env })).code).toBe(5);
-  expect(away.seen.filter(({ url }) => url?.includes("/cancel"))).toHaveLength(1);
+  expect((await run(["tasks", "cancel", ...owner, "1"], { env: unavailable.env })).code).toBe(5);
+  expect(unavailable.seen.filter(({ url }) => url?.includes("/cancel"))).toHaveLength(1);
 
-  expect((await run(["tasks", "submit", ...owner, "--retries", "2"], { env: away.env })).code).toBe(5);
-  const submissions = away.seen.filter(({ method, url }) => method === "POST" && url?.endsWith("/tasks"));
+  expect((await run(["tasks", "submit", ...owner, "--retries", "2"], { env: unavailable.env })).code).toBe(5);
+  const submissions = unavailable.seen.filter(({ method, url }) => method === "POST" && url?.endsWith("/tasks"));
   expect(submissions).toHaveLength(3);
   expect(new Set(submissions.map(({ key }) => key)).size).toBe(1);
   expect(submissions[0]?.key).toMatch(/^[\w-]{36}$/);
 });
 
-test("5: a server that does not answer in time, and one that is something else", async () => {
+test("5: a request times out, or another server answers", async () => {
   const silent = createServer(() => {}).listen(0, "127.0.0.1");
   await new Promise((resolve) => silent.once("listening", resolve));
   onTestFinished(() => {
@@ -128,17 +127,17 @@ test("6: the task was cancelled", async () => {
   expect((await alice.run("tasks", "wait", id)).code).toBe(6);
 });
 
-test("124: the time was over while the task still ran", async () => {
+test("124: timed out while the task is still running", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   expect(await alice.run("tasks", "wait", id, "--timeout", "300ms")).toMatchObject({
     code: 124,
-    stderr: expect.stringContaining(`task ${id} still runs after 300ms`),
+    stderr: expect.stringContaining(`timed out after 300ms; task ${id} is still running`),
   });
   expect((await alice.run("tasks", "watch", id, "--timeout", "300ms")).code).toBe(124);
 });
 
-test("a limit may be longer than a timer can be", async () => {
+test("a timeout may be longer than the maximum of a timer", async () => {
   const alice = service.newUser();
   const limits = ["--timeout-request", "30d"];
   expect(await alice.run("tasks", "list", ...limits, "--output", "id")).toMatchObject({ code: 0, stderr: "" });

@@ -62,7 +62,7 @@ test("submit --wait prints the ended task, and --output id nothing but the id, a
   expect((await alice.run("tasks", "submit", "--watch", "--output", "id")).stdout).toMatch(/^\d+\n$/);
 });
 
-test("in a pipe watch prints one line for each change, as text or as JSON", async () => {
+test("in a pipe watch prints one line per change, as text or as JSON", async () => {
   const alice = service.newUser();
   const text = await alice.run("tasks", "submit", "--watch", "--interval", "50ms");
   expect(text.code).toBe(0);
@@ -82,7 +82,7 @@ test("in a pipe watch prints one line for each change, as text or as JSON", asyn
   expect(statuses.at(-1)).toBe("failed");
 });
 
-test("logs --follow prints entries as they come and ends with the task", async () => {
+test("logs --follow prints entries as they arrive and ends with the task", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   await service.store.update(id, { status: "running", logs: ["begun"] });
@@ -111,7 +111,7 @@ test("SIGINT in a pipe is 130, SIGTERM 143", async () => {
   }
 });
 
-test("a server that goes away while a task is followed is waited for, until patience ends", async () => {
+test("polling continues while the server is unavailable, for as long as --patience", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   const patient = start(alice.env, "tasks", "wait", id, "--interval", "50ms", "--debug", "--output", "id");
@@ -130,7 +130,7 @@ test("a server that goes away while a task is followed is waited for, until pati
   );
   for (const { output } of [patient, impatient]) await until(() => output.stderr.includes("< 200"));
   await service.stopServer();
-  expect(await impatient.over).toMatchObject({ code: 5, stderr: expect.stringContaining("nothing answers at") });
+  expect(await impatient.over).toMatchObject({ code: 5, stderr: expect.stringContaining("nothing is listening on") });
   await service.startServer();
   await service.store.update(id, { status: "completed" });
   expect(await patient.over).toMatchObject({ code: 0, stdout: `${id}\n` });

@@ -25,7 +25,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** An HTTPS server with a certificate of its own, and a file that holds the certificate. */
+/** An HTTPS server with its own certificate, and the file of the certificate. */
 async function startSecure(options: CertificateOptions = {}) {
   const certificate = makeCertificate(options);
   const directory = await mkdtemp(join(tmpdir(), "dms-cli-"));
@@ -46,20 +46,20 @@ test("a certificate that DMS_CLI_CA_BUNDLE names is trusted, and no other", asyn
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("/nowhere/ca.pem") });
 });
 
-test("a file of certificates that holds none is told, not passed over", async () => {
+test("a certificate file without a certificate is an error", async () => {
   const { base, file } = await startSecure();
   await writeFile(file, "no certificate");
   const refused = await run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("DMS_CLI_CA_BUNDLE") });
 });
 
-test("DMS_CLI_CA_BUNDLE stands beside what Node is told to trust", async () => {
+test("DMS_CLI_CA_BUNDLE adds to the certificates that Node trusts", async () => {
   const [asked, other] = [await startSecure(), await startSecure()];
   const env = { DMS_API_BASE: asked.base, DMS_CLI_CA_BUNDLE: other.file, NODE_EXTRA_CA_CERTS: asked.file };
   expect(await run(args, { env })).toMatchObject({ code: 0, stderr: "" });
 });
 
-test("faults of TLS are explained in words", async () => {
+test("TLS errors are explained", async () => {
   const explained = async ({ base, file }: { base: string; file: string }) =>
     run(args, { env: { DMS_API_BASE: base, DMS_CLI_CA_BUNDLE: file } });
   const day = 86_400_000;
@@ -72,7 +72,7 @@ test("faults of TLS are explained in words", async () => {
   expect(other).toMatchObject({ code: 5, stderr: expect.stringContaining("is for another name") });
 });
 
-test("http where https is spoken, and the other way round, is told", async () => {
+test("http instead of https, and https instead of http, is reported", async () => {
   const secure = await startSecure();
   const plain = await listen(createServer((_request, response) => void response.end(nothing)));
   const tooSecure = await run(args, { env: { DMS_API_BASE: `https://localhost:${plain}/api/v1` } });
@@ -81,7 +81,7 @@ test("http where https is spoken, and the other way round, is told", async () =>
   expect(tooPlain).toMatchObject({ code: 5, stderr: expect.stringContaining("https:// instead of http://") });
 });
 
-/** A proxy that notes what it is asked for. */
+/** A proxy that records its requests. */
 async function startProxy() {
   const seen: string[] = [];
   const proxy = createServer((incoming, outgoing) => {
@@ -114,13 +114,16 @@ test("requests go through the proxy of the environment, except to hosts that NO_
   expect(seen).toHaveLength(1);
 });
 
-test("a proxy that is away, or does not let one through, is not taken for the API", async () => {
+test("an unavailable proxy, or one that refuses the connection, is not mistaken for the API", async () => {
   const { base } = await startSecure();
   const port = await listen(createServer((_request, response) => void response.end(nothing)));
-  const away = `http://me:sesame@127.0.0.1:${await freePort()}`;
+  const unavailable = `http://me:sesame@127.0.0.1:${await freePort()}`;
   for (const [name, address] of [["HTTP_PROXY", `http://localhost:${port}`] as const, ["HTTPS_PROXY", base] as const]) {
-    const { code, stderr } = await run(args, { env: { DMS_API_BASE: address, [name]: away } });
-    expect([code, stderr]).toEqual([5, expect.stringContaining(`the proxy ${new URL(away).host} cannot be reached`)]);
+    const { code, stderr } = await run(args, { env: { DMS_API_BASE: address, [name]: unavailable } });
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringContaining(`could not reach the proxy ${new URL(unavailable).host}`),
+    ]);
     expect(stderr).not.toContain("sesame");
   }
   const strict = createServer((_request, response) => void response.writeHead(407).end());
@@ -128,20 +131,20 @@ test("a proxy that is away, or does not let one through, is not taken for the AP
   const proxy = `http://localhost:${await listen(strict)}`;
   expect(await run(args, { env: { DMS_API_BASE: `http://localhost:${port}`, HTTP_PROXY: proxy } })).toMatchObject({
     code: 5,
-    stderr: expect.stringContaining("The proxy wants to know who asks"),
+    stderr: expect.stringContaining("The proxy requires authentication"),
   });
   expect(await run(args, { env: { DMS_API_BASE: base, HTTPS_PROXY: proxy } })).toMatchObject({
     code: 5,
-    stderr: expect.stringMatching(/the proxy does not let this through: .*407/),
+    stderr: expect.stringMatching(/the proxy refused the connection: .*407/),
   });
 });
 
-test("a redirection is told with the place that it points to", async () => {
+test("a redirect is reported with its location", async () => {
   const port = await listen(
     createServer((_request, response) => void response.writeHead(301, { location: "https://api.example/" }).end()),
   );
   const { code, stderr } = await run(args, { env: { DMS_API_BASE: `http://localhost:${port}` } });
-  expect([code, stderr]).toEqual([1, expect.stringContaining("It points to https://api.example/: name")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("It redirects to https://api.example/: set")]);
 });
 
 test("https goes through a tunnel of the proxy", async () => {
@@ -152,7 +155,7 @@ test("https goes through a tunnel of the proxy", async () => {
   expect(seen).toEqual([`CONNECT ${new URL(base).host}`]);
 });
 
-test("an answer that breaks off is a fault of the network, not half a success", async () => {
+test("an answer that breaks off is a network error, not a partial success", async () => {
   const port = await listen(
     createServer((_request, response) => {
       response.writeHead(200, { "content-length": "1000" });
@@ -161,7 +164,7 @@ test("an answer that breaks off is a fault of the network, not half a success", 
     }),
   );
   const broken = await run(args, { env: { DMS_API_BASE: `http://localhost:${port}` } });
-  expect(broken).toMatchObject({ code: 5, stderr: expect.stringContaining("broke") });
+  expect(broken).toMatchObject({ code: 5, stderr: expect.stringContaining("was closed") });
 });
 
 test("several requests share one connection", async () => {
@@ -177,7 +180,7 @@ test("several requests share one connection", async () => {
   expect(connections).toBeLessThanOrEqual(8);
 });
 
-test("a request that waits for its turn is not taken for one that is not answered", async () => {
+test("the wait for a connection does not count towards the request timeout", async () => {
   const answer = '{"task":{"task_id":"1","status":"completed"}}';
   const port = await listen(createServer((_request, response) => void setTimeout(() => response.end(answer), 50)));
   const env = { DMS_API_BASE: `http://localhost:${port}`, DMS_SERVICE: "sync", DMS_USER: "alice" };
@@ -200,7 +203,7 @@ test.each([
     createServer((incoming, outgoing) => {
       const { method = "GET", url = "", headers } = incoming;
       const onward = request(new URL(url, service.apiBase), { method, headers }, (answer) => {
-        // The service has the task by now; the first client does not hear of it.
+        // The service has the task by now, but the client does not receive the answer.
         if (lost++ === 0) lose(outgoing);
         else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
       });

@@ -25,7 +25,7 @@ function script(name: string, args: readonly string[], env: Record<string, strin
   }).over;
 }
 
-test("sync-and-wait submits, waits, and tells by its exit code how it went", async () => {
+test("sync-and-wait submits, waits, and ends with the outcome as its exit code", async () => {
   const { env, owner } = service.newUser();
   const done = await script("sync-and-wait.sh", ["/from", "/to dir"], env);
   expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Task \d+: completed/) });
@@ -33,11 +33,11 @@ test("sync-and-wait submits, waits, and tells by its exit code how it went", asy
   expect(JSON.parse(record).parameters).toEqual({ src: "/from", dst: "/to dir" });
 });
 
-test("sync-and-wait gives up after its time and shows the log", async () => {
+test("sync-and-wait times out and shows the log", async () => {
   const { env } = service.newUser();
   const late = await script("sync-and-wait.sh", ["/a", "/b"], { ...env, TIMEOUT: "1ms" });
   expect(late.code).toBe(124);
-  expect(late.stderr).toMatch(/still runs/);
+  expect(late.stderr).toMatch(/still running/);
 });
 
 test("cancel-old cancels what is older than asked, and nothing else", async () => {
@@ -53,7 +53,7 @@ test("cancel-old cancels what is older than asked, and nothing else", async () =
   });
 });
 
-test("nightly-failures reports as CSV what failed lately, whenever it was created", async () => {
+test("nightly-failures reports recent failures as CSV, whenever the tasks were created", async () => {
   const { owner } = service.newUser();
   const hours = (ago: number) => new Date(Date.now() - ago * 3_600_000).toISOString();
   const fail = async (created: number, failed: number) => {

@@ -14,7 +14,7 @@ import { operatorToken, useService } from "./support/service.ts";
 
 const service = useService();
 const redis = useRedis();
-/** Servers start from their sources, which takes its time where others work, too. */
+/** Servers start from their sources, which takes long on a busy machine. */
 const slow = { timeout: 120_000 };
 
 async function startServer(command: "serve" | "dev", args: readonly string[] = [], env: Record<string, string> = {}) {
@@ -63,13 +63,13 @@ test("dev runs without any configuration and takes a task", slow, async () => {
   expect((await server.over).code).toBe(0);
 });
 
-test("faults of the configuration are all told, and end with 1", async () => {
+test("all configuration errors are reported together, and the exit code is 1", async () => {
   const { code, stderr } = await run(["serve"], { env: { DMS_LOG_LEVEL: "loud", DMS_EVENT_WORKER_COUNT: "many" } });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^dms-frontend: .* 2 faults:\n {2}DMS_EVENT_WORKER_COUNT=.*\n {2}DMS_LOG_LEVEL=.*\n$/);
+  expect(stderr).toMatch(/^dms-frontend: .* 2 errors:\n {2}DMS_EVENT_WORKER_COUNT=.*\n {2}DMS_LOG_LEVEL=.*\n$/);
 });
 
-test("--reload restarts on a change of a source file and finishes the request in flight first", slow, async () => {
+test("--reload restarts when a source file changes, after finishing the request in flight", slow, async () => {
   const environment = {
     DMS_REDIS_WRITE_URL: redis.url,
     DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:9",
@@ -121,7 +121,7 @@ test("show-config prints every value with its source, secrets masked", async () 
   for (const { stdout } of [json, table]) expect(stdout).not.toMatch(/secret|hush/);
 });
 
-test("ping tells of API, Redis, dispatcher and the round trip", async () => {
+test("ping reports API, Redis, dispatcher and the round trip time", async () => {
   const { stdout } = await service.run(["ping"]);
   expect(JSON.parse(stdout)).toEqual({ api: "ok", redis: "ok", dispatcher: null, round_trip_ms: expect.any(Number) });
   const operator = await service.run(["ping"], { env: { DMS_OPERATOR_TOKEN: operatorToken } });
@@ -132,7 +132,7 @@ test("ping tells of API, Redis, dispatcher and the round trip", async () => {
   );
 });
 
-test("ping tells a Redis that is away from an API that is away", slow, async () => {
+test("ping distinguishes an unavailable Redis from an unavailable API", slow, async () => {
   const lone = await startRedisServer();
   const server = await startServer("serve", [], {
     DMS_REDIS_WRITE_URL: lone.url,

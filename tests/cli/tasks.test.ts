@@ -30,7 +30,7 @@ test("the commands of the former command line take the same words and print the 
   expect((await service.run(["tasks", "status", ...owner, "--task-id", id, ...base])).code).toBe(3);
 });
 
-test("the variables stand in for the options, and the options win", async () => {
+test("environment variables are the defaults of options, and options take precedence", async () => {
   const alice = service.newUser();
   await service.store.register(alice.owner, {});
   expect(JSON.parse((await alice.run("tasks", "list")).stdout).tasks).toHaveLength(1);
@@ -50,7 +50,7 @@ test("a list comes as JSON, as JSON lines, as a table and as ids", async () => {
   expect([first?.split(/\s+/)[0], second?.split(/\s+/)[0]]).toEqual([...ids].reverse());
 });
 
-test("a list can be chosen from by status, age and number, in both orders", async () => {
+test("a list can be filtered by status and age, limited and ordered", async () => {
   const alice = service.newUser();
   const ids: string[] = [];
   for (let count = 0; count < 5; count++) ids.push(await service.store.register(alice.owner, {}));
@@ -65,7 +65,7 @@ test("a list can be chosen from by status, age and number, in both orders", asyn
   expect(JSON.parse((await alice.run("tasks", "list", "--status", "failed")).stdout).tasks).toHaveLength(2);
 });
 
-test("exact times are shown in the zone that is asked for", async () => {
+test("exact times are shown in the requested time zone", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   const { created_at: created } = JSON.parse((await service.store.get(id)) ?? "");
@@ -80,13 +80,13 @@ test("exact times are shown in the zone that is asked for", async () => {
   });
 });
 
-test("submit prints only the id when it is asked to", async () => {
+test("submit --output id prints only the id", async () => {
   const alice = service.newUser();
   const { stdout } = await alice.run("tasks", "submit", "--output", "id");
   expect(stdout).toMatch(/^[1-9]\d*\n$/);
 });
 
-test("parameters come from a YAML or JSON text as they are written, and --param wins", async () => {
+test("parameters come from a YAML or JSON text unchanged, and --param takes precedence", async () => {
   const { env, owner } = service.newUser();
   const submit = async (input: string, ...args: string[]) => {
     const run = await service.run(["tasks", "submit", "--params-file", "-", "--output", "id", ...args], { env, input });
@@ -123,7 +123,7 @@ test("a parameters file in another encoding is refused, not misread", async () =
   });
 });
 
-test("an idempotency key of any script makes repetitions one task", async () => {
+test("submissions with the same idempotency key, in any script, create one task", async () => {
   const alice = service.newUser();
   const submit = async (key: string) =>
     (await alice.run("tasks", "submit", "--output", "id", "--idempotency-key", key)).stdout;
@@ -144,7 +144,7 @@ test("unicode and control characters survive a pipe and cannot steer a terminal"
   expect(table).not.toContain("\u001b");
 });
 
-test("a record whose parameters are no texts is shown, too", async () => {
+test("a record with parameters that are not strings is shown, too", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   const record = JSON.parse((await service.redis.get(keys.record(id))) ?? "");
@@ -156,7 +156,7 @@ test("a record whose parameters are no texts is shown, too", async () => {
   });
 });
 
-test("several tasks are handled one line each, and a fault of one does not stop the others", async () => {
+test("several tasks are handled one line each, and an error of one does not stop the others", async () => {
   const alice = service.newUser();
   const ids: string[] = [];
   for (let count = 0; count < 4; count++) ids.push(await service.store.register(alice.owner, {}));
@@ -172,7 +172,7 @@ test("several tasks are handled one line each, and a fault of one does not stop 
   expect(deleted.code).toBe(0);
 });
 
-test("more than one task is not changed without --yes where nobody can be asked", async () => {
+test("several tasks are not changed without --yes when there is no terminal", async () => {
   const alice = service.newUser();
   const id = await service.store.register(alice.owner, {});
   const refused = await alice.run("tasks", "delete", `${id},${Number(id) + 1}`);

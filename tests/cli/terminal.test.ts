@@ -20,7 +20,7 @@ test("in a terminal a list is a table that fits its width, in colours", async ()
   expect(lines[1]).toMatch(/…$/);
 });
 
-test("NO_COLOR and a dumb terminal take the colours away", async () => {
+test("NO_COLOR and a dumb terminal disable colours", async () => {
   const { owner, env } = service.newUser();
   await service.store.register(owner, {});
   for (const quiet of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) {
@@ -30,7 +30,7 @@ test("NO_COLOR and a dumb terminal take the colours away", async () => {
   }
 });
 
-test("a table holds 50 tasks unless more are asked for", async () => {
+test("a table has 50 rows by default", async () => {
   const { owner, env } = service.newUser();
   for (let count = 0; count < 53; count++) await service.store.register(owner, {});
   const some = await runInTerminal(["tasks", "list"], { env });
@@ -40,7 +40,7 @@ test("a table holds 50 tasks unless more are asked for", async () => {
   expect(all.lines.filter((line) => /pending/.test(line))).toHaveLength(53);
 });
 
-test("a terminal is asked before several tasks are deleted, and no is the default", async () => {
+test("a terminal asks for confirmation before several tasks are deleted, and the default is no", async () => {
   const { owner, env } = service.newUser();
   const ids = [await service.store.register(owner, {}), await service.store.register(owner, {})];
   for (const keys of ["\r", "n\r", "\u0004"]) {
@@ -48,7 +48,7 @@ test("a terminal is asked before several tasks are deleted, and no is the defaul
     await until(() => refused.output.stdout.includes("Delete 2 tasks of"));
     refused.type(keys);
     expect((await refused.over).code).toBe(1);
-    expect(refused.output.stdout).toContain("nothing was done");
+    expect(refused.output.stdout).toContain("aborted, nothing changed");
   }
   expect(await service.store.get(ids[0] ?? "", owner)).toBeDefined();
   const agreed = startInTerminal(["tasks", "delete", ids.join(",")], { env });
@@ -58,7 +58,7 @@ test("a terminal is asked before several tasks are deleted, and no is the defaul
   expect(await service.store.get(ids[0] ?? "", owner)).toBeUndefined();
 });
 
-test("Ctrl-C at the question changes nothing", async () => {
+test("Ctrl-C at the confirmation changes nothing", async () => {
   const { owner, env } = service.newUser();
   const ids = [await service.store.register(owner, {}), await service.store.register(owner, {})];
   const asked = startInTerminal(["tasks", "cancel", ids.join(",")], { env });
@@ -68,7 +68,7 @@ test("Ctrl-C at the question changes nothing", async () => {
   expect(JSON.parse((await service.store.get(ids[0] ?? "")) ?? "").status).toBe("pending");
 });
 
-test("watch draws status, progress bar, rate, time left and log lines, and gives the cursor back", async () => {
+test("watch draws status, progress bar, rate, time left and log lines, and restores the cursor", async () => {
   const { env } = service.newUser();
   const { code, screen } = await runInTerminal(["tasks", "submit", "--watch"], { env, columns: 90 });
   expect(code).toBe(0);
@@ -80,7 +80,7 @@ test("watch draws status, progress bar, rate, time left and log lines, and gives
   expect(screen.lastIndexOf(shown)).toBeGreaterThan(screen.lastIndexOf(hidden));
 });
 
-test("watch shows the whole reason of a failure, and draws over its own lines in a narrow terminal, too", async () => {
+test("watch shows the whole reason of a failure, and overwrites its own lines in a narrow terminal, too", async () => {
   const { env, owner } = service.newUser();
   const reason = `disk ${"of the target ".repeat(10)}is full`;
   const id = await service.store.register(owner, {});
@@ -95,7 +95,7 @@ test("watch shows the whole reason of a failure, and draws over its own lines in
   for (const line of lines.filter((line) => line.startsWith("Task "))) expect(line.length).toBeLessThan(24);
 });
 
-test("Ctrl-C in watch and in wait is 130, and the terminal is as before", async () => {
+test("Ctrl-C in watch and in wait is 130, and the terminal is restored", async () => {
   const { owner, env } = service.newUser();
   const id = await service.store.register(owner, {});
   const watching = startInTerminal(["tasks", "watch", id], { env });
@@ -110,7 +110,7 @@ test("Ctrl-C in watch and in wait is 130, and the terminal is as before", async 
   expect((await waiting.over).code).toBe(130);
 });
 
-test("help fits the command: every command has examples", async () => {
+test("every command has examples in its help", async () => {
   const commands = [["tasks", "list"], ["tasks", "submit"], ["admin", "retry"], ["ping"], ["completion"], ["serve"]];
   for (const command of commands) {
     const { code, stdout } = await run([...command, "--help"]);

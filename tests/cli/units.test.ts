@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { taskColumns } from "../../cli/display/columns.ts";
+import { progressOf } from "../../cli/display/progress.ts";
 import { formatDuration, formatLimit, parseDuration, parseSince } from "../../cli/duration.ts";
 import { parseIds } from "../../cli/ids.ts";
 import { createTable } from "../../cli/output/table.ts";
 import { exactTimeFormat, timeFormat } from "../../cli/output/times.ts";
-import { cut, tame, widthOf } from "../../cli/output/width.ts";
+import { cut, sanitize, widthOf } from "../../cli/output/width.ts";
 import { parseApiBase, targetOf } from "../../cli/request/route.ts";
-import { taskColumns } from "../../cli/tasks/columns.ts";
-import { progressOf } from "../../cli/tasks/progress.ts";
 import { endpoints } from "../../shared/api/endpoints.ts";
 
 describe("durations", () => {
@@ -18,7 +18,7 @@ describe("durations", () => {
     ["2d", 172_800_000],
   ])("%s are %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  test.each(["", "soon", "5 m", "-1s", "1y"])("%j is none", (text) =>
+  test.each(["", "soon", "5 m", "-1s", "1y"])("%j is not a duration", (text) =>
     expect(() => parseDuration(text)).toThrow(/not a duration/),
   );
 
@@ -27,12 +27,12 @@ describe("durations", () => {
     expect(parseSince("2026-11-24T00:00:00Z", 0)).toBe(Date.UTC(2026, 10, 24));
   });
 
-  test("people read two units", () => {
+  test("a duration is shown in two units", () => {
     expect([0, 12_000, 3_900_000, 90_061_000].map(formatDuration)).toEqual(["0s", "12s", "1h 5m", "1d 1h"]);
   });
 });
 
-test("a limit is told as it was given", () => {
+test("a time limit is shown as given", () => {
   expect([300, 1500, 90_000].map(formatLimit)).toEqual(["300ms", "1.5s", "1m 30s"]);
 });
 
@@ -65,7 +65,7 @@ describe("texts in a terminal", () => {
     expect(widthOf(cut("用".repeat(10_000), 7))).toBeLessThanOrEqual(7);
   });
 
-  test("what other programs write where a time should be cannot steer a terminal", () => {
+  test("a malformed time from another program cannot control a terminal", () => {
     const formats = [
       timeFormat({}, Date.now),
       timeFormat({ utc: true }, Date.now),
@@ -75,9 +75,9 @@ describe("texts in a terminal", () => {
     for (const show of formats) expect(show("\u001b[2Jsoon")).toBe("\\x1b[2Jsoon");
   });
 
-  test("control characters become visible", () => expect(tame("a\u001b[2J\nb\u0000")).toBe("a\\x1b[2J⏎b\\x00"));
+  test("control characters become visible", () => expect(sanitize("a\u001b[2J\nb\u0000")).toBe("a\\x1b[2J⏎b\\x00"));
 
-  test("a table shrinks what may shrink, the widest first", () => {
+  test("a table shrinks its flexible columns, the widest first", () => {
     const columns = [
       { title: "A", text: (row: string[]) => row[0] ?? "" },
       { title: "B", text: (row: string[]) => row[1] ?? "", least: 4 },
@@ -147,7 +147,7 @@ describe("progress", () => {
     expect(progressOf({ result, status: "running" })?.secondsLeft).toBe(9);
   });
 
-  test("other output has none", () => {
+  test("other output has no progress", () => {
     expect([read(""), read("Copying…"), progressOf({}), progressOf({ result: { launcher_output: null } })]).toEqual(
       Array(4).fill(undefined),
     );
@@ -155,7 +155,7 @@ describe("progress", () => {
 });
 
 describe("requests", () => {
-  test("ids are encoded in the path, and endpoints at the root stand beside the prefix", () => {
+  test("ids are encoded in the path, and endpoints at the root are outside the prefix", () => {
     const base = parseApiBase("http://gateway/dms/api/v1/");
     const values = { service: "a/b", user_id: "ünï ?#" };
     expect(targetOf(base, endpoints.listTasks, { ...values, limit: "5", cursor: undefined })).toBe(

@@ -40,7 +40,7 @@ test("a server bundle of an HTTP function is smaller than 700 KB", () => {
   }
 });
 
-test("a bundle holds no other function's code", () => {
+test("a bundle contains no code of other functions", () => {
   const text = (name: string) => readFileSync(join(build.dist, "server", `${name}.cjs`), "utf8");
   expect(text("dispatcher")).toContain("Scheduler acknowledged submission");
   expect(text("submit-task")).not.toContain("Scheduler acknowledged submission");
@@ -57,7 +57,7 @@ test("every Lambda bundle loads from an empty folder", () => {
   execFileSync(process.execPath, ["-e", check], { cwd: folders[0], env: environment, stdio: "ignore" });
 });
 
-/** A root file system that holds a Node binary, its libraries and the bundles, all of it read-only. */
+/** A read-only root file system with a Node binary, its libraries and the bundles. */
 function makeRoot(): string {
   const folder = mkdtempSync(join(inject("runDirectory"), "root-"));
   const node = realpathSync(process.execPath);
@@ -112,7 +112,7 @@ describe.skipIf(!isRoot)("in a chroot without anything but Node (skipped where t
   );
 });
 
-test("a server bundle runs by its code cache where there is one", async () => {
+test("a server bundle runs from its code cache if there is one", async () => {
   const { writeCodeCaches } = await import("../../build/code-cache.ts");
   const folder = mkdtempSync(join(inject("runDirectory"), "cached-"));
   mkdirSync(join(folder, "server"));

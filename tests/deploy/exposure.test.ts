@@ -25,7 +25,7 @@ test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("any token serves on %
   expect(() => checkExposure(config("changeme", host), [listTasks])).not.toThrow();
 });
 
-test("a process without an operator's endpoint needs no token", () => {
+test("a process without operator endpoints needs no token", () => {
   expect(() => checkExposure(config(), [help])).not.toThrow();
 });
 
@@ -33,6 +33,6 @@ test("a token of 16 characters serves everywhere", () => {
   expect(() => checkExposure(config(strong), [listTasks])).not.toThrow();
 });
 
-test("a Lambda handler of an operator's endpoint does not load with the default token", () => {
+test("a Lambda handler of an operator endpoint does not load with the default token", () => {
   expect(() => lambdaHandler(listTasks, {})).toThrow(ConfigError);
 });

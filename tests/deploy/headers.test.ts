@@ -16,7 +16,7 @@ test("the fixed headers are those that @fastify/helmet sends for an API", async 
     },
     frameguard: { action: "deny" },
     referrerPolicy: false,
-    // These concern pages, old browsers and plugins; an API has none of them.
+    // These concern pages, old browsers and plugins, which an API does not have.
     crossOriginOpenerPolicy: false,
     crossOriginResourcePolicy: false,
     originAgentCluster: false,
@@ -44,7 +44,7 @@ test.each(["GET /help", "GET /nothing", "GET /%zz", "GET /admin/tasks"])(
   },
 );
 
-test("an id that cannot stand in a log is replaced", async () => {
+test("an id that is not safe in a log is replaced", async () => {
   const service = await startServiceForTest(redis.url);
   for (const given of ["a b", "x".repeat(129), 'a"b']) {
     const { headers } = await service.get("/help", { headers: { "x-request-id": given } });
@@ -52,7 +52,7 @@ test("an id that cannot stand in a log is replaced", async () => {
   }
 });
 
-test("a request's id stands in its log line", async () => {
+test("a request's id appears in its log line", async () => {
   const service = await startServiceForTest(redis.url);
   await service.get("/nothing", { headers: { "x-request-id": "mine" } });
   expect(service.logs).toContainEqual(
@@ -60,13 +60,13 @@ test("a request's id stands in its log line", async () => {
   );
 });
 
-test("pages of no origin may call the API where none is named", async () => {
+test("no web origin may call the API by default", async () => {
   const service = await startServiceForTest(redis.url);
   const { headers } = await service.get("/help", { headers: { origin: "https://portal.example" } });
   expect(headers.has("access-control-allow-origin")).toBe(false);
 });
 
-test("a page of a named origin may ask what it may do, one of another may not", async () => {
+test("a page of a configured origin passes the preflight, one of another origin does not", async () => {
   const service = await startServiceForTest(redis.url, { DMS_CORS_ORIGINS: "https://a.example,https://b.example" });
   const ask = async (origin: string) => {
     const headers = { origin, "access-control-request-method": "POST" };

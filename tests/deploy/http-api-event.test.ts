@@ -11,6 +11,6 @@ test.each([
   expect(targetOf({ rawPath })).toBe(expected);
 });
 
-test("the query goes through byte for byte", () => {
+test("the query is passed on byte for byte", () => {
   expect(targetOf({ rawPath: "/a", rawQueryString: "x=1,2&x=%2F&y=%zz&=" })).toBe("/a?x=1,2&x=%2F&y=%zz&=");
 });

@@ -9,7 +9,7 @@ const redis = useRedis();
 
 test.each([
   ["help", "request"],
-  ["dispatcher", "dispatcher has stopped"],
+  ["dispatcher", "dispatcher stopped"],
 ])("what %s has logged by its answer is out, whatever becomes of the process", async (name, message) => {
   const { dist } = await useBuild();
   const event = { version: "2.0", rawPath: "/api/v1/help", requestContext: { http: { method: "GET" } } };

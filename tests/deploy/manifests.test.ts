@@ -24,7 +24,7 @@ function documents(path: string): Manifest[] {
   return parseAllDocuments(readFileSync(join(root, path), "utf8")).map((document) => document.toJS() as Manifest);
 }
 
-/** The resources of a kustomization and of those that it names. */
+/** The resources of a kustomization and of the ones that it refers to. */
 function manifestsOf(directory: string): Manifest[] {
   const { resources } = parse(readFileSync(join(root, directory, "kustomization.yaml"), "utf8"));
   return (resources as string[]).flatMap((resource) =>
@@ -32,7 +32,7 @@ function manifestsOf(directory: string): Manifest[] {
   );
 }
 
-/** What stands at a path such as `spec.rules`; each kind has a shape of its own. */
+/** The value at a path such as `spec.rules`; each kind has its own shape. */
 function at(manifest: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], manifest);
 }
@@ -58,7 +58,7 @@ test("every function has one Service that runs its bundle, and every Service has
   for (const service of services) expect(command(service)).toEqual([`dist/server/${service.metadata.name}.cjs`]);
 });
 
-test("a Service sets only what Knative takes without a feature flag, and no period that slows its first probe", () => {
+test("a Service sets only what Knative accepts without a feature flag, and no period that delays its first probe", () => {
   const plain = [
     "automountServiceAccountToken",
     "containerConcurrency",
@@ -80,7 +80,7 @@ test("a Service sets only what Knative takes without a feature flag, and no peri
   }
 });
 
-test("a route waits as long as its Service may take", () => {
+test("a route has the timeout of its Service", () => {
   const timeouts = new Map(
     ofKind("Service").map((each) => [each.metadata.name, at(each, "spec.template.spec.timeoutSeconds")]),
   );
@@ -106,14 +106,14 @@ test("every endpoint is routed to its function, and every route has an endpoint"
   expect(found.sort()).toEqual(expected.sort());
 });
 
-test("an encoded slash stays one on its way through the gateway", () => {
+test("the gateway keeps an encoded slash", () => {
   const [gateway] = ofKind("Gateway");
   const [policy] = ofKind("ClientTrafficPolicy");
   expect(at(policy, "spec.targetRefs.0")).toMatchObject({ kind: "Gateway", name: gateway?.metadata.name });
   expect(at(policy, "spec.path")).toEqual({ escapedSlashesAction: "KeepUnchanged", disableMergeSlashes: true });
 });
 
-test("every route ends where the grant of the gateway's namespace lets it", () => {
+test("every route refers to a backend that the grant allows", () => {
   const [grant] = manifestsOf("knative/grant");
   const rules = ofKind("HTTPRoute").flatMap((route) => list(route, "spec.rules"));
   const backends = rules.map((rule) => `${at(rule, "backendRefs.0.namespace")}/${at(rule, "backendRefs.0.name")}`);
@@ -121,25 +121,25 @@ test("every route ends where the grant of the gateway's namespace lets it", () =
   expect([...new Set(backends)]).toEqual([`${grant?.metadata.namespace}/${at(grant, "spec.to.0.name")}`]);
 });
 
-test("no client reaches a function but through the gateway", () => {
+test("clients reach a function only through the gateway", () => {
   for (const { metadata } of ofKind("Service")) {
     expect(metadata).toMatchObject({ labels: { "networking.knative.dev/visibility": "cluster-local" } });
   }
 });
 
-test("every trigger rings a background function, and every background function has a schedule", () => {
+test("every trigger wakes a background function, and every background function has a schedule", () => {
   const sources = [...ofKind("PingSource"), ...ofKind("RedisStreamSource")];
   const background = names(functions.filter(({ kind }) => kind === "background"));
-  const rung = (source: Manifest) => String(at(source, "spec.sink.ref.name"));
-  expect([...new Set(sources.map(rung))].sort()).toEqual(background);
-  expect(ofKind("PingSource").map(rung).sort()).toEqual(background);
+  const sinkOf = (source: Manifest) => String(at(source, "spec.sink.ref.name"));
+  expect([...new Set(sources.map(sinkOf))].sort()).toEqual(background);
+  expect(ofKind("PingSource").map(sinkOf).sort()).toEqual(background);
   for (const source of ofKind("PingSource")) expect(String(at(source, "spec.schedule")).split(" ")).toHaveLength(6);
 });
 
-test("the doorbell reads the work stream in a group of its own", () => {
-  const [doorbell] = ofKind("RedisStreamSource");
-  expect(at(doorbell, "spec.stream")).toBe(keys.work);
-  expect(at(doorbell, "spec.group")).not.toBe(dispatchGroup);
+test("the wake-up source reads the work stream in its own group", () => {
+  const [wakeUp] = ofKind("RedisStreamSource");
+  expect(at(wakeUp, "spec.stream")).toBe(keys.work);
+  expect(at(wakeUp, "spec.group")).not.toBe(dispatchGroup);
 });
 
 test("the resident dispatcher runs the dispatcher's bundle and scales by its group's lag", () => {
@@ -155,7 +155,7 @@ test("the resident dispatcher runs the dispatcher's bundle and scales by its gro
   expect(labels).toMatchObject(at(budget, "spec.selector.matchLabels") as Record<string, string>);
 });
 
-test("doorbell, scaler and bell name the Redis and the dispatcher of the ConfigMap", () => {
+test("the wake-up source, the scaler and the wake-up URL match the Redis and the dispatcher of the ConfigMap", () => {
   const [settings] = ofKind("ConfigMap");
   const redis = new URL(String(at(settings, "data.DMS_REDIS_WRITE_URL"))).host;
   expect(at(ofKind("RedisStreamSource")[0], "spec.address")).toBe(`redis://${redis}`);
@@ -163,7 +163,7 @@ test("doorbell, scaler and bell name the Redis and the dispatcher of the ConfigM
   expect(at(settings, "data.DMS_DISPATCHER_URL")).toBe(`http://dispatcher.${namespace}.svc.cluster.local`);
 });
 
-test("the base holds no secret, and every process reads one ConfigMap and one Secret", () => {
+test("the base contains no secret, and every process reads one ConfigMap and one Secret", () => {
   expect(ofKind("Secret")).toEqual([]);
   for (const manifest of [...ofKind("Service"), ...ofKind("Deployment")]) {
     expect(at(manifest, "spec.template.spec.containers.0.envFrom")).toEqual([
@@ -202,7 +202,7 @@ test.skipIf(!hasKubectl).each(overlays)(
   },
 );
 
-test("the routes are written for the API prefix of the environment", () => {
+test("the routes use the API prefix of the environment", () => {
   const script = `
     import { generateManifests } from ${JSON.stringify(join(root, "build/manifests/generate.ts"))};
     process.stdout.write(Object.values(await generateManifests()).join(""));`;

@@ -37,7 +37,7 @@ test.skipIf(process.platform !== "linux").each([
     });
     const stopped = await openStoppedReaders(port, target, readers);
     onTestFinished(() => stopped.close());
-    // Reads of Redis are queued in order: an answer to the last one means that each has had its first piece.
+    // Redis reads are in order: an answer to the last request means that each one has its first piece.
     for (let round = 0; round < 5; round += 1) {
       const answer = await fetch(`http://127.0.0.1:${port}${path}?limit=1`);
       expect((await answer.text()).length).toBeGreaterThan(64 * 1024);

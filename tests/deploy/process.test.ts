@@ -19,7 +19,7 @@ interface Started {
   readonly exit: Promise<unknown[]>;
 }
 
-/** A server bundle as a process, ended after the test. */
+/** A server bundle as a process, stopped after the test. */
 async function start(name: string, environment: Record<string, string> = {}, args: string[] = []): Promise<Started> {
   const { dist } = await useBuild();
   const port = await freePort();
@@ -40,7 +40,7 @@ async function start(name: string, environment: Record<string, string> = {}, arg
 
 const untilLive = ({ port }: Started) => until(() => fetch(`http://127.0.0.1:${port}/livez`), { timeoutMs: 15_000 });
 
-test("SIGTERM finishes the request under way, closes Redis and exits 0", async () => {
+test("SIGTERM finishes the request in flight, closes Redis and exits 0", async () => {
   const started = await start("submit-task");
   await untilLive(started);
   const socket = connect(started.port, "127.0.0.1");
@@ -66,7 +66,7 @@ test("log lines are JSON with the Knative service, its revision and the request'
   expect(started.lines).toContainEqual(expect.objectContaining(expected));
 });
 
-test("what changes something or is refused is logged at info, what only reads is not", async () => {
+test("a request that changes something or is refused is logged at info, one that only reads is not", async () => {
   const started = await start("submit-task");
   await untilLive(started);
   const ask = (method: string, path: string, id: string) =>
@@ -80,21 +80,21 @@ test("what changes something or is refused is logged at info, what only reads is
   expect(JSON.stringify(started.lines)).not.toContain("secret");
 });
 
-test("without Redis a process is live and says that it is not healthy", async () => {
+test("without Redis a process is live but not healthy", async () => {
   const started = await start("list-users", { DMS_REDIS_WRITE_URL: "redis://127.0.0.1:1/0" });
   await untilLive(started);
   const { status } = await fetch(`http://127.0.0.1:${started.port}/healthz`);
   expect(status).toBe(503);
 });
 
-test("a configuration fault is told in one line and exits 1", async () => {
+test("a configuration error is logged in one line and exits 1", async () => {
   const started = await start("list-users", { DMS_TIMEZONE: "Nowhere", PORT: "many" });
   expect(await started.exit).toEqual([1, null]);
   expect(started.lines).toHaveLength(1);
   expect(started.lines[0]?.msg).toMatch(/DMS_TIMEZONE="Nowhere".*PORT="many"/);
 });
 
-test("an operator's function does not start on a public address with a token that can be guessed", async () => {
+test("an operator function does not start on a public address with a weak token", async () => {
   const started = await start("admin-list-tasks", { DMS_CLI_DEFAULT_HOST: "0.0.0.0" });
   expect(await started.exit).toEqual([1, null]);
   expect(started.lines[0]?.msg).toMatch(/DMS_OPERATOR_TOKEN.*openssl rand -hex 32/);

@@ -25,7 +25,7 @@ test("serverless.yml deploys every function and no other", async () => {
   }
 });
 
-test("every background function has a schedule, and the bell's failures are told one by one", () => {
+test("every background function has a schedule, and the wake-up queue reports failures per message", () => {
   const { dispatcher, janitor } = parse(yaml).functions[1];
   expect(dispatcher.events).toContainEqual({ schedule: expect.any(String) });
   expect(janitor.events).toContainEqual({ schedule: expect.any(String) });
@@ -33,7 +33,7 @@ test("every background function has a schedule, and the bell's failures are told
   expect(dispatcher.reservedConcurrency).toBeGreaterThan(0);
 });
 
-test("`serverless package` makes a template without an account, with our bundle alone in each archive", async () => {
+test("`serverless package` creates a template without an account, with only the function's bundle in each archive", async () => {
   const { dist } = await useBuild();
   const directory = await serviceCopy(dist, "package");
   await runServerless(directory, ["package"]);
@@ -42,5 +42,5 @@ test("`serverless package` makes a template without an account, with our bundle 
   expect(stdout.trim().split("\n").sort()).toEqual(["dist/lambda/get-task.cjs", "dist/lambda/get-task.cjs.map"]);
   const template = await readFile(join(directory, ".serverless", "cloudformation-template-update-stack.json"), "utf8");
   expect(template).toContain("{{resolve:secretsmanager:dms-frontend:SecretString:operator_token}}");
-  expect(JSON.parse(template).Outputs.DispatcherBellUrl.Value).toEqual({ Ref: "DispatcherBell" });
+  expect(JSON.parse(template).Outputs.DispatcherWakeUpUrl.Value).toEqual({ Ref: "DispatcherWakeUp" });
 }, 180_000);

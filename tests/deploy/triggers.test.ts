@@ -4,8 +4,8 @@ import { expect, onTestFinished, test } from "vitest";
 import dispatcher from "../../functions/background/dispatcher/trigger.ts";
 import janitor from "../../functions/background/janitor/trigger.ts";
 import health from "../../functions/meta/health.ts";
-import { backgroundFunction } from "../../shared/runtime/background.ts";
-import { startBackgroundServer } from "../../shared/runtime/background-server.ts";
+import { backgroundFunction } from "../../shared/runtime/background/background.ts";
+import { startBackgroundServer } from "../../shared/runtime/background/server.ts";
 import { createServices } from "../../shared/services.ts";
 import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
 import { startHttpDouble } from "../support/http-double.ts";
@@ -24,67 +24,70 @@ async function start(
   const config = testConfig(redisUrl, environment);
   const { log, lines } = collectLog(config);
   const server = stopAfterTest(await startBackgroundServer(fn, [health], config, log, resident));
-  const ring = async (init: RequestInit = {}) => {
+  const trigger = async (init: RequestInit = {}) => {
     const answer = await fetch(server.address, { method: "POST", ...init });
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   };
   const drains = () => lines.filter(({ msg }) => msg === "dispatcher is running").length;
-  return { server, ring, drains };
+  return { server, trigger, drains };
 }
 
 const store = () => createTaskStore(createContext({ primary: redis.client }));
 const statusOf = async (id: string) => JSON.parse((await store().get(id)) ?? "{}").status;
 
-test("a plain POST drains the queue and tells how much was done, and no more", async () => {
+test("a plain POST drains the queue and reports only how much was done", async () => {
   const scheduler = await startHttpDouble();
   await store().submit(owner, {});
   await store().submit(owner, {});
-  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
-  expect(await ring()).toEqual({ status: 200, body: { handled: 2, left: 0, next_due_seconds: null } });
-  expect(await ring()).toEqual({ status: 200, body: { handled: 0, left: 0, next_due_seconds: null } });
+  const { trigger } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  expect(await trigger()).toEqual({ status: 200, body: { handled: 2, left: 0, next_due_seconds: null } });
+  expect(await trigger()).toEqual({ status: 200, body: { handled: 0, left: 0, next_due_seconds: null } });
   expect(scheduler.seen).toHaveLength(2);
 });
 
-test("the trace of a submission reaches the scheduler with it", async () => {
+test("the scheduler receives the trace of a submission", async () => {
   const scheduler = await startHttpDouble();
   await store().submit(owner, {}, { trace });
   await store().submitOnce(owner, {}, "a-key", { trace });
   await store().submit(owner, {});
-  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
-  await ring();
+  const { trigger } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  await trigger();
   expect(scheduler.seen.map(({ headers }) => headers.traceparent).sort()).toEqual([trace, trace, undefined]);
 });
 
-const event = new CloudEvent({ type: "dev.knative.sources.ping", source: "/a-schedule", data: { look: "now" } });
+const event = new CloudEvent({ type: "dev.knative.sources.ping", source: "/a-schedule", data: { check: "now" } });
 
 test.each([
   ["binary", HTTP.binary(event)],
   ["structured", HTTP.structured(event)],
-])("a CloudEvent in %s mode rings as a plain POST does", async (_, message) => {
+])("a CloudEvent in %s mode triggers a drain as a plain POST does", async (_, message) => {
   const scheduler = await startHttpDouble();
   await store().submit(owner, {});
-  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const { trigger } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
   const headers = message.headers as Record<string, string>;
-  expect(await ring({ headers, body: String(message.body) })).toMatchObject({ status: 200, body: { handled: 1 } });
+  expect(await trigger({ headers, body: String(message.body) })).toMatchObject({ status: 200, body: { handled: 1 } });
 });
 
 test.each([
   ["binary without a source", { "ce-id": "1", "ce-specversion": "1.0", "ce-type": "a" }, "{}", /'source'$/],
   ["structured that is no JSON", { "content-type": "application/cloudevents+json" }, "{", /JSON/],
-])("a CloudEvent in %s is refused for good, without a drain", async (_, headers, body, fault) => {
-  const { ring, drains } = await start();
-  expect(await ring({ headers, body })).toMatchObject({ status: 400, body: { detail: expect.stringMatching(fault) } });
+])("a CloudEvent in %s is rejected without a drain", async (_, headers, body, fault) => {
+  const { trigger, drains } = await start();
+  expect(await trigger({ headers, body })).toMatchObject({
+    status: 400,
+    body: { detail: expect.stringMatching(fault) },
+  });
   expect(drains()).toBe(0);
 });
 
-test("any number of triggers at once costs two drains, the second for what the first may have missed", async () => {
-  const { ring, drains } = await start();
-  const answers = await Promise.all(Array.from({ length: 20 }, () => ring()));
+test("any number of concurrent triggers causes two drains, the second for work that the first may have missed", async () => {
+  const { trigger, drains } = await start();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => trigger()));
   expect(answers.every(({ status }) => status === 200)).toBe(true);
   expect(drains()).toBe(2);
 });
 
-test("a budget that is spent finishes what is under way and leaves the rest in the queue", async () => {
+test("a drain whose budget is spent finishes work in flight and leaves the rest in the queue", async () => {
   const held = new Set<() => void>();
   const scheduler = await startHttpDouble((response) => void held.add(() => response.writeHead(202).end("{}")));
   for (let task = 0; task < 5; task += 1) await store().submit(owner, {});
@@ -94,58 +97,58 @@ test("a budget that is spent finishes what is under way and leaves the rest in t
   await services.redis.untilReady(2000);
   const background = dispatcher.open(services);
   const budget = new AbortController();
-  const round = background.round({ signal: budget.signal, finishMs: 10_000 });
+  const run = background.run({ signal: budget.signal, finishMs: 10_000 });
   await until(() => held.size === 2);
   budget.abort();
   for (const release of held) release();
-  expect(await round).toEqual({ handled: 2, left: 3, nextDueSeconds: null, complete: false });
+  expect(await run).toEqual({ handled: 2, left: 3, nextDueSeconds: null, complete: false });
   expect(await redis.client.xpending(keys.work, "dispatchers")).toEqual([0, null, null, null]);
   await background.close();
 });
 
-test("an unfinished round asks its trigger to come again", async () => {
+test("an unfinished run asks its trigger to retry", async () => {
   const unfinished = backgroundFunction({
     name: "unfinished",
-    summary: "Never gets done",
+    summary: "Never completes",
     open: () => ({
-      round: async () => ({ handled: 2, left: 3, nextDueSeconds: 7, complete: false }),
-      reside: async () => {},
+      run: async () => ({ handled: 2, left: 3, nextDueSeconds: 7, complete: false }),
+      runResident: async () => {},
       close: async () => {},
     }),
   });
-  const { ring } = await start({}, { fn: unfinished });
+  const { trigger } = await start({}, { fn: unfinished });
   const body = { handled: 2, left: 3, next_due_seconds: 7, detail: expect.any(String) };
-  expect(await ring()).toMatchObject({ status: 503, body });
+  expect(await trigger()).toMatchObject({ status: 503, body });
 });
 
-test("a function with a longer round of its own is not held to the dispatcher's budget", async () => {
+test("a function with a longer maximum run time is not limited by the dispatcher's budget", async () => {
   const patient = backgroundFunction({
     name: "patient",
     summary: "Takes longer than a drain may",
-    roundSeconds: 60,
+    maxRunSeconds: 60,
     open: () => ({
-      round: async ({ signal }) => {
+      run: async ({ signal }) => {
         await pause(300);
         return { handled: 0, left: 0, nextDueSeconds: null, complete: !signal.aborted };
       },
-      reside: async () => {},
+      runResident: async () => {},
       close: async () => {},
     }),
   });
-  const { ring } = await start({ DMS_DRAIN_BUDGET_SECONDS: "0.1" }, { fn: patient });
-  expect(await ring()).toMatchObject({ status: 200 });
+  const { trigger } = await start({ DMS_DRAIN_BUDGET_SECONDS: "0.1" }, { fn: patient });
+  expect(await trigger()).toMatchObject({ status: 200 });
 });
 
 test("without Redis the answer is 503 at once", async () => {
-  const { ring } = await start({}, { redisUrl: "redis://127.0.0.1:1/0" });
-  expect(await ring()).toMatchObject({ status: 503 });
+  const { trigger } = await start({}, { redisUrl: "redis://127.0.0.1:1/0" });
+  expect(await trigger()).toMatchObject({ status: 503 });
 });
 
-test("a process that ends in a drain writes down what it has cut off, and tells its trigger", async () => {
+test("a process that ends in a drain records what it has cut off, and reports to its trigger", async () => {
   const scheduler = await startHttpDouble(() => {});
   const id = await store().submit(owner, {});
-  const { server, ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
-  const answer = ring();
+  const { server, trigger } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const answer = trigger();
   await until(() => scheduler.seen.length === 1);
   await server.stop();
   expect(await answer).toMatchObject({ status: 503, body: { handled: 1 } });
@@ -153,16 +156,16 @@ test("a process that ends in a drain writes down what it has cut off, and tells 
   expect(await statusOf(id)).toBe("dispatching");
 });
 
-test("a drain tells when something is due", async () => {
+test("a drain reports when the next task is due", async () => {
   const scheduler = await startHttpDouble((response) => response.writeHead(503, { "retry-after": "120" }).end("{}"));
   await store().submit(owner, {});
-  const { ring } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
-  const { status, body } = await ring();
+  const { trigger } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url });
+  const { status, body } = await trigger();
   expect([status, body.handled, body.left]).toEqual([200, 1, 0]);
   expect(body.next_due_seconds).toBeGreaterThan(110);
 });
 
-test("a resident dispatcher works without triggers, and takes none", async () => {
+test("a resident dispatcher works without triggers, and accepts none", async () => {
   const scheduler = await startHttpDouble();
   const { server } = await start({ DMS_SCHEDULER_BASE_URL: scheduler.url }, { resident: true });
   const id = await store().submit(owner, {});
@@ -171,11 +174,11 @@ test("a resident dispatcher works without triggers, and takes none", async () =>
   expect((await fetch(`${server.address}/healthz`)).status).toBe(200);
 });
 
-test("a trigger of the janitor mends what another program has left", async () => {
+test("a trigger of the janitor repairs what another program has left behind", async () => {
   const id = await store().submit(owner, {});
   await redis.client.del(keys.record(id));
-  const { ring } = await start({}, { fn: janitor });
-  const { status, body } = await ring();
+  const { trigger } = await start({}, { fn: janitor });
+  const { status, body } = await trigger();
   expect([status, body.left]).toEqual([200, 0]);
   expect(await redis.client.sismember(keys.tasks, id)).toBe(0);
 });

@@ -87,7 +87,7 @@ test.each<[string, SchedulerReply]>([
   ["429", 429],
   ["404", 404],
   ["blocked", { status: 403, detail: "Requests are blocked" }],
-])("a submission that was turned away (%s) while its cancellation waited is not sent again", async (_, reply) => {
+])("a submission that was rejected (%s) while its cancellation waited is not sent again", async (_, reply) => {
   const { promise, resolve } = Promise.withResolvers<SchedulerReply>();
   bench.scheduler.answer(() => promise);
   const id = await bench.submit();

@@ -10,7 +10,7 @@ const bench = useDispatcher();
 const submit = (count: number, user = "alice") =>
   Promise.all(Array.from({ length: count }, () => bench.submit({ service: "sync", user })));
 
-/** The times of Redis, in ms, at which places are granted from now on: a request may reach the scheduler later. */
+/** The times of Redis, in ms, at which permits are granted from now on: a request may reach the scheduler later. */
 async function permitTimes(): Promise<readonly number[]> {
   const times: number[] = [];
   const monitor = await bench.redis.connect().monitor();
@@ -76,7 +76,7 @@ test("submissions keep to the rate, across dispatchers", async () => {
   expect(bench.scheduler.ids("submit").toSorted()).toEqual(ids.toSorted());
   await until(() => times.length >= ids.length);
   expect((times[20] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(900);
-  // No burst: whoever is late may catch up by one place, so any six of them take a quarter of a second.
+  // No burst: a late request may catch up by one permit, so any six of them take a quarter of a second.
   for (const [index, at] of times.slice(6).entries()) expect(at - (times[index] ?? 0)).toBeGreaterThan(240);
 });
 
@@ -94,7 +94,7 @@ test("cancellations are not counted among the submissions", async () => {
   resolve(202);
 });
 
-test("a task that is cancelled in the moment in which it gets its place gives the place back", async () => {
+test("a task that is cancelled in the moment in which it gets its permit releases the permit", async () => {
   const [first = "", second = ""] = await submit(2);
   const { promise, resolve } = Promise.withResolvers<SchedulerReply>();
   bench.scheduler.answer(() => promise);

@@ -22,7 +22,7 @@ async function jump(ms: number): Promise<void> {
 test.each([hour, -hour, 60_000, -60_000])(
   "Redis's clock jumps by %d ms again and again while a task is being submitted: it is sent once",
   async (ms) => {
-    // Longer than a lease, so that only signs of life keep it; the process asks on as long as it takes.
+    // Longer than a lease, so that only heartbeats keep it; the process asks on as long as it takes.
     bench.scheduler.answer(async () => {
       await pause(3000);
       return 202;

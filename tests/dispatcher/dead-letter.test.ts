@@ -7,7 +7,7 @@ const threeAttempts = { DMS_DISPATCH_MAX_ATTEMPTS: "3" };
 
 const letters = async () => (await readDeadLetters(bench.redis.client, 100)).letters;
 
-/** A task that was given up after three attempts. */
+/** A task that is a dead letter after three attempts. */
 async function givenUp(): Promise<string> {
   bench.scheduler.answer(() => 429);
   const id = await bench.submit();
@@ -17,7 +17,7 @@ async function givenUp(): Promise<string> {
   return id;
 }
 
-/** A running task whose cancellation was given up. */
+/** A running task whose cancellation is a dead letter. */
 async function uncancelled(deleted = false): Promise<string> {
   bench.scheduler.answer(({ kind }) => (kind === "submit" ? 202 : 500));
   const id = await bench.submit();
@@ -50,7 +50,7 @@ test("an operator sends a failed submission again: it goes by pending to the sch
   expect(await bench.record(id)).toMatchObject({ status: "completed" });
 });
 
-test("a submission that is sent again in vain is given up again", async () => {
+test("a submission that is sent again in vain becomes a dead letter again", async () => {
   const id = await givenUp();
   await retryDeadLetter(bench.context, id);
   await bench.untilIdle();
@@ -59,7 +59,7 @@ test("a submission that is sent again in vain is given up again", async () => {
   expect(await letters()).toMatchObject([{ task_id: id, attempts: 3 }]);
 });
 
-test("a task that was given up for its age is sent when an operator sends it again", async () => {
+test("a task that is a dead letter for its age is sent when an operator sends it again", async () => {
   bench.scheduler.answer(() => 503);
   const id = await bench.submit();
   await bench.start({ DMS_DISPATCH_MAX_AGE_SECONDS: "0.1" });
@@ -80,7 +80,7 @@ test("a discarded letter leaves its task failed and unsent", async () => {
   expect(await bench.record(id)).toEqual(before);
 });
 
-test("a cancellation that was given up is asked for anew, until it is confirmed", async () => {
+test("a cancellation that is a dead letter is requested again, until it is confirmed", async () => {
   const id = await uncancelled();
   bench.scheduler.answer(() => 202);
   expect(await retryDeadLetter(bench.context, id)).toMatchObject({ outcome: "queued" });
@@ -93,7 +93,7 @@ test("a cancellation that was given up is asked for anew, until it is confirmed"
   expect(await letters()).toEqual([]);
 });
 
-test("a cancellation that was given up is tried anew when its owner asks again, be its letter discarded or not", async () => {
+test("a cancellation that is a dead letter is retried when its owner asks again, whether its letter is discarded or not", async () => {
   const id = await uncancelled();
   await discardDeadLetter(bench.redis.client, id);
   bench.scheduler.answer(() => 202);
@@ -102,7 +102,7 @@ test("a cancellation that was given up is tried anew when its owner asks again, 
   expect(await letters()).toEqual([]);
 });
 
-test("a deletion whose cancellation was given up is completed when an operator sends it again", async () => {
+test("a deletion whose cancellation is a dead letter is completed when an operator sends it again", async () => {
   const id = await uncancelled(true);
   expect(await bench.record(id)).toMatchObject({ status: "running" });
   bench.scheduler.answer(() => 202);
@@ -111,7 +111,7 @@ test("a deletion whose cancellation was given up is completed when an operator s
   expect(await letters()).toEqual([]);
 });
 
-test("a cancelled task that was given up is deleted by a cancellation of its own", async () => {
+test("a cancelled task that is a dead letter is deleted by a cancellation of its own", async () => {
   const id = await uncancelled();
   bench.scheduler.answer(() => 202);
   await bench.store.delete(id);

@@ -60,7 +60,7 @@ test("it stays invisible while the scheduler rewrites the record and its indexes
   await expectInvisible(id);
 });
 
-test("what a late writer brings back once is removed by a dispatcher's upkeep", async () => {
+test("what a late writer puts back once is removed by a dispatcher's upkeep", async () => {
   const { id, answer } = await deletedWhileRunning();
   answer(202);
   await untilGone(id);
@@ -96,7 +96,7 @@ test("5xx is no confirmation: the cancellation is sent again before anything is 
 
 test.each<[string, SchedulerReply, number]>([
   ["taken", 202, 1],
-  ["turned away", 429, 0],
+  ["rejected", 429, 0],
   ["of unknown fate", 504, 1],
 ])("a task that is deleted during its submission, which is then %s, leaves nothing", async (_, reply, cancels) => {
   const { promise, resolve } = Promise.withResolvers<SchedulerReply>();
@@ -121,7 +121,7 @@ test("a task that was never submitted is removed at once, without the scheduler"
   expect(bench.scheduler.requests).toEqual([]);
 });
 
-test("a task whose cancellation was given up and which then ends by itself is removed", async () => {
+test("a task whose cancellation is a dead letter and which then ends by itself is removed", async () => {
   const { id, answer } = await deletedWhileRunning({ DMS_DISPATCH_MAX_ATTEMPTS: "1" });
   answer(500);
   await bench.until(async () => (await bench.redis.client.zcard(keys.dead)) === 1);

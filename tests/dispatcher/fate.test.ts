@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { messages } from "../../functions/background/dispatcher/messages.ts";
-import { nextStep } from "../../functions/background/dispatcher/next-step.ts";
+import { messages } from "../../functions/background/dispatcher/reconcile/messages.ts";
+import { nextStep } from "../../functions/background/dispatcher/reconcile/next-step.ts";
 import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
@@ -16,8 +16,8 @@ function judge(record: Partial<TaskRecord>, sidecar: Partial<Sidecar> = {}) {
 
 test("a submission is not judged before its time", () => {
   const checkAt = now + 1;
-  expect(judge({ status: "running" }, { checkAt })).toEqual({ kind: "rest", until: checkAt });
-  expect(judge({}, { checkAt, want: "delete" })).toEqual({ kind: "rest", until: checkAt });
+  expect(judge({ status: "running" }, { checkAt })).toEqual({ kind: "release", until: checkAt });
+  expect(judge({}, { checkAt, want: "delete" })).toEqual({ kind: "release", until: checkAt });
   expect(judge({}, { checkAt: now })).toMatchObject({ kind: "write" });
 });
 
@@ -104,7 +104,7 @@ test("a task whose fate was unknown once is cancelled at the scheduler, not by u
   expect(nextStep(viewOf({}, { doubtful: 1, want: "delete" }), policy)).toMatchObject({ kind: "cancel" });
 });
 
-test("a submission that was turned away leaves a wanted cancellation to us alone", () => {
+test("a submission that was rejected leaves a wanted cancellation to us alone", () => {
   expect(nextStep(viewOf({}, { want: "cancel", wantedAt: "t0", attempts: 1 }), policy)).toEqual({
     kind: "write",
     change: {

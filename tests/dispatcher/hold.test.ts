@@ -5,7 +5,7 @@ import { alice, bob, tracesOf } from "../task-state/support.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
-/** Seconds, with room for a busy machine. */
+/** Seconds, with a margin for a busy machine. */
 const promised = { timeoutMs: 10_000 };
 
 const blocks = [
@@ -76,7 +76,7 @@ test("403 Requests are blocked: one task at a time tries whether the block has e
   for (const id of ids) await until(async () => (await bench.record(id)).status === "running", promised);
 });
 
-test("a held task is cancelled at once, and the scheduler hears nothing of it", async () => {
+test("a held task is cancelled at once, and the scheduler gets no request", async () => {
   await bench.redis.client.set(keys.blocksAll, '{"blocked":true}');
   const id = await bench.submit();
   await bench.start();
@@ -100,7 +100,7 @@ test("a held task that is deleted leaves nothing behind", async () => {
   expect(bench.scheduler.requests).toEqual([]);
 });
 
-test("a block does not hold cancellations back", async () => {
+test("a block does not hold cancellations", async () => {
   const id = await bench.submit();
   await bench.start();
   await bench.untilStatus("running", id);

@@ -33,7 +33,9 @@ test.each(refusals)(
     const id = await bench.submit();
     // Another one waits for what the first may leave behind.
     const dispatchers = [await bench.start(quick), await bench.start(quick)];
-    await until(() => dispatchers.some(({ logs }) => logs.some(({ msg }) => msg?.startsWith("An outcome could not"))));
+    await until(() =>
+      dispatchers.some(({ logs }) => logs.some(({ msg }) => msg?.startsWith("could not store the outcome"))),
+    );
     await pause(pastTheLease);
     await allow();
     await bench.untilStatus("running", id);
@@ -43,7 +45,7 @@ test.each(refusals)(
   },
 );
 
-test("a dispatcher that is told to stop spends its grace on what it could not store", async () => {
+test("a dispatcher that is asked to stop spends its grace on what it could not store", async () => {
   onTestFinished(async () => void (await config("maxmemory", "0")));
   bench.scheduler.answer(async () => {
     await config("maxmemory", "1");
@@ -51,7 +53,7 @@ test("a dispatcher that is told to stop spends its grace on what it could not st
   });
   const id = await bench.submit();
   const dispatcher = await bench.start({ ...quick, DMS_SHUTDOWN_GRACE_SECONDS: "10" });
-  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
+  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("could not store the outcome")));
   dispatcher.abort();
   await pause(500);
   await config("maxmemory", "0");
@@ -61,7 +63,7 @@ test("a dispatcher that is told to stop spends its grace on what it could not st
   expect(await bench.sidecar(id)).not.toHaveProperty("lease");
 });
 
-test("a grace that ends first is said with what was lost, and the process does not hang", async () => {
+test("a grace that ends first is logged with what was lost, and the process does not hang", async () => {
   onTestFinished(async () => void (await config("maxmemory", "0")));
   bench.scheduler.answer(async () => {
     await config("maxmemory", "1");
@@ -69,9 +71,11 @@ test("a grace that ends first is said with what was lost, and the process does n
   });
   const id = await bench.submit();
   const dispatcher = await bench.start({ ...quick, DMS_SHUTDOWN_GRACE_SECONDS: "0.3" });
-  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("An outcome could not")));
+  await until(() => dispatcher.logs.some(({ msg }) => msg?.startsWith("could not store the outcome")));
   await dispatcher.stop();
-  expect(dispatcher.logs.find(({ msg }) => msg === "An outcome was not stored")).toMatchObject({
+  expect(
+    dispatcher.logs.find(({ msg }) => msg === "the outcome of a request was lost: it could not be stored"),
+  ).toMatchObject({
     task: id,
     request: "submit",
     outcome: { kind: "accepted" },

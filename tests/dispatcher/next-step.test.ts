@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { nextStep, type Step } from "../../functions/background/dispatcher/next-step.ts";
+import { nextStep, type Step } from "../../functions/background/dispatcher/reconcile/next-step.ts";
 import { type Hold, isTerminal, type Sidecar, statuses, type TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
-const rest: Step = { kind: "rest" };
+const release: Step = { kind: "release" };
 const purge: Step = { kind: "purge" };
 const later = now + 3000;
 
@@ -12,11 +12,11 @@ function stepOf(record: Partial<TaskRecord> | null, sidecar: Partial<Sidecar> | 
 }
 
 test.each([
-  ["one of another program rests", { status: "running" }, null, rest],
+  ["one of another program rests", { status: "running" }, null, release],
   ["one whose record is gone is purged", null, {}, purge],
-  ["one that has ended rests", { status: "completed" }, { phase: "sent" }, rest],
+  ["one that has ended rests", { status: "completed" }, { phase: "sent" }, release],
   [
-    "one that has ended though a cancellation was wanted is looked at once more",
+    "one that has ended though a cancellation was wanted is re-checked once",
     { status: "failed" },
     { want: "cancel" },
     {
@@ -25,10 +25,10 @@ test.each([
     },
   ],
   [
-    "one that has ended and was looked at once more rests",
+    "one that has ended and was re-checked once is released",
     { status: "failed" },
     { want: "cancel", confirmedAt: now - 1 },
-    rest,
+    release,
   ],
   ["one that has ended is purged when it was deleted", { status: "failed" }, { phase: "sent", want: "delete" }, purge],
   ["a deleted one that was never submitted is purged", {}, { want: "delete" }, purge],
@@ -46,11 +46,11 @@ test.each([
     { kind: "submit" },
   ],
   ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
-  ["one that is not due yet rests until then", {}, { dueAt: later }, { kind: "rest", until: later }],
-  ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, rest],
-  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, rest],
-  ["one that the service runs that registered it rests", {}, { phase: "external" }, rest],
-  ["one that another program runs rests", {}, { phase: "foreign" }, rest],
+  ["one that is not due yet is released until then", {}, { dueAt: later }, { kind: "release", until: later }],
+  ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, release],
+  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, release],
+  ["one that the service runs that registered it rests", {}, { phase: "external" }, release],
+  ["one that another program runs rests", {}, { phase: "foreign" }, release],
   [
     "one at the scheduler is cancelled there",
     { status: "cancel_requested" },
@@ -73,13 +73,13 @@ test.each([
     "a cancellation that failed rests until it is due",
     { status: "cancel_requested" },
     { phase: "sent", want: "cancel", dueAt: later },
-    { kind: "rest", until: later },
+    { kind: "release", until: later },
   ],
   [
-    "a cancellation that was given up rests",
+    "a cancellation that is a dead letter is released",
     { status: "cancel_requested" },
     { phase: "sent", want: "cancel", dead: "cancel" },
-    rest,
+    release,
   ],
 ] as [string, Partial<TaskRecord> | null, Partial<Sidecar> | null, Step | "cancel"][])(
   "of all tasks, %s",
@@ -91,10 +91,10 @@ test.each([
   },
 );
 
-test("a task that cannot be read is set aside with the reason, whatever is wanted of it", () => {
+test("a task that cannot be read is quarantined with the reason, whatever is wanted of it", () => {
   for (const sidecar of [{}, { want: "delete" }, { phase: "sending", checkAt: now - 1 }, null] as const) {
     const view = viewOf({}, sidecar, { raw: "{", record: undefined, unreadable: "the record is not JSON" });
-    expect(nextStep(view, policy)).toEqual({ kind: "set_aside", reason: "the record is not JSON" });
+    expect(nextStep(view, policy)).toEqual({ kind: "quarantine", reason: "the record is not JSON" });
   }
 });
 
@@ -104,11 +104,11 @@ test.each([
   ["user_blocked", "requests of alice are blocked"],
 ] as const)("a task that waits is held while it is %s, whatever is due or counted", (hold, text) => {
   for (const sidecar of [{}, { dueAt: later }, { dueAt: now - 1, attempts: 1 }, { attempts: policy.maxAttempts }]) {
-    expect(stepOf({}, sidecar, hold)).toEqual({ kind: "rest", hold: text });
+    expect(stepOf({}, sidecar, hold)).toEqual({ kind: "release", hold: text });
   }
 });
 
-test("a hold keeps neither cancellations nor checks back", () => {
+test("a hold delays neither cancellations nor checks", () => {
   const cancelled = { phase: "sent", want: "cancel" } as const;
   expect(stepOf({ status: "cancel_requested" }, cancelled, "paused")).toMatchObject({ kind: "cancel" });
   expect(stepOf({ status: "dispatching" }, { phase: "sending" }, "paused")).toMatchObject({ kind: "write" });
@@ -174,24 +174,24 @@ const everything = combinations(
 );
 
 test("every combination keeps the promises", () => {
-  for (const [phase, status, wish, due, more, hold, maxAge] of everything) {
-    const sidecar: Partial<Sidecar> = { phase, ...wish, ...due, ...more };
+  for (const [phase, status, request, due, more, hold, maxAge] of everything) {
+    const sidecar: Partial<Sidecar> = { phase, ...request, ...due, ...more };
     const step = nextStep(viewOf({ status }, sidecar), { ...policy, maxAge }, hold);
-    const told = JSON.stringify({ status, sidecar, hold, maxAge, step });
+    const shown = JSON.stringify({ status, sidecar, hold, maxAge, step });
     const { want, dueAt = 0, attempts = 0 } = sidecar;
     const waits = phase === "queued" && status === "pending" && want === undefined;
     const free = hold === undefined && dueAt <= now && attempts < policy.maxAttempts && maxAge === 0;
-    expect(step.kind === "submit", told).toBe(waits && free);
+    expect(step.kind === "submit", shown).toBe(waits && free);
     if (isTerminal(status)) {
-      expect([want === "delete" ? "purge" : "rest", "write"], told).toContain(step.kind);
-      expect(step, told).not.toHaveProperty("change.record");
+      expect([want === "delete" ? "purge" : "release", "write"], shown).toContain(step.kind);
+      expect(step, shown).not.toHaveProperty("change.record");
     }
-    if (step.kind === "purge") expect(want, told).toBe("delete");
+    if (step.kind === "purge") expect(want, shown).toBe("delete");
     if (step.kind === "cancel") {
-      expect([want !== undefined, phase !== "sending", dueAt <= now], told).toEqual([true, true, true]);
-      if (want === "cancel") expect(status, told).toBe("cancel_requested");
-      if (phase === "queued") expect([1, "dispatching"], told).toContain(step.sidecar.doubtful ?? status);
+      expect([want !== undefined, phase !== "sending", dueAt <= now], shown).toEqual([true, true, true]);
+      if (want === "cancel") expect(status, shown).toBe("cancel_requested");
+      if (phase === "queued") expect([1, "dispatching"], shown).toContain(step.sidecar.doubtful ?? status);
     }
-    if (step.kind === "write") expect(step.change.record?.status, told).not.toBe("pending");
+    if (step.kind === "write") expect(step.change.record?.status, shown).not.toBe("pending");
   }
 });

@@ -14,7 +14,7 @@ test("while nobody listens no attempt is counted and no task fails, and then all
   await bench.scheduler.stop();
   const ids = await submit(30);
   const { logs } = await bench.start(oneAttempt);
-  await until(() => logs.filter(({ msg }) => msg === "scheduler has not accepted").length >= 8);
+  await until(() => logs.filter(({ msg }) => msg === "scheduler did not accept the request").length >= 8);
   for (const id of ids) {
     expect(await bench.sidecar(id)).toMatchObject({ phase: expect.stringMatching(/queued|sending/) });
     expect(await bench.record(id)).toMatchObject({ status: expect.stringMatching(/pending|dispatching/) });
@@ -57,7 +57,7 @@ test("during 503 one probe at a time is under way, at the backoff's pace, and th
   for (const id of ids) expect((await bench.record(id)).status).toMatch(/pending|dispatching/);
 });
 
-test("when the scheduler is back the rate ramps up", async () => {
+test("when the scheduler is available again the rate ramps up", async () => {
   let back = false;
   let answered = 0;
   const ramp: [underWay: number, answered: number][] = [];
@@ -112,7 +112,7 @@ test("only the greatest age ends a task during an outage, and it goes to the dea
   expect((await bench.messages(id)).at(-1)).toBe("Not submitted within 0.5 s: given up");
 });
 
-test("during an outage no cancellation is given up, and it is carried out when the scheduler is back", async () => {
+test("during an outage no cancellation becomes a dead letter, and it is carried out when the scheduler is available again", async () => {
   const id = await bench.submit();
   await bench.start(oneAttempt);
   await bench.untilStatus("running", id);

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { outcomeOfAnswer, outcomeOfError, parseRetryAfter } from "../../functions/background/dispatcher/outcome.ts";
+import {
+  outcomeOfAnswer,
+  outcomeOfError,
+  parseRetryAfter,
+} from "../../functions/background/dispatcher/scheduler/outcome.ts";
 
 const answer = (status: number, detail?: unknown, retryAfter?: string) =>
   outcomeOfAnswer(status, detail === undefined ? "" : JSON.stringify({ detail }), retryAfter);
@@ -25,13 +29,13 @@ test.each([400, 401, 405, 409, 410, 413, 418, 422, 451])("%i is refused with its
 });
 
 test.each([408, 425, 429])("%i did not start the task", (status) => {
-  expect(answer(status)).toEqual({ kind: "not_started", cause: String(status), away: false });
+  expect(answer(status)).toEqual({ kind: "not_started", cause: String(status), unavailable: false });
   expect(answer(status, "x", "3")).toMatchObject({ retryAfterMs: 3000 });
 });
 
-test("503 did not start the task: the scheduler is away", () => {
-  expect(answer(503)).toEqual({ kind: "not_started", cause: "503", away: true });
-  expect(answer(503, "x", "3")).toEqual({ kind: "not_started", cause: "503", away: true, retryAfterMs: 3000 });
+test("503 did not start the task: the scheduler is unavailable", () => {
+  expect(answer(503)).toEqual({ kind: "not_started", cause: "503", unavailable: true });
+  expect(answer(503, "x", "3")).toEqual({ kind: "not_started", cause: "503", unavailable: true, retryAfterMs: 3000 });
 });
 
 test.each([500, 501, 502, 504, 505, 599, 301, 307])("after %i the fate is unknown", (status) => {
@@ -68,8 +72,8 @@ test.each([
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
-])("%s proves that nothing was started: the scheduler is away", (code) => {
-  expect(outcomeOfError(failed(code))).toEqual({ kind: "not_started", cause: code, away: true });
+])("%s proves that nothing was started: the scheduler is unavailable", (code) => {
+  expect(outcomeOfError(failed(code))).toEqual({ kind: "not_started", cause: code, unavailable: true });
   expect(outcomeOfError(new TypeError("fetch failed", { cause: failed(code) }))).toMatchObject({ cause: code });
 });
 

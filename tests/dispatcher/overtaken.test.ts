@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { type Attendance, attend } from "../../functions/background/dispatcher/attend.ts";
-import { expressWay } from "../../functions/background/dispatcher/express.ts";
-import { createGate } from "../../functions/background/dispatcher/gate.ts";
+import { createCircuitBreaker } from "../../functions/background/dispatcher/limits/circuit-breaker.ts";
+import { createSubmissionFastPath } from "../../functions/background/dispatcher/reconcile/fast-path.ts";
+import { reconcile } from "../../functions/background/dispatcher/reconcile/reconcile.ts";
+import type { Reconciliation } from "../../functions/background/dispatcher/reconcile/reconciliation.ts";
 import { createLogger } from "../../shared/logger.ts";
 import { claim, ensureGroup, keys, readEntries } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";
@@ -49,18 +50,18 @@ test.each(["queued", "sending"] as const)(
     await change(bench.context, id, { sidecar: { ...byAnother(), phase, checkAt: Date.now() + 60_000 } });
     const before = await task(id);
     const never = () => Promise.reject(new Error("sent"));
-    const attendance: Attendance = {
+    const reconciliation: Reconciliation = {
       context: bench.context,
       client: { submit: never, cancel: never, close: async () => {} },
       policy,
       log: createLogger({ appName: "test", logLevel: "fatal" }),
-      gate: createGate(policy),
-      express: expressWay(bench.context, policy),
+      breaker: createCircuitBreaker(policy),
+      fastPath: createSubmissionFastPath(bench.context, policy),
       holder: "one",
       stopping: new AbortController().signal,
-      hurry: new AbortController().signal,
+      forceStop: new AbortController().signal,
     };
-    await attend(attendance, claimed, { leave() {}, keep() {} });
+    await reconcile(reconciliation, claimed, { release() {}, reacquire() {} });
     expect(await task(id)).toEqual(before);
   },
 );

@@ -52,7 +52,7 @@ test("what is under way when the pause begins is finished", async () => {
   await bench.untilStatus("running", id);
 });
 
-test("a task that waits for its turn under a limit when the pause begins is not sent", async () => {
+test("a task that waits for its permit under a limit when the pause begins is not sent", async () => {
   const { promise, resolve } = Promise.withResolvers<SchedulerReply>();
   bench.scheduler.answer(() => promise);
   const ids = [await bench.submit(), await bench.submit(bob)];

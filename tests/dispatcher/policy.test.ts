@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { policyOf } from "../../functions/background/dispatcher/index.ts";
-import { backoff, isCapped } from "../../functions/background/dispatcher/policy.ts";
+import { backoff, isCapped } from "../../functions/background/dispatcher/limits/policy.ts";
 import { loadConfig } from "../../shared/config.ts";
 import { policy } from "./view.ts";
 

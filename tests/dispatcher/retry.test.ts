@@ -90,13 +90,13 @@ test("after the last attempt the task fails with the reason and goes to the dead
   expect(await bench.redis.client.exists(keys.due)).toBe(0);
 });
 
-test("what repeats is told of at most once in five attempts", async () => {
+test("what repeats is logged at most once in five attempts", async () => {
   answerWith(...Array<SchedulerReply>(12).fill(429), 404, 404, 404);
   const id = await bench.submit();
   await bench.start();
   await bench.untilStatus("running", id);
-  const told = (await bench.messages(id)).filter((message) => message.startsWith("Attempt"));
-  expect(told.map((message) => message.split(",")[0])).toEqual([
+  const logged = (await bench.messages(id)).filter((message) => message.startsWith("Attempt"));
+  expect(logged.map((message) => message.split(",")[0])).toEqual([
     "Attempt 1 failed with 429",
     "Attempt 5 failed with 429",
     "Attempt 10 failed with 429",
@@ -115,6 +115,6 @@ test("a task that is cancelled between attempts is cancelled at once, and not se
     ["submit", id],
     ["submit", "2"],
   ]);
-  // Only the last look at what was cancelled is due.
+  // Only the re-check of the cancelled task is due.
   expect(Number(await bench.redis.client.zscore(keys.due, id))).toBeLessThan(Date.now() + 10_000);
 });

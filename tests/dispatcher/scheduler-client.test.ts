@@ -83,7 +83,7 @@ test("a connection that the scheduler closes after its answer does no harm to th
 test("nobody listens: nothing was started", async () => {
   const { submit, stop } = await connect({ bytes: "" });
   await stop();
-  expect(await submit()).toEqual({ kind: "not_started", cause: "ECONNREFUSED", away: true });
+  expect(await submit()).toEqual({ kind: "not_started", cause: "ECONNREFUSED", unavailable: true });
 });
 
 test.each<[string, Answer]>([
@@ -117,7 +117,7 @@ test("a 403 whose reason is cut off is not taken for a refusal, because it may b
   expect(await submit()).not.toMatchObject({ kind: "refused" });
 });
 
-test("a signal gives a request up, and its fate is unknown", async () => {
+test("a signal aborts a request, and its fate is unknown", async () => {
   const { submit, heads } = await connect({ bytes: "" });
   const stop = new AbortController();
   const outcome = submit(stop.signal);

@@ -42,7 +42,7 @@ export interface ScriptedScheduler {
   stop(): Promise<void>;
 }
 
-/** Listens on loopback, on a free port unless told otherwise. The caller stops it. */
+/** Listens on loopback, on a free port unless given otherwise. The caller stops it. */
 export async function startScriptedScheduler(port = 0): Promise<ScriptedScheduler> {
   const requests: SchedulerRequest[] = [];
   let [underWay, busiest, connections] = [0, 0, 0];

@@ -1,12 +1,12 @@
 import { afterEach, expect, test, vi } from "vitest";
-import type { Outcome } from "../../functions/background/dispatcher/outcome.ts";
-import { beginCancellation, settleCancellation } from "../../functions/background/dispatcher/settle.ts";
+import { beginCancellation, settleCancellation } from "../../functions/background/dispatcher/reconcile/settle.ts";
+import type { Outcome } from "../../functions/background/dispatcher/scheduler/outcome.ts";
 import type { Sidecar, Status } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-const unavailable: Outcome = { kind: "not_started", cause: "503", away: true };
+const unavailable: Outcome = { kind: "not_started", cause: "503", unavailable: true };
 
 function settle(outcome: Outcome, sidecar: Partial<Sidecar> = {}, status: Status = "cancel_requested") {
   const cancelling = { phase: "sent", want: "cancel", attempts: 1, cancelAttempts: 1 } as const;
@@ -25,7 +25,7 @@ test("what the submission has met is forgotten when the cancellation is sent", (
   expect(beginCancellation(viewOf({}, { error: "504" })).sidecar).toMatchObject({ cancelTries: 1, error: null });
 });
 
-test.each(confirmations)("confirmed ($kind): the task is cancelled, and looked at once more", (outcome) => {
+test.each(confirmations)("confirmed ($kind): the task is cancelled, and re-checked once", (outcome) => {
   expect(settle(outcome)).toEqual({
     change: {
       record: { status: "cancelled", logs: ["Scheduler confirmed cancellation"] },
@@ -49,7 +49,7 @@ test.each<Outcome>([...confirmations, { kind: "refused", status: 403, detail: "i
   },
 );
 
-test("refused: it stands in the log and in the dead letters, and the task stays as it is", () => {
+test("refused: it is in the log and in the dead letters, and the task stays as it is", () => {
   const detail = "Task 7 belongs to somebody else";
   expect(settle({ kind: "refused", status: 403, detail })).toEqual({
     change: {
@@ -63,9 +63,9 @@ test("refused: it stands in the log and in the dead letters, and the task stays 
 
 test.each<[Outcome, counted: number]>([
   [unavailable, 1],
-  [{ kind: "not_started", cause: "429", away: false }, 2],
+  [{ kind: "not_started", cause: "429", unavailable: false }, 2],
   [{ kind: "unknown_fate", cause: "500" }, 2],
-])("unconfirmed (%j): it is sent again later, and counted unless the scheduler is away", (outcome, counted) => {
+])("unconfirmed (%j): it is sent again later, and counted unless the scheduler is unavailable", (outcome, counted) => {
   vi.spyOn(Math, "random").mockReturnValue(0.999_999);
   const cause = "cause" in outcome ? outcome.cause : "";
   const { change, done } = settle(outcome, { cancelAttempts: 2, cancelTries: 2 });
@@ -79,13 +79,15 @@ test.each<[Outcome, counted: number]>([
   });
 });
 
-test("what repeats is told once in five, and nobody is told of a deleted task's cancellation", () => {
-  const told = (more: Partial<Sidecar>) => settle(unavailable, { cancelTries: 4, ...more }).change.record?.logs ?? [];
-  expect([told({ error: "503" }), told({ cancelTries: 5, error: "503" })].map(({ length }) => length)).toEqual([0, 1]);
-  expect(told({ want: "delete" })).toEqual([]);
+test("what repeats is logged once in five, and nothing is logged of a deleted task's cancellation", () => {
+  const logged = (more: Partial<Sidecar>) => settle(unavailable, { cancelTries: 4, ...more }).change.record?.logs ?? [];
+  expect([logged({ error: "503" }), logged({ cancelTries: 5, error: "503" })].map(({ length }) => length)).toEqual([
+    0, 1,
+  ]);
+  expect(logged({ want: "delete" })).toEqual([]);
 });
 
-test("while the scheduler is away no cancellation is given up", () => {
+test("while the scheduler is unavailable no cancellation becomes a dead letter", () => {
   expect(settle(unavailable, { cancelAttempts: policy.maxAttempts }).change).not.toHaveProperty("deadLetter");
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { messages } from "../../functions/background/dispatcher/messages.ts";
-import type { Outcome } from "../../functions/background/dispatcher/outcome.ts";
-import { beginSubmission, settleSubmission } from "../../functions/background/dispatcher/settle.ts";
+import { messages } from "../../functions/background/dispatcher/reconcile/messages.ts";
+import { beginSubmission, settleSubmission } from "../../functions/background/dispatcher/reconcile/settle.ts";
+import type { Outcome } from "../../functions/background/dispatcher/scheduler/outcome.ts";
 import type { Sidecar, TaskRecord } from "../../task-state/index.ts";
 import { now, policy, viewOf } from "./view.ts";
 
@@ -10,7 +10,7 @@ afterEach(() => vi.restoreAllMocks());
 const judged = { checkAt: null };
 const over = { ...judged, foreignLogs: null };
 const refused: Outcome = { kind: "refused", status: 400, detail: "src is missing" };
-const away: Outcome = { kind: "not_started", cause: "ECONNREFUSED", away: true };
+const unavailable: Outcome = { kind: "not_started", cause: "ECONNREFUSED", unavailable: true };
 
 /** The outcome of the first attempt, whose sending has begun. */
 function settle(outcome: Outcome, sidecar: Partial<Sidecar> = {}, record: Partial<TaskRecord> | null = {}) {
@@ -30,7 +30,7 @@ test("a submission begins with dispatching, and counts the attempt before it is 
   });
 });
 
-test("a later attempt is not told of again, and is neither due nor held any more", () => {
+test("a later attempt is not logged again, and is neither due nor held any more", () => {
   const begun = beginSubmission(viewOf({}, { attempts: 2, tries: 4, dueAt: now, hold: "x" }), policy);
   expect(begun.record).toEqual({ status: "dispatching", logs: [] });
   expect(begun.sidecar).toMatchObject({ attempts: 3, tries: 5, dueAt: null, hold: null });
@@ -60,7 +60,7 @@ test.each(["cancel", "delete"] as const)("accepted: a %s that has waited for thi
   });
 });
 
-test("unknown fate: the task is looked at after the grace, and stays in sending", () => {
+test("unknown fate: the task is re-checked after the grace, and stays in sending", () => {
   expect(settle({ kind: "unknown_fate", cause: "504" })).toEqual({
     change: {
       record: { logs: ["Attempt 1 ended without a clear answer (504), checked in 5 s"] },
@@ -100,9 +100,9 @@ test("blocked: the task waits with its reason, and the attempt is not counted", 
   });
 });
 
-test("away: the attempt is not counted", () => {
+test("unavailable: the attempt is not counted", () => {
   vi.spyOn(Math, "random").mockReturnValue(0.999_999);
-  expect(settle(away)).toEqual({
+  expect(settle(unavailable)).toEqual({
     change: {
       record: { status: "pending", logs: ["Attempt 1 failed with ECONNREFUSED, next in 1 s"] },
       sidecar: { ...judged, error: "ECONNREFUSED", dueAt: now + 500, phase: "queued", attempts: 0 },
@@ -114,23 +114,28 @@ test("away: the attempt is not counted", () => {
 
 test.each<[string, Outcome]>([
   ["404", { kind: "unknown_task", detail: "Task 7 not found in shared store" }],
-  ["429", { kind: "not_started", cause: "429", away: false }],
+  ["429", { kind: "not_started", cause: "429", unavailable: false }],
 ])("%s: the attempt is counted", (cause, outcome) => {
   expect(settle(outcome, { attempts: 2 }).change.sidecar).toMatchObject({ phase: "queued", attempts: 2, error: cause });
 });
 
 test("Retry-After wins over the backoff, in both directions", () => {
-  const later = (retryAfterMs: number) => settle({ kind: "not_started", cause: "429", away: false, retryAfterMs });
+  const later = (retryAfterMs: number) =>
+    settle({ kind: "not_started", cause: "429", unavailable: false, retryAfterMs });
   expect(later(600_000).change.sidecar).toMatchObject({ dueAt: now + 600_000 });
   expect(later(600_000).change.record?.logs).toEqual(["Attempt 1 failed with 429, next in 600 s"]);
   vi.spyOn(Math, "random").mockReturnValue(0.999_999);
   const sidecar = { attempts: 9, tries: 9 };
-  const outcome: Outcome = { kind: "not_started", cause: "429", away: false, retryAfterMs: 1000 };
+  const outcome: Outcome = { kind: "not_started", cause: "429", unavailable: false, retryAfterMs: 1000 };
   expect(settle(outcome, sidecar).change.sidecar).toMatchObject({ dueAt: now + 1000 });
 });
 
-test.each<Outcome>([away, { kind: "blocked", detail: "Requests are blocked" }, { kind: "unknown_task", detail: "" }])(
-  "turned away ($kind) with a cancellation waiting: the task is neither held nor due, and is looked at at once",
+test.each<Outcome>([
+  unavailable,
+  { kind: "blocked", detail: "Requests are blocked" },
+  { kind: "unknown_task", detail: "" },
+])(
+  "rejected ($kind) with a cancellation waiting: the task is neither held nor due, and is re-checked at once",
   (outcome) => {
     const { change, done } = settle(outcome, { want: "cancel" });
     expect(done).toBe(false);
@@ -141,7 +146,7 @@ test.each<Outcome>([away, { kind: "blocked", detail: "Requests are blocked" }, {
 );
 
 test.each<Outcome>([
-  away,
+  unavailable,
   refused,
   { kind: "accepted" },
   { kind: "blocked", detail: "x" },
@@ -152,34 +157,34 @@ test.each<Outcome>([
   }
 });
 
-test.each<Outcome>([away, { kind: "unknown_fate", cause: "502" }])(
-  "an attempt that fails as the one before ($kind) is told of once in five",
+test.each<Outcome>([unavailable, { kind: "unknown_fate", cause: "502" }])(
+  "an attempt that fails as the one before ($kind) is logged once in five",
   (outcome) => {
     const cause = "cause" in outcome ? outcome.cause : "";
-    const told = Array.from({ length: 30 }, (_, index) => {
+    const logged = Array.from({ length: 30 }, (_, index) => {
       const sidecar = { attempts: 1, tries: index + 1, ...(index === 0 ? {} : { error: cause }) };
       return (settle(outcome, sidecar).change.record?.logs ?? []).length;
     });
-    expect(told[0]).toBe(1);
-    for (let from = 1; from + 5 <= told.length; from += 1) {
+    expect(logged[0]).toBe(1);
+    for (let from = 1; from + 5 <= logged.length; from += 1) {
       expect(
-        told.slice(from, from + 5).reduce((sum, lines) => sum + lines, 0),
+        logged.slice(from, from + 5).reduce((sum, lines) => sum + lines, 0),
         `from ${from}`,
       ).toBe(1);
     }
   },
 );
 
-test("causes that take turns are told of once in five as well", () => {
-  const told = Array.from({ length: 25 }, (_, index) => {
+test("causes that take turns are logged once in five as well", () => {
+  const logged = Array.from({ length: 25 }, (_, index) => {
     const [cause, error] = index % 2 === 0 ? ["503", "ECONNREFUSED"] : ["ECONNREFUSED", "503"];
-    const outcome: Outcome = { kind: "not_started", cause, away: true };
+    const outcome: Outcome = { kind: "not_started", cause, unavailable: true };
     return settle(outcome, { tries: index + 6, error }).change.record?.logs?.length ?? 0;
   });
-  expect(told.reduce((sum, lines) => sum + lines, 0)).toBe(5);
+  expect(logged.reduce((sum, lines) => sum + lines, 0)).toBe(5);
 });
 
-test("a new cause is told of at once", () => {
-  expect(settle(away, { tries: 3, error: "503" }).change.record?.logs).toHaveLength(1);
-  expect(settle(away, { tries: 3, error: "ECONNREFUSED" }).change.record?.logs).toEqual([]);
+test("a new cause is logged at once", () => {
+  expect(settle(unavailable, { tries: 3, error: "503" }).change.record?.logs).toHaveLength(1);
+  expect(settle(unavailable, { tries: 3, error: "ECONNREFUSED" }).change.record?.logs).toEqual([]);
 });

@@ -5,8 +5,8 @@ import type { SchedulerReply } from "./scheduler.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
-/** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with room for a busy machine. */
-const patience = 6000;
+/** Longest wait for a stop, in ms: far less than what each of these would wait for otherwise, with a margin for a busy machine. */
+const longestStop = 6000;
 
 const submit = (count: number) => Promise.all(Array.from({ length: count }, () => bench.submit()));
 
@@ -17,7 +17,7 @@ test("a dispatcher without work stops at once", async () => {
   expect(await dispatcher.stop()).toBe(0);
   // It has not waited for the end of its read.
   expect(await bench.redis.client.info("commandstats")).toContain("cmdstat_client|unblock:calls=1,");
-  expect(dispatcher.logs.map(({ msg }) => msg)).toEqual(["dispatcher is running", "dispatcher has stopped"]);
+  expect(dispatcher.logs.map(({ msg }) => msg)).toEqual(["dispatcher is running", "dispatcher stopped"]);
 });
 
 test("what is in flight is finished, and nothing more is taken", async () => {
@@ -73,7 +73,7 @@ test("a cancellation that comes next when the stop begins is left to the next di
   await bench.untilStatus("cancelled", id);
 });
 
-test("a request that hangs is given up when the grace is over, and its fate is judged by the next dispatcher", async () => {
+test("a request that hangs is aborted when the grace is over, and its fate is judged by the next dispatcher", async () => {
   bench.scheduler.answer(() => "hang");
   const id = await bench.submit();
   const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0.3", DMS_REQUEST_TIMEOUT_SECONDS: "30" });
@@ -81,7 +81,7 @@ test("a request that hangs is given up when the grace is over, and its fate is j
   const from = performance.now();
   await dispatcher.stop();
   expect(performance.now() - from).toBeGreaterThanOrEqual(299);
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
   expect(await bench.sidecar(id)).toMatchObject({ phase: "sending", error: "AbortError" });
   expect(await bench.sidecar(id)).not.toHaveProperty("lease");
   expect(await bench.redis.client.zscore(keys.due, id)).not.toBeNull();
@@ -91,17 +91,17 @@ test("a request that hangs is given up when the grace is over, and its fate is j
   expect(bench.scheduler.ids("submit")).toEqual([id, id]);
 });
 
-test("a stop without a grace gives requests up at once", async () => {
+test("a stop without a grace aborts requests at once", async () => {
   bench.scheduler.answer(() => "hang");
   await bench.submit();
   const dispatcher = await bench.start({ DMS_SHUTDOWN_GRACE_SECONDS: "0", DMS_REQUEST_TIMEOUT_SECONDS: "30" });
   await until(() => bench.scheduler.requests.length === 1);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
 });
 
-test("a dispatcher stops within its time while the scheduler is away", async () => {
+test("a dispatcher stops within its time while the scheduler is unavailable", async () => {
   bench.scheduler.answer(() => 503);
   await submit(20);
   const dispatcher = await bench.start({
@@ -111,6 +111,6 @@ test("a dispatcher stops within its time while the scheduler is away", async () 
   await until(() => bench.scheduler.requests.length >= 3);
   const from = performance.now();
   await dispatcher.stop();
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(longestStop);
   expect((await readDispatchState(bench.redis.client)).in_flight).toBe(0);
 });

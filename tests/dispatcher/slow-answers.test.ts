@@ -143,12 +143,16 @@ test.each<[string, (socket: Socket) => unknown]>([
   expect(requests).toHaveLength(3);
 });
 
-test("a request that is given up before it has left the process has started nothing", async () => {
+test("a request that is aborted before it has left the process has started nothing", async () => {
   // The one connection is busy with a request that gets no answer.
   const { submit, requests } = await connect(() => {}, 1);
   const first = submit();
   await until(() => requests.length === 1);
-  expect(await submit(AbortSignal.timeout(300))).toEqual({ kind: "not_started", cause: "AbortError", away: true });
+  expect(await submit(AbortSignal.timeout(300))).toEqual({
+    kind: "not_started",
+    cause: "AbortError",
+    unavailable: true,
+  });
   expect(await first).toMatchObject({ kind: "unknown_fate" });
   expect(requests).toHaveLength(1);
 });

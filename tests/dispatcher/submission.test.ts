@@ -63,8 +63,8 @@ test.each(["running", "completed"] as const)(
     await until(async () => (await bench.sidecar(id)).phase === "sent");
     const { logs, updated_at: _, ...after } = await bench.record(id);
     expect(after).toMatchObject({ status, active_jobs: [{ job: 1 }] });
-    const told = status === "running" ? [expect.stringMatching(/,Scheduler acknowledged submission$/)] : [];
-    expect(logs).toEqual(["t,Task accepted by scheduler", ...told]);
+    const logged = status === "running" ? [expect.stringMatching(/,Scheduler acknowledged submission$/)] : [];
+    expect(logs).toEqual(["t,Task accepted by scheduler", ...logged]);
   },
 );
 

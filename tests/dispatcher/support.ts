@@ -11,11 +11,11 @@ import { createLogger } from "../../shared/logger.ts";
 import { createServices } from "../../shared/services.ts";
 import {
   keys,
-  look,
   type Owner,
   type Parameters,
   promoteDue,
   readDispatchState,
+  readView,
   type Sidecar,
   type Status,
   type TaskRecord,
@@ -46,7 +46,7 @@ export interface RunningDispatcher {
   stop(): Promise<number>;
 }
 
-type Events = Pick<DispatcherOptions, "onIdle" | "patience">;
+type Events = Pick<DispatcherOptions, "onIdle" | "pollInterval">;
 
 /** A dispatcher in this process over the given Redis and scheduler; the caller stops it. */
 export async function startDispatcher(environment: Environment, more: Events = {}): Promise<RunningDispatcher> {
@@ -91,7 +91,7 @@ export interface Bench extends OpenStore {
   readonly scheduler: ScriptedScheduler;
   /** Starts one more dispatcher, which is stopped after the test and must have met no fault of its own. */
   start(environment?: Environment, more?: Events): Promise<RunningDispatcher>;
-  /** Submits a task, of alice unless told otherwise. */
+  /** Submits a task, of alice unless given otherwise. */
   submit(owner?: Owner, parameters?: Parameters): Promise<string>;
   record(id: string): Promise<TaskRecord>;
   /** The log of a task without its times. */
@@ -101,7 +101,7 @@ export interface Bench extends OpenStore {
   until(check: () => boolean | Promise<boolean>): Promise<void>;
   /** Waits for tasks to reach a status. */
   untilStatus(status: Status, ...ids: string[]): Promise<void>;
-  /** Waits until something holds a task back. */
+  /** Waits until a task is held. */
   untilHeld(id: string): Promise<void>;
   /** Waits until every entry of the work stream has been read and acknowledged. */
   untilIdle(): Promise<void>;
@@ -129,7 +129,7 @@ export function useDispatcher(): Bench {
     const stopping = running.splice(0).map(async (dispatcher) => {
       await dispatcher.stop();
       return dispatcher.logs.filter(
-        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("A task was not brought"),
+        ({ msg }) => msg === "dispatcher fault" || msg?.startsWith("a task was not settled"),
       );
     });
     await scheduler?.stop();
@@ -137,7 +137,7 @@ export function useDispatcher(): Bench {
   });
 
   const record = async (id: string) => readable(await redis.client.get(keys.record(id)));
-  const sidecar = async (id: string): Promise<Partial<Sidecar>> => (await look(store().context, id)).sidecar ?? {};
+  const sidecar = async (id: string): Promise<Partial<Sidecar>> => (await readView(store().context, id)).sidecar ?? {};
   const untilSo = async (check: () => boolean | Promise<boolean>) => {
     await until(async () => {
       await promoteDue(redis.client, 100);

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { dispatchGroup, ensureGroup, giveSign, keys, readEntries } from "../../task-state/index.ts";
+import { dispatchGroup, ensureGroup, keys, readEntries, sendHeartbeat } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";
 import { useDispatcher } from "./support.ts";
 
 const bench = useDispatcher();
 const quick = { DMS_REQUEST_TIMEOUT_SECONDS: "1" };
 
-test("all that a dead dispatcher has left is taken over at once, however many places it had", async () => {
+test("all entries of a dead dispatcher are taken over at once, whatever its concurrency", async () => {
   const ids = await Promise.all(Array.from({ length: 60 }, () => bench.submit()));
   await ensureGroup(bench.redis.client);
   const entries = await readEntries(bench.redis.client, { consumer: "dead", count: ids.length, blockMs: 0 });
@@ -30,7 +30,7 @@ async function leaveBehind(consumer: string): Promise<{ id: string; entryId: str
 test("a living dispatcher keeps its entries, however old they are, and loses them when its leases are over", async () => {
   const { id, entryId } = await leaveBehind("alive");
   await bench.redis.client.xclaim(keys.work, dispatchGroup, "alive", 0, entryId, "IDLE", 3_600_000);
-  await giveSign(bench.redis.client, "alive", 600_000);
+  await sendHeartbeat(bench.redis.client, "alive", 600_000);
   await bench.start(quick);
   const other = await bench.submit();
   await bench.untilStatus("running", other);
@@ -42,11 +42,11 @@ test("a living dispatcher keeps its entries, however old they are, and loses the
 
 test("a drain waits for the end of a silent dispatcher's leases, and takes over what it has left", async () => {
   const { id } = await leaveBehind("silent");
-  await giveSign(bench.redis.client, "silent", 1500);
+  await sendHeartbeat(bench.redis.client, "silent", 1500);
   // Nobody has asked for a minute, as where dispatchers are woken by a schedule.
   await bench.redis.client.zrem(keys.dispatchers, "silent");
   const idle = Promise.withResolvers<void>();
-  const dispatcher = await bench.start(quick, { onIdle: idle.resolve, patience: 20 });
+  const dispatcher = await bench.start(quick, { onIdle: idle.resolve, pollInterval: 20 });
   await idle.promise;
   expect((await bench.record(id)).status).toBe("running");
   await dispatcher.stop();
@@ -54,7 +54,7 @@ test("a drain waits for the end of a silent dispatcher's leases, and takes over 
 
 test("what a dispatcher was given by a reply that it never got, it finds by itself", async () => {
   const { id, entryId } = await leaveBehind("other");
-  await giveSign(bench.redis.client, "other", 600_000);
+  await sendHeartbeat(bench.redis.client, "other", 600_000);
   await bench.start(quick);
   let holder: string | undefined;
   await until(async () => {

@@ -5,7 +5,7 @@ import { alice, foreignRecord } from "../task-state/support.ts";
 import type { SchedulerReply } from "./scheduler.ts";
 import { useDispatcher } from "./support.ts";
 
-/** Nobody replicates to it: whoever asks it for a record finds none. */
+/** Nothing replicates to it: every read of a record finds none. */
 const replica = useRedis();
 const bench = useDispatcher();
 const quick = { DMS_REQUEST_TIMEOUT_SECONDS: "0.3" };
@@ -35,9 +35,9 @@ test.each(unclear)("after %s a task without a sign of the scheduler is sent agai
   await bench.untilStatus("running", id);
   await bench.untilIdle();
   expect(bench.scheduler.ids("submit")).toEqual([id, id]);
-  const [, told = ""] = await bench.messages(id);
-  expect(told).toMatch(/^Attempt 1 ended without a clear answer \(\w+\), checked in 1 s$/);
-  expect(told.match(/\((\w+)\)/)?.[1]).toMatch(cause);
+  const [, logged = ""] = await bench.messages(id);
+  expect(logged).toMatch(/^Attempt 1 ended without a clear answer \(\w+\), checked in 1 s$/);
+  expect(logged.match(/\((\w+)\)/)?.[1]).toMatch(cause);
   expect(await bench.sidecar(id)).toMatchObject({ attempts: 2, doubtful: 1, phase: "sent" });
 });
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { unpark } from "../../functions/background/dispatcher/unpark.ts";
+import { unpark } from "../../functions/background/dispatcher/limits/unpark.ts";
 import { acquirePermit, keys, pauseDispatch } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, commandsDuring, openStore, workIds } from "../task-state/support.ts";
@@ -18,7 +18,7 @@ beforeEach(async () => {
   await redis.client.zadd(keys.parkedUsers, 0, "alice", 0, "bob");
 });
 
-test("what nothing holds back any more goes on", async () => {
+test("what nothing holds any more goes on", async () => {
   await unpark(redis.client, policy);
   expect((await workIds(redis.client)).toSorted()).toEqual(ids);
 });
@@ -34,7 +34,7 @@ test.each([
   expect(await redis.client.zrange(keys.parked("alice"), "0", "-1")).toEqual(ids.slice(0, 3));
 });
 
-test("a user's tasks go on as far as the limit leaves room", async () => {
+test("a user's tasks go on as far as there are permits", async () => {
   const caps = { ...policy.caps, maxInFlightPerUser: 2 };
   await acquirePermit(redis.client, "99", "alice", caps, 60_000, true);
   await unpark(redis.client, { ...policy, caps });
@@ -50,7 +50,7 @@ test("nobody is asked about again at once", async () => {
   expect(await workIds(redis.client)).toEqual([]);
 });
 
-test("while everybody is held back one look is taken, and all users are asked about at once afterwards", async () => {
+test("while everybody is held one check is made, and all users are asked about at once afterwards", async () => {
   await pauseDispatch(redis.client);
   expect(await commandsDuring(redis, () => unpark(redis.client, policy))).toHaveLength(1);
   await redis.client.del(keys.paused);

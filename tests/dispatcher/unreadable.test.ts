@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keys, readDeadLetters, reviveReadable, trimAcknowledged } from "../../task-state/index.ts";
+import { keys, readDeadLetters, restoreReadable, trimAcknowledged } from "../../task-state/index.ts";
 import { type Spoiler, spoilers } from "../support/spoilt.ts";
 import { until } from "../support/until.ts";
 import { alice, change, tracesOf } from "../task-state/support.ts";
@@ -18,10 +18,10 @@ async function keep(id: string): Promise<() => Promise<unknown>> {
     bench.redis.client.multi().del(keys.sidecar(id)).hset(keys.sidecar(id), sidecar).set(keys.record(id), raw).exec();
 }
 
-/** Looks now at what was set aside, as a dispatcher does after a while. */
-async function lookAgain(...ids: string[]): Promise<number> {
+/** Re-checks now what was quarantined, as a dispatcher does after a while. */
+async function recheck(...ids: string[]): Promise<number> {
   for (const id of ids) await bench.redis.client.zadd(keys.unreadable, "XX", 0, id);
-  return reviveReadable(bench.context);
+  return restoreReadable(bench.context);
 }
 
 async function untilTrimmed(): Promise<void> {
@@ -30,58 +30,61 @@ async function untilTrimmed(): Promise<void> {
   expect(await bench.redis.client.xlen(keys.work)).toBe(0);
 }
 
-test.each(cases)("%s is set aside, holds nothing up, and goes on once it can be read", async (_, { spoil, reason }) => {
-  const first = await bench.submit();
-  const spoilt = await bench.submit(alice, { src: "/spoilt" });
-  const last = await bench.submit();
-  const mend = await keep(spoilt);
-  await spoil(bench.redis.client, spoilt);
-  await bench.start();
-  await bench.untilStatus("running", first, last);
-  await untilTrimmed();
-  expect(bench.scheduler.ids("submit").toSorted()).toEqual([first, last].toSorted());
-  expect(await letters()).toMatchObject([
-    { task_id: spoilt, service: "sync", user_id: "alice", request: "read", error: expect.stringMatching(reason) },
-  ]);
-  expect(await lookAgain(spoilt)).toBe(0);
-  expect(await letters()).toHaveLength(1);
-  await mend();
-  expect(await lookAgain(spoilt)).toBe(1);
-  await bench.untilStatus("running", spoilt);
-  await untilTrimmed();
-  expect(await letters()).toEqual([]);
-  expect(await bench.redis.client.exists(keys.unreadable)).toBe(0);
-  expect(bench.scheduler.requests.at(-1)?.body).toEqual({
-    task_id: spoilt,
-    service: "sync",
-    user_id: "alice",
-    parameters: { src: "/spoilt" },
-  });
-  expect(bench.scheduler.requests).toHaveLength(3);
-});
+test.each(cases)(
+  "%s is quarantined, holds nothing up, and goes on once it can be read",
+  async (_, { spoil, reason }) => {
+    const first = await bench.submit();
+    const broken = await bench.submit(alice, { src: "/spoilt" });
+    const last = await bench.submit();
+    const repair = await keep(broken);
+    await spoil(bench.redis.client, broken);
+    await bench.start();
+    await bench.untilStatus("running", first, last);
+    await untilTrimmed();
+    expect(bench.scheduler.ids("submit").toSorted()).toEqual([first, last].toSorted());
+    expect(await letters()).toMatchObject([
+      { task_id: broken, service: "sync", user_id: "alice", request: "read", error: expect.stringMatching(reason) },
+    ]);
+    expect(await recheck(broken)).toBe(0);
+    expect(await letters()).toHaveLength(1);
+    await repair();
+    expect(await recheck(broken)).toBe(1);
+    await bench.untilStatus("running", broken);
+    await untilTrimmed();
+    expect(await letters()).toEqual([]);
+    expect(await bench.redis.client.exists(keys.unreadable)).toBe(0);
+    expect(bench.scheduler.requests.at(-1)?.body).toEqual({
+      task_id: broken,
+      service: "sync",
+      user_id: "alice",
+      parameters: { src: "/spoilt" },
+    });
+    expect(bench.scheduler.requests).toHaveLength(3);
+  },
+);
 
-test("a dispatcher looks again by itself", { timeout: 30_000 }, async () => {
+test("a dispatcher re-checks by itself", { timeout: 30_000 }, async () => {
   const id = await bench.submit();
-  const mend = await keep(id);
+  const repair = await keep(id);
   await bench.redis.client.set(keys.record(id), "{");
   await bench.start();
   await bench.until(async () => (await letters()).length === 1);
-  await mend();
+  await repair();
   await bench.redis.client.zadd(keys.unreadable, "XX", 0, id);
   await until(async () => (await bench.record(id)).status === "running", { timeoutMs: 20_000 });
   expect(await letters()).toEqual([]);
 });
 
-test("the reason of a letter is the one of the latest look, and a task that is gone loses its letter", async () => {
+test("the reason of a letter is the one of the latest check, and a task that is gone loses its letter", async () => {
   const id = await bench.submit();
   await bench.redis.client.set(keys.record(id), "{");
   await bench.start();
   await bench.until(async () => (await letters()).length === 1);
   await bench.redis.client.set(keys.record(id), "[]");
-  await lookAgain(id);
+  await recheck(id);
   expect(await letters()).toMatchObject([{ error: "the record is not a JSON object" }]);
   await bench.redis.client.del(keys.record(id), keys.metadata(id), keys.sidecar(id));
-  expect(await lookAgain(id)).toBe(1);
+  expect(await recheck(id)).toBe(1);
   expect(await letters()).toEqual([]);
 });
 
@@ -100,7 +103,7 @@ test.each(cases.filter(([, { readable }]) => !readable))(
     await bench.untilIdle();
     expect(await bench.sidecar(id)).toMatchObject({ phase: "sent" });
     await bench.redis.client.set(keys.record(id), raw);
-    await lookAgain(id);
+    await recheck(id);
     await untilTrimmed();
     expect(bench.scheduler.ids("submit")).toHaveLength(2);
     expect(await letters()).toEqual([]);
@@ -118,12 +121,12 @@ test("a refusal is kept as well: the task can be judged once it can be read", as
   answer({ status: 422, detail: "no" });
   await bench.untilIdle();
   await bench.redis.client.set(keys.record(id), raw);
-  await lookAgain(id);
+  await recheck(id);
   await bench.untilStatus("failed", id);
 });
 
 test.each(["sent", "foreign", "doubtful"] as const)(
-  "an operator deletes a spoilt task that is %s: it is cancelled first, and then nothing is left of it",
+  "an operator deletes an unreadable task that is %s: it is cancelled first, and then nothing is left of it",
   async (phase) => {
     const id = await bench.submit();
     await bench.redis.client.del(keys.work);
@@ -151,7 +154,7 @@ test.each(["sent", "foreign", "doubtful"] as const)(
   },
 );
 
-test("an operator deletes a spoilt task while it is being sent: the cancel follows the submission", async () => {
+test("an operator deletes an unreadable task while it is being sent: the cancel follows the submission", async () => {
   const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();
   bench.scheduler.answer(({ kind }) => (kind === "submit" ? promise : 202));
   const id = await bench.submit();
@@ -167,7 +170,7 @@ test("an operator deletes a spoilt task while it is being sent: the cancel follo
   await untilTrimmed();
 });
 
-test("a deletion that a spoilt record has stopped goes on when an operator deletes again", async () => {
+test("a deletion that an unreadable record has stopped goes on when an operator deletes again", async () => {
   bench.scheduler.answer(() => 202);
   const id = await bench.submit();
   await bench.redis.client.del(keys.work);
@@ -184,7 +187,7 @@ test("a deletion that a spoilt record has stopped goes on when an operator delet
   expect(await letters()).toEqual([]);
 });
 
-test("a task that cannot be changed is set aside, too, and goes on once it can be", async () => {
+test("a task that cannot be changed is quarantined, too, and goes on once it can be", async () => {
   const parked = keys.parked("alice");
   await bench.redis.client.set(parked, "not a sorted set");
   await bench.redis.client.set(keys.blocksUser("alice"), '{"blocked":true}');
@@ -200,7 +203,7 @@ test("a task that cannot be changed is set aside, too, and goes on once it can b
     expect(await letters()).toMatchObject([{ task_id: id, error: expect.stringContaining("WRONGTYPE") }]);
     expect(await bench.sidecar(id)).not.toHaveProperty("lease");
     await bench.redis.client.del(parked, keys.blocksUser("alice"));
-    expect(await lookAgain(id)).toBe(1);
+    expect(await recheck(id)).toBe(1);
     await bench.untilStatus("running", id);
     expect(await letters()).toEqual([]);
   } finally {

@@ -23,25 +23,25 @@ function run(environment: Record<string, string>) {
 
 const runHere = (stepMs: number) => run({ REDIS_URL: redis.url, STEP_MS: String(stepMs) });
 
-/** A scheduler that accepts everything and remembers of which tasks it was told. */
-async function startListener(): Promise<{ readonly url: string; readonly told: string[] }> {
-  const told: string[] = [];
+/** A scheduler that accepts everything and records the ids of its tasks. */
+async function startListener(): Promise<{ readonly url: string; readonly received: string[] }> {
+  const received: string[] = [];
   const server = createServer(async (request, response) => {
-    told.push(z.object({ task_id: z.string() }).parse(await json(request)).task_id);
+    received.push(z.object({ task_id: z.string() }).parse(await json(request)).task_id);
     response.writeHead(202, { "content-type": "application/json" }).end("{}");
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close().closeAllConnections());
   const address = server.address();
-  return { url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, told };
+  return { url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, received };
 }
 
-/** A service whose dispatcher knows this scheduler. */
+/** A service whose dispatcher uses this scheduler. */
 function startServiceWith({ url }: { readonly url: string }): Promise<TestService> {
   return startServiceForTest(redis.url, { DMS_EVENT_WORKER_COUNT: "4", DMS_SCHEDULER_BASE_URL: url });
 }
 
-test("its task goes from registered to completed, and it says so line by line", async () => {
+test("its task goes from registered to completed, and it prints each step", async () => {
   const { stdout, stderr } = await runHere(1);
   expect(stderr).toBe("");
   expect(stdout.trimEnd().split("\n")).toEqual([
@@ -72,7 +72,7 @@ test("its task goes from registered to completed, and it says so line by line", 
   ]);
 });
 
-test("every list shows its task, and no dispatcher touches it", async () => {
+test("every list contains its task, and no dispatcher touches it", async () => {
   const scheduler = await startListener();
   const service = await startServiceWith(scheduler);
   const done = runHere(20);
@@ -84,12 +84,12 @@ test("every list shows its task, and no dispatcher touches it", async () => {
   }
   expect((await service.get("/services/index/users")).body).toEqual({ users: ["alice"] });
   const ordinary = await submit(service);
-  await until(() => scheduler.told.includes(ordinary));
-  expect(scheduler.told).toEqual([ordinary]);
+  await until(() => scheduler.received.includes(ordinary));
+  expect(scheduler.received).toEqual([ordinary]);
   expect(messagesOf(taskIn(await service.get(task())))).not.toContain("Dispatching to scheduler");
 });
 
-test("when its task is cancelled, it stops and says so in the record, and the scheduler hears nothing", async () => {
+test("when its task is cancelled, it stops and records that, and the scheduler receives nothing", async () => {
   const scheduler = await startListener();
   const service = await startServiceWith(scheduler);
   const done = runHere(300);
@@ -99,10 +99,10 @@ test("when its task is cancelled, it stops and says so in the record, and the sc
   const record = taskIn(await service.get(task()));
   expect(record.status).toBe("cancelled");
   expect(messagesOf(record).slice(-2)).toEqual(["Cancellation requested", "Indexing stopped"]);
-  expect(scheduler.told).toEqual([]);
+  expect(scheduler.received).toEqual([]);
 });
 
-test("when its task is deleted, it stops and brings nothing back, and the scheduler hears nothing", async () => {
+test("when its task is deleted, it stops and restores nothing, and the scheduler receives nothing", async () => {
   const scheduler = await startListener();
   const service = await startServiceWith(scheduler);
   const done = runHere(300);
@@ -111,10 +111,10 @@ test("when its task is deleted, it stops and brings nothing back, and the schedu
   expect((await done).stdout).toMatch(/task 1 was deleted; nothing is left to do\n$/);
   expect((await service.get(task())).status).toBe(404);
   expect(await tracesOf(redis.client, "1")).toEqual([keys.deleted, keys.deletedOwners]);
-  expect(scheduler.told).toEqual([]);
+  expect(scheduler.received).toEqual([]);
 });
 
-test("without REDIS_URL it says what is missing and fails", async () => {
+test("without REDIS_URL it reports the missing variable and fails", async () => {
   const environment = { ...process.env, REDIS_URL: undefined };
   const failed = await promisify(execFile)(process.execPath, [main], { env: environment }).catch(
     (error: unknown) => error,

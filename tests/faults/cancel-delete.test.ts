@@ -14,8 +14,8 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 const play = createPlay(() => stage);
 
-const wishes = ["cancel", "delete"] as const;
-type Wanted = (typeof wishes)[number];
+const wants = ["cancel", "delete"] as const;
+type Wanted = (typeof wants)[number];
 
 /** Fails while the task can be seen by its readers, or when it is not as a cancellation shows. */
 async function expectAsked(task: Submitted, wanted: Wanted): Promise<void> {
@@ -66,7 +66,7 @@ describe("a task that was never submitted", () => {
   });
 });
 
-describe.each(wishes)("%s", (wanted) => {
+describe.each(wants)("%s", (wanted) => {
   test.concurrent.each([
     { what: "has not taken", taken: false, executions: undefined },
     { what: "has taken", taken: true, executions: 1 },
@@ -102,8 +102,8 @@ describe.each(wishes)("%s", (wanted) => {
     await untilOver(task, wanted);
     // The record says it before the answer is counted.
     const report = await until(async () => {
-      const told = await stage.scheduler.report();
-      return told.cancels[task.id]?.length === 3 && told;
+      const report = await stage.scheduler.report();
+      return report.cancels[task.id]?.length === 3 && report;
     });
     expect(report.cancels[task.id]?.map(({ status }) => status)).toEqual([500, 500, 202]);
     expect(report.endings[task.id]).toEqual(["cancelled"]);
@@ -190,7 +190,7 @@ test("a task that ends while its cancellation cannot be sent keeps its own endin
   await untilOver(deleted, "delete");
 });
 
-test("during an outage a cancellation and a deletion wait for the scheduler, and are sent when it is back", async () => {
+test("during an outage a cancellation and a deletion wait for the scheduler, and are sent when it is available again", async () => {
   const running = [await play.run("outage"), await play.run("outage")] as const;
   await stage.scheduler.listen(false);
   const waiting = [await play.submit("outage"), await play.submit("outage")] as const;
@@ -209,7 +209,7 @@ test("during an outage a cancellation and a deletion wait for the scheduler, and
   await expectNeverSubmitted(...waiting);
 });
 
-test.each(wishes)("%s at any moment of a task's life leaves nothing behind", async (wanted) => {
+test.each(wants)("%s at any moment of a task's life leaves nothing behind", async (wanted) => {
   const moments = Array.from({ length: 60 }, (_, index) => index * 4);
   await Promise.all(
     moments.map(async (moment) => {

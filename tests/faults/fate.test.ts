@@ -3,7 +3,7 @@ import { keys } from "../../task-state/index.ts";
 import { until } from "../support/until.ts";
 import { type AcceptedTask, audit, expectClean, figuresOf } from "./support/audit.ts";
 import type { Submitted } from "./support/client.ts";
-import { tell } from "./support/run.ts";
+import { printFigures } from "./support/run.ts";
 import type { FaultSettings } from "./support/scheduler.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 
@@ -36,7 +36,7 @@ const notStarted: Case[] = [
     submissions: 2,
   },
   {
-    name: "403 of a block that no key tells of",
+    name: "403 of a block that no key shows",
     fault: { kind: "status", status: 403, detail: "Requests are blocked" },
     submissions: 2,
   },
@@ -52,7 +52,7 @@ afterAll(() => stage?.close());
 async function submit(user: string): Promise<Submitted> {
   const task = await stage.client.submit(user);
   if (!task) throw new Error("not accepted");
-  accepted.set(task.id, { ...task, wish: "none" });
+  accepted.set(task.id, { ...task, want: "none" });
   return task;
 }
 
@@ -75,7 +75,7 @@ describe("a task is executed exactly once", () => {
     expect(report.endings[id]).toEqual(["completed"]);
   });
 
-  // The scheduler sees the first request a little later than the dispatcher counts from, hence the room below.
+  // The scheduler sees the first request a little later than the dispatcher counts from, hence the tolerance below.
   test("an unknown fate is judged after the grace, not before", async () => {
     const report = await stage.scheduler.report();
     for (const one of unknownFates.filter(({ submissions }) => submissions === 2)) {
@@ -130,6 +130,6 @@ test("a submission that the scheduler takes later than the grace lasts, while a 
 
 test("nobody was harmed", async () => {
   const verdict = await audit(stage, accepted);
-  tell("fate", figuresOf(verdict));
+  printFigures("fate", figuresOf(verdict));
   expectClean(verdict, stage);
 });

@@ -12,8 +12,8 @@ const [short, usual] = inForm([8, 0], [292, 8]);
 const only = process.env.DMS_HISTORY;
 /** No history is begun any more after this time, in ms. */
 const limit = inForm(30_000, 60 * 60_000);
-/** Time for the last ones to come to rest, in ms. */
-const rest = inForm(180_000, 10 * 60_000);
+/** Time for the last ones to settle, in ms. */
+const settleTime = inForm(180_000, 10 * 60_000);
 
 test(
   "whatever users do while Redis, scheduler, clocks and processes fail, the contract holds by its independent checker",
@@ -42,5 +42,5 @@ test(
     expect(rare).toEqual([]);
     expect(figures.kills).toBeGreaterThanOrEqual(500);
   },
-  limit + rest,
+  limit + settleTime,
 );

@@ -3,7 +3,7 @@ import { onTestFinished, test } from "vitest";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { startLoad } from "./support/load.ts";
 import { judgement } from "./support/play.ts";
-import { inForm, isLong, randomFor, tell } from "./support/run.ts";
+import { inForm, isLong, printFigures, randomFor } from "./support/run.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 
 const users = ["alice", "bob", "carol", "dave"];
@@ -37,7 +37,7 @@ test(
     await Promise.all(starts);
     await load.stop();
     const verdict = await audit(stage, load.accepted);
-    tell("kill", {
+    printFigures("kill", {
       ...figuresOf(verdict),
       "killed APIs": killed.api,
       "killed dispatchers": killed.dispatcher,
@@ -65,7 +65,7 @@ test.runIf(isLong)(
     }
     await load.stop();
     const verdict = await audit(stage, load.accepted);
-    tell("sleeps", { ...figuresOf(verdict), sleeps });
+    printFigures("sleeps", { ...figuresOf(verdict), sleeps });
     expectClean(verdict, stage);
   },
   judgement + sleeps * 10_000,

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { dispatchers, histories } from "./model/actions.ts";
 import { createActor } from "./model/actor.ts";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
-import { inForm, seed, tell } from "./support/run.ts";
+import { inForm, printFigures, seed } from "./support/run.ts";
 import { openStage } from "./support/stage.ts";
 
 const runs = inForm(20, 150);
@@ -61,7 +61,7 @@ test(
         });
       }
     } finally {
-      tell("model", totals);
+      printFigures("model", totals);
     }
   },
   limit + 120_000,

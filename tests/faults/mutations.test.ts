@@ -14,7 +14,7 @@ function play(lab: Lab, { name, silence, fault, caught }: Mutation): Promise<Pla
   return playHistory(
     lab,
     { name, seed, silence, users: 3, lanes: [fault ? [fault] : []], atLeastMs: actMs, atMostMs: limit },
-    { enough: (violations) => violations.some(({ rule }) => caught.includes(rule)) },
+    { isDone: (violations) => violations.some(({ rule }) => caught.includes(rule)) },
   );
 }
 

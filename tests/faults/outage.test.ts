@@ -5,7 +5,7 @@ import { parseRecord } from "../support/record.ts";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { startLoad } from "./support/load.ts";
 import { judgement } from "./support/play.ts";
-import { inForm, randomFor, tell } from "./support/run.ts";
+import { inForm, printFigures, randomFor } from "./support/run.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 
 const seconds = inForm(3, 30);
@@ -38,7 +38,7 @@ test.each(Object.entries(outages))(
     const address = () => stage.address();
     const load = startLoad({ address, users: ["alice", "bob", "carol"], random });
     await pause(500);
-    const away = Date.now();
+    const from = Date.now();
     await outage.begin(stage);
     await pause(seconds * 1000);
     await load.stop();
@@ -52,10 +52,10 @@ test.each(Object.entries(outages))(
       .flat()
       .sort((one, other) => one.at - other.at || one.concurrent - other.concurrent);
     const arrivals = all.filter(({ at }) => at >= back);
-    const probes = all.filter(({ at }) => at >= away && at < back).length;
+    const probes = all.filter(({ at }) => at >= from && at < back).length;
     const peak = Math.max(...arrivals.map(({ concurrent }) => concurrent));
     const drained = ((arrivals.at(-1)?.at ?? back) - back) / 1000;
-    tell(`outage (${name})`, {
+    printFigures(`outage (${name})`, {
       ...figuresOf(verdict),
       seconds,
       backlog: waiting.pending ?? 0,

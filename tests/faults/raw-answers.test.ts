@@ -65,7 +65,7 @@ test("a body of megabytes is sent whole", async () => {
   expect(text.length).toBeGreaterThan(4_000_000);
 });
 
-test("the ledger tells what each answer has let its reader know", async () => {
+test("the ledger shows what each answer has let its reader know", async () => {
   await scheduler.reset();
   await answerTo({ kind: "cut", part: "before" });
   await answerTo({ kind: "cut", part: "headers" });

@@ -7,7 +7,7 @@ import { startRedisServer } from "../../local/redis-server.ts";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { startLoad } from "./support/load.ts";
 import { judgement } from "./support/play.ts";
-import { inForm, randomFor, tell } from "./support/run.ts";
+import { inForm, printFigures, randomFor } from "./support/run.ts";
 import { openStage } from "./support/stage.ts";
 
 const kills = inForm(3, 30);
@@ -35,7 +35,7 @@ test(
     await pause(500);
     await load.stop();
     const verdict = await audit(stage, load.accepted);
-    tell("redis", { ...figuresOf(verdict), "killed Redis": kills, unanswered: load.unanswered() });
+    printFigures("redis", { ...figuresOf(verdict), "killed Redis": kills, unanswered: load.unanswered() });
     expectClean(verdict, stage);
     expect(verdict.accepted).toBeGreaterThan(kills * 10);
   },

@@ -4,7 +4,7 @@ import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { type Link, openLink } from "./support/link.ts";
 import { createPlay, judgement } from "./support/play.ts";
 import { startPrimary, startReplica } from "./support/replica.ts";
-import { inForm, randomFor, tell } from "./support/run.ts";
+import { inForm, printFigures, randomFor } from "./support/run.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 
 /** How far the replica is behind, in ms. */
@@ -50,7 +50,7 @@ test.each([
   const ended = await play.submit(user);
   await play.untilStatus(ended, "completed");
   const [running, doomed] = [await play.run(user), await play.run(user)];
-  // A scheduler that hangs with its replica would take this one seconds after its request was given up.
+  // A scheduler that hangs with its replica would take this one seconds after its request was aborted.
   await stage.scheduler.block(true, user);
   fall();
   const waiting = await play.submit(user);
@@ -83,7 +83,7 @@ test(
     await Promise.all(users.map((user) => play.submit(user)));
     const verdict = await audit(stage, play.accepted);
     const answers = Object.values(verdict.report.submissions).flat().length;
-    tell("replica", { ...figuresOf(verdict), "lag in ms": lag, submissions: answers });
+    printFigures("replica", { ...figuresOf(verdict), "lag in ms": lag, submissions: answers });
     expectClean(verdict, stage);
     expect(answers).toBeGreaterThan(verdict.executed);
   },

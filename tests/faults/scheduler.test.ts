@@ -93,7 +93,7 @@ test("what does not fit is answered as the real one answers it", async () => {
   expect((await cancel(await create(), "bob")).status).toBe(403);
 });
 
-test("a blocked user's submission leaves the record untouched, and the shared keys tell of the block", async () => {
+test("a blocked user's submission leaves the record untouched, and the shared keys show the block", async () => {
   const id = await create();
   const before = await redis.client.get(keys.record(id));
   await scheduler.block(true, "alice");

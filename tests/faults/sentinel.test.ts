@@ -4,7 +4,7 @@ import { until } from "../support/until.ts";
 import { audit, expectClean, figuresOf } from "./support/audit.ts";
 import { startLoad } from "./support/load.ts";
 import { judgement } from "./support/play.ts";
-import { inForm, randomFor, tell } from "./support/run.ts";
+import { inForm, printFigures, randomFor } from "./support/run.ts";
 import { startSentinel } from "./support/sentinel.ts";
 import { openStage } from "./support/stage.ts";
 
@@ -36,7 +36,7 @@ test(
     const gap = performance.now() - killedAt;
     await load.stop();
     const verdict = await audit(stage, load.accepted);
-    tell("sentinel", {
+    printFigures("sentinel", {
       ...figuresOf(verdict),
       "accepted before": acceptedBefore,
       unanswered: load.unanswered(),
@@ -48,7 +48,7 @@ test(
   judgement,
 );
 
-test("without a replica no submission is promised, and the client is told that the task may exist", async () => {
+test("without a replica no submission is promised, and the answer says that the task may exist", async () => {
   const sentinel = await startSentinel();
   const stage = await openStage({
     redisUrl: sentinel.url,

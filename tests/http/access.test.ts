@@ -25,7 +25,7 @@ const complaints = ({ logs }: TestService) =>
   logs.filter(({ level }) => level === "warn" || level === "error" || level === "fatal");
 const lacking = ({ logs }: TestService) => logs.filter(({ missing }) => missing !== undefined);
 
-test("under the least access a task lives its whole life, and nothing is refused", async () => {
+test("with the minimum rights a task completes its whole lifecycle, and nothing is refused", async () => {
   const scheduler = await startScheduler();
   const service = await startLimited(leastAccess, {
     DMS_EVENT_WORKER_COUNT: "4",
@@ -72,14 +72,14 @@ test("under the least access a task lives its whole life, and nothing is refused
   expect(lacking(service)).toEqual([]);
 });
 
-test("what a function lacks stands in one line of its log, and it starts all the same", async () => {
+test("a function with missing rights logs them in one line, and starts", async () => {
   const service = await startLimited(withoutCommand("xadd"));
   await until(() => lacking(service).length === 1);
   expect(lacking(service)).toMatchObject([{ level: "error", missing: ["XADD dms:work"] }]);
   expect((await service.get("/healthz")).status).toBe(200);
 });
 
-test("a dispatcher that may only read the blocks says so; a server without one has nothing to say", async () => {
+test("a dispatcher that may only read the blocks logs the missing rights; a server without a dispatcher does not", async () => {
   const access = withoutKeys("~blocks:*", ["%R~blocks:*"]);
   const scheduler = await startScheduler();
   const dispatching = await startLimited(access, {
@@ -93,7 +93,7 @@ test("a dispatcher that may only read the blocks says so; a server without one h
   expect(lacking(plain)).toEqual([]);
 });
 
-test("what is missing is told anew after a reconnect", async () => {
+test("missing rights are reported again after a reconnect", async () => {
   const service = await startLimited(leastAccess);
   expect((await service.get(aliceTasks)).status).toBe(200);
   expect(lacking(service)).toEqual([]);
@@ -129,7 +129,7 @@ test.each(taken)("without %s, taken at run time, a submission is 503 and leaves 
   expect(taskIn(await service.get(aliceTask(id))).status).toBe("pending");
 });
 
-test("a damaged id sequence is 503, named by the health and, once, by the log", async () => {
+test("a damaged id sequence is 503, and is reported by the health check and once in the log", async () => {
   const service = await startLimited(leastAccess);
   await redis.client.set(keys.sequence, "abc");
   for (let round = 0; round < 3; round += 1) {

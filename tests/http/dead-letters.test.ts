@@ -8,7 +8,7 @@ import { aliceTask, expectProblem, messagesOf, nextCursorIn, operator, submit, t
 const service = useService();
 const withToken = (token: string) => ({ headers: { "x-operator-token": token } });
 
-/** Submits tasks and gives them up. */
+/** Submits tasks and dead-letters them. */
 async function giveUp(count: number): Promise<string[]> {
   const context = createContext({ primary: service.redis.client });
   const ids: string[] = [];
@@ -50,7 +50,7 @@ test.each([
   expect(await contents(service.redis.client)).toEqual(before);
 });
 
-test("the list tells task, what was attempted, attempts, last error and when", async () => {
+test("the list shows the task, the operation, the attempts, the last error and the time", async () => {
   expect((await service.get("/admin/dead-letters", operator)).body).toEqual({ dead_letters: [] });
   const [id] = await giveUp(1);
   expect((await list()).letters).toEqual([
@@ -66,7 +66,7 @@ test("the list tells task, what was attempted, attempts, last error and when", a
   ]);
 });
 
-test("the list comes in pages, which together hold every letter once", async () => {
+test("the list is paged, and the pages contain every dead letter once", async () => {
   const ids = await giveUp(25);
   const found: string[] = [];
   let query = "?limit=10";
@@ -82,7 +82,7 @@ test("the list comes in pages, which together hold every letter once", async () 
   expect(found.toSorted()).toEqual(ids.toSorted());
 });
 
-test("a hundred letters are a page unless told otherwise", async () => {
+test("a page has a hundred dead letters by default", async () => {
   for (let count = 0; count < 101; count += 1) await recordMalformedEntry(service.redis.client, `${count}-0`);
   const { letters, cursor } = await list();
   expect(letters).toHaveLength(100);
@@ -96,7 +96,7 @@ test.each(["limit=0", "limit=1001", "limit=x", "cursor=1", "cursor=x:1", "cursor
   },
 );
 
-test("a retry shows the task as pending again, and takes it off the list", async () => {
+test("a retry makes the task pending again, and removes it from the list", async () => {
   const [id = ""] = await giveUp(1);
   const task = taskIn(await service.post(`/admin/dead-letters/${id}/retry`, operator));
   expect(task).toMatchObject({ task_id: id, status: "pending" });
@@ -106,7 +106,7 @@ test("a retry shows the task as pending again, and takes it off the list", async
   expectProblem(await service.post(`/admin/dead-letters/${id}/retry`, operator), 404);
 });
 
-test("a task that has ended otherwise and an entry that names no task cannot be tried again", async () => {
+test("a task that has ended otherwise and an entry without a task cannot be retried", async () => {
   const [id = ""] = await giveUp(1);
   const raw = (await service.redis.client.get(keys.record(id))) ?? "";
   await service.redis.client.set(keys.record(id), raw.replace('"failed"', '"completed"'));
@@ -115,7 +115,7 @@ test("a task that has ended otherwise and an entry that names no task cannot be 
   expect((await list()).letters).toHaveLength(2);
 });
 
-test("a discarded letter is shown once more and is gone, and its task stays as it is", async () => {
+test("discarding a dead letter returns it and removes it, and leaves its task unchanged", async () => {
   const [id = ""] = await giveUp(1);
   await recordMalformedEntry(service.redis.client, "5-0");
   const { letters } = await list();
@@ -130,7 +130,7 @@ test("a discarded letter is shown once more and is gone, and its task stays as i
   expect((await service.get(aliceTask(id))).body).toEqual(before.body);
 });
 
-test.each(["99", "0", "abc", "__proto__", "%20", "a%2Fb"])("the letter %s that is not there is 404", async (id) => {
+test.each(["99", "0", "abc", "__proto__", "%20", "a%2Fb"])("the missing dead letter %s is 404", async (id) => {
   expectProblem(await service.post(`/admin/dead-letters/${id}/retry`, operator), 404);
   expectProblem(await service.delete(`/admin/dead-letters/${id}`, operator), 404);
 });

@@ -36,14 +36,14 @@ test("the state of an empty queue", async () => {
   expect([reply.status, reply.body]).toEqual([200, nothing]);
 });
 
-test("what waits is counted, and for how long the first has waited", async () => {
+test("the state contains the number of waiting tasks, and how long the first has waited", async () => {
   await service.redis.client.xadd(keys.work, `${Date.now() - 60_000}-0`, "id", "99");
   await submit(service);
   const { body } = await service.get("/admin/dispatch", operator);
   expect(body).toEqual({ ...nothing, waiting: 2, oldest_waiting_seconds: expect.closeTo(60, 0) });
 });
 
-test("pause and resume answer with the state, however often they are asked for", async () => {
+test("pause and resume answer with the state, and may be repeated", async () => {
   for (const state of ["paused", "paused", "running", "running"]) {
     const reply = await service.post(`/admin/dispatch/${state === "paused" ? "pause" : "resume"}`, operator);
     expect([reply.status, reply.body]).toEqual([200, { ...nothing, state }]);
@@ -51,7 +51,7 @@ test("pause and resume answer with the state, however often they are asked for",
   }
 });
 
-test("a pause holds for a service that starts later, with its dispatcher, until it is resumed there", async () => {
+test("a pause also applies to a service that starts later, with its dispatcher, until it is resumed there", async () => {
   await service.post("/admin/dispatch/pause", operator);
   const id = await submit(service);
   const other = await startServiceForTest(service.redis.url, {

@@ -40,7 +40,7 @@ test("an explanation follows the task", async () => {
   expect(await explanation()).toMatchObject({ explanation: "ended: cancelled", facts: { status: "cancelled" } });
 });
 
-test("what is told of a task that has ended holds no time at which it would be looked at", async () => {
+test("the explanation of an ended task contains no time of a next check", async () => {
   const id = await submit(service);
   const context = createContext({ primary: service.redis.client });
   await change(context, id, { sidecar: { phase: "sent", dueAt: Date.now() - 1 }, record: { status: "completed" } });

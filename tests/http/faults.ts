@@ -9,10 +9,10 @@ import { endpoints } from "../../shared/api/endpoints.ts";
 import type { Reply, TestService } from "../support/service.ts";
 import { expectProblem, operator } from "./support.ts";
 
-/** Longest wait of a client for its 503, in ms: 2 s, with room for a busy machine. */
-export const patience = 6000;
-/** The same where hundreds ask at once, whom the process of the test itself takes long to serve. */
-const crowdPatience = 30_000;
+/** Maximum time to a 503, in ms: 2 s, with a margin for a busy machine. */
+export const answerTimeout = 6000;
+/** The same for hundreds of concurrent requests, which also keep the process of the test busy. */
+const crowdTimeout = 30_000;
 
 const withoutRedis: readonly unknown[] = [endpoints.help, endpoints.health];
 
@@ -29,7 +29,7 @@ export function requestsTo(service: TestService, id = "1"): [name: string, send:
 }
 
 /** Sends a request and expects its 503 in time. */
-export async function expectUnavailable(send: () => Promise<Reply>, name = "", limit = patience): Promise<void> {
+export async function expectUnavailable(send: () => Promise<Reply>, name = "", limit = answerTimeout): Promise<void> {
   const from = performance.now();
   const reply = await send();
   expect(performance.now() - from, name).toBeLessThan(limit);
@@ -37,16 +37,16 @@ export async function expectUnavailable(send: () => Promise<Reply>, name = "", l
   expect(Number(reply.headers.get("retry-after")), name).toBeGreaterThan(0);
 }
 
-/** Sends so many requests at once, each of which gets its 503. */
+/** Sends `count` requests concurrently, and expects a 503 for each. */
 export async function expectAllUnavailable(count: number, send: () => Promise<Reply>): Promise<void> {
-  await Promise.all(Array.from({ length: count }, () => expectUnavailable(send, "", crowdPatience)));
+  await Promise.all(Array.from({ length: count }, () => expectUnavailable(send, "", crowdTimeout)));
 }
 
-/** Expects that a failing Redis is what `/healthz` tells. */
+/** Expects `/healthz` to report a failing Redis. */
 export async function expectSick(service: TestService): Promise<void> {
   const from = performance.now();
   const { status, body } = await service.get("/healthz");
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(answerTimeout);
   expect(status).toBe(503);
   expect(body).toMatchObject({ status: "error", redis: { connected: false, message: expect.stringMatching(/\w/) } });
 }
@@ -63,7 +63,7 @@ export interface FragileRedis {
   connect(): Redis;
 }
 
-/** Starts one with an append-only file that is synced at every write; gone after the test. */
+/** Starts one with an append-only file that is synced at every write; removed after the test. */
 export async function startFragileRedis(): Promise<FragileRedis> {
   const directory = await mkdtemp(join(tmpdir(), "dms-faults-"));
   const extra = ["--appendfsync", "always"];
@@ -88,7 +88,7 @@ export async function startFragileRedis(): Promise<FragileRedis> {
     resume: () => void server.process.kill("SIGCONT"),
     connect() {
       const connection = new Redis(url);
-      // Its server dies on purpose.
+      // The test kills its server.
       connection.on("error", () => {});
       onTestFinished(() => connection.disconnect());
       return connection;

@@ -76,13 +76,13 @@ test("no request gets a 5xx, a stack trace or an error without a detail", async 
     }),
     runs,
   );
-  // Else the requests were not as different as they should be.
+  // Otherwise the requests were too similar.
   expect([...seen].sort()).toEqual(expect.arrayContaining([200, 202, 401, 404, 422]));
   expect(service.logs.filter(({ level }) => level === "error" || level === "fatal")).toEqual([]);
   expect((await service.get("/healthz")).status).toBe(200);
 });
 
-test("a request of which one byte is wrong is answered all the same", async () => {
+test("a request with one wrong byte is answered", async () => {
   const whole = requestBytes("POST", "/api/v1/services/sync/users/alice/tasks?a=b", ["Content-Length: 3"], "abc");
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: whole.length - 4 }), fc.nat({ max: 255 }), async (at, byte) => {
@@ -105,7 +105,7 @@ function bytesOf(verb: string, target: string, search: string, ...rest: [string,
   return requestBytes(verb, search === "" ? target : `${target}?${search}`, headers, content);
 }
 
-/** Percent-encodes what may not stand in a request line, and lone surrogates by way of their replacement. */
+/** Percent-encodes characters that a request line cannot contain, and replaces lone surrogates. */
 function safeEncode(value: string): string {
   return encodeURIComponent(value.toWellFormed());
 }

@@ -6,7 +6,7 @@ import { aliceTask, aliceTasks, detailIn, expectProblem } from "./support.ts";
 const service = useService({ environment: { DMS_IDEMPOTENCY_TTL_SECONDS: "1000" } });
 const submit = (key: string, path = aliceTasks) => service.post(path, { headers: { "idempotency-key": key } });
 
-test("a repetition answers the first 202 again and says so", async () => {
+test("a retry repeats the first 202 and says so", async () => {
   const first = await submit("k", `${aliceTasks}?src=/a`);
   expect([first.status, first.headers.get("idempotency-replayed")]).toEqual([202, null]);
   const second = await submit("k", `${aliceTasks}?src=/a`);
@@ -15,14 +15,14 @@ test("a repetition answers the first 202 again and says so", async () => {
   expect(await service.redis.client.get(keys.sequence)).toBe("1");
 });
 
-test("a repetition after the task's deletion answers the first 202, and makes no task", async () => {
+test("a retry after the task's deletion repeats the first 202, and creates no task", async () => {
   const first = await submit("k");
   await service.delete(aliceTask("1"));
   expect((await submit("k")).text).toBe(first.text);
   expect((await service.get(aliceTask("1"))).status).toBe(404);
 });
 
-test("parameters count, not where they stand", async () => {
+test("the parameters count, not their source", async () => {
   await submit("k", `${aliceTasks}?src=/a`);
   const body = JSON.stringify({ parameters: { src: "/a" } });
   const headers = { "idempotency-key": "k", "content-type": "application/json" };
@@ -49,7 +49,7 @@ test("a key has 1 to 255 bytes", async () => {
   expectProblem(await submit(""), 422);
 });
 
-test("the configured lifetime is that of the memory", async () => {
+test("a key is kept for the configured time", async () => {
   await submit("k");
   const [key = ""] = await service.redis.client.keys("dms:idempotency:*");
   expect(await service.redis.client.ttl(key)).toBeGreaterThan(990);

@@ -88,7 +88,7 @@ test.each(["", "a\tb", "\u007f", "u".repeat(257), "한".repeat(86)])(
   },
 );
 
-test("several bad inputs are told together", async () => {
+test("several invalid inputs are reported together", async () => {
   const reply = await service.get("/services/a:users/tasks/1");
   expectProblem(reply, 422);
   expect(detailIn(reply)).toMatch(/service.*user_id/);

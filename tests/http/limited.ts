@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { httpFunctions } from "../../functions/index.ts";
 import { buildApp } from "../../shared/http/app.ts";
-import { defaultLimits, type Limits } from "../../shared/http/limits.ts";
+import { defaultLimits, type Limits } from "../../shared/http/limits/limits.ts";
 import { closeApp } from "../../shared/runtime/close-app.ts";
 import { createServices } from "../../shared/services.ts";
 import { keys, type TaskStore } from "../../task-state/index.ts";
@@ -17,7 +17,7 @@ export interface LimitedService {
   readonly logs: readonly LogLine[];
 }
 
-/** Every function with these limits, until the test has finished. */
+/** Serves every function with these limits until the end of the test. */
 export async function startLimited(redis: TestRedis, limits: Partial<Limits>): Promise<LimitedService> {
   const config = testConfig(redis.url, { DMS_LOG_LEVEL: "WARNING" });
   const { log, lines } = collectLog(config);
@@ -32,7 +32,7 @@ export async function startLimited(redis: TestRedis, limits: Partial<Limits>): P
   return { address, store: services.store, logs: lines };
 }
 
-/** Tasks of alice's with 64 KiB of parameters each. */
+/** Submits tasks of alice with 64 KiB of parameters each. */
 export async function submitLarge(store: TaskStore, count: number): Promise<void> {
   const filler = "x".repeat(64 * 1024);
   for (let index = 0; index < count; index += 1) await store.submit(alice, { filler });

@@ -72,7 +72,7 @@ test("a walk along next_cursor sees every task once, in either direction, while 
   expect(new Set(walked.flat()).size).toBe(walked.flat().length);
 });
 
-test.each(lists)("%s refuses what is out of range with a 422 that names it", async (path) => {
+test.each(lists)("%s rejects an invalid value with a 422 that names it", async (path) => {
   await submit(service);
   const wrong: Record<string, string[]> = {
     limit: ["0", "1001", "-1", "1.5", "1e2", "ten", "", "+5", "0x5", "99999999999999999999"],
@@ -117,7 +117,7 @@ test("a whole list of 1,500 is streamed and valid JSON", async () => {
   expect((await walk("/admin/tasks?limit=1000", service)).map((page) => page.length)).toEqual([1000, 500]);
 });
 
-test("tasks that another program has recorded stand in every list", async () => {
+test("tasks that another program has recorded appear in every list", async () => {
   await submit(service);
   await saveAsScheduler(service.redis.client, "7", { status: "running", extra: { of: ["theirs"] } });
   for (const path of lists) expect(idsIn(await list(path))).toEqual(["1", "7"]);

@@ -8,7 +8,7 @@ const post = "/api/v1/services/sync/users/alice/tasks";
 
 test.each<[string, string | Buffer]>([
   ["words", "hello there\r\n\r\n"],
-  ["a method that nobody knows", "FETCH /api/v1/help HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["an unknown method", "FETCH /api/v1/help HTTP/1.1\r\nHost: x\r\n\r\n"],
   ["a lower-case method", "get /api/v1/help HTTP/1.1\r\nHost: x\r\n\r\n"],
   ["no target", "GET HTTP/1.1\r\n\r\n"],
   ["a version that does not exist", "GET /api/v1/help HTTP/9.9\r\nHost: x\r\n\r\n"],
@@ -31,7 +31,7 @@ test.each<[string, string | Buffer]>([
   expectProblem(parseAnswer(await sendBytes(service, bytes)), 400);
 });
 
-test("an expectation that nobody knows is passed over, or 417 as JSON", async () => {
+test("an unknown expectation is ignored, or 417 as JSON", async () => {
   const reply = parseAnswer(await sendBytes(service, requestBytes("POST", post, ["Expect: the-impossible"])));
   if (reply.status !== 202) expectProblem(reply, 417);
 });
@@ -48,7 +48,7 @@ test("clients of HTTP/1.0 and of absolute targets are served", async () => {
   for (const answer of [old, absolute]) expect(parseAnswer(answer).body).toEqual({ users: [] });
 });
 
-test("a client that goes away in the middle of a request leaves the service well", async () => {
+test("a client that disconnects in the middle of a request does not harm the service", async () => {
   await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
       const bytes = requestBytes("POST", post, ["Content-Type: a/b", "Content-Length: 10"], "abc");

@@ -5,7 +5,7 @@ import { aliceTasks, expectProblem } from "./support.ts";
 
 const service = useService();
 
-/** What clients of old call. */
+/** The calls of existing clients. */
 const promised = [
   "GET /api/v1/help",
   "GET /api/v1/services/{service}/users/{user_id}/tasks",
@@ -39,7 +39,7 @@ test("every endpoint of the table is mounted", async () => {
   }
 });
 
-test("/healthz stands at the root and says that Redis is connected", async () => {
+test("/healthz is at the root and reports that Redis is connected", async () => {
   const reply = await service.get("/healthz");
   expect([reply.status, reply.body]).toEqual([200, { status: "ok", redis: { connected: true } }]);
   expect((await fetch(`${service.address}/api/v1/healthz`)).status).toBe(404);
@@ -80,7 +80,7 @@ test.each([
 test.each([
   ["/", "/help", "GET /services/{service}/users"],
   ["/dms/v2/", "/dms/v2/help", "GET /dms/v2/services/{service}/users"],
-])("under the prefix %s the API stands at %s", async (prefix, help, route) => {
+])("with the prefix %s the API is at %s", async (prefix, help, route) => {
   const other = await startServiceForTest(service.redis.url, { DMS_API_PREFIX: prefix });
   const response = await fetch(other.address + help);
   expect(response.status).toBe(200);

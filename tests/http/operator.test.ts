@@ -19,7 +19,7 @@ const guarded = [
   ...Object.values(endpoints)
     .filter(({ auth, path }) => auth === "operator" || path.startsWith("/admin"))
     .map(({ method, path }) => [method, path.replace("{service}", "sync").replace("{task_id}", "1")] as const),
-  // A wrong token is told before a wrong input.
+  // A wrong token is reported before an invalid input.
   ["GET", "/admin/tasks?limit=0"],
   ["GET", "/admin/services/a:users/tasks"],
 ] as const;
@@ -39,13 +39,13 @@ test.each(guarded)("%s %s without the right token is 401 and changes nothing", a
   expect(await contents(service.redis.client)).toEqual(before);
 });
 
-test("a header that is sent twice is no token", async () => {
+test("a header that is sent twice is not a valid token", async () => {
   const headers = ["X-Operator-Token: changeme", "X-Operator-Token: changeme"];
   const answer = await sendBytes(service, requestBytes("GET", "/api/v1/admin/tasks", headers));
   expectProblem(parseAnswer(answer), 401);
 });
 
-test("each of several tokens is valid, and nothing else that can be made of them", async () => {
+test("each of several tokens is valid, but no combination of them", async () => {
   const rotating = await startServiceForTest(service.redis.url, { DMS_OPERATOR_TOKEN: "old token, new-token" });
   for (const token of ["old token", "new-token"]) {
     expect((await rotating.get("/admin/tasks", withToken(token))).body).toEqual({ tasks: [] });
@@ -61,7 +61,7 @@ test("a token beyond ASCII is valid in the bytes in which it was configured", as
   expect(parseAnswer(await sendBytes(other, bytes)).body).toEqual({ tasks: [] });
 });
 
-test("an operator lists, cancels and deletes anybody's tasks", async () => {
+test("an operator lists, cancels and deletes the tasks of any user", async () => {
   const [first, second] = [await submit(service), await submit(service, "", "/services/rm/users/bob/tasks")];
   expect(idsIn(await service.get("/admin/tasks", operator))).toEqual([first, second]);
   expect(idsIn(await service.get("/admin/services/rm/tasks", operator))).toEqual([second]);
@@ -79,7 +79,7 @@ test("a task that does not exist is 404 for an operator too", async () => {
   }
 });
 
-test("a token never stands in the log", async () => {
+test("a token never appears in the log", async () => {
   await service.get("/admin/tasks", operator);
   await service.get("/admin/tasks", withToken("s3cret-guess"));
   expect(JSON.stringify(service.logs)).not.toMatch(/changeme|s3cret-guess/);

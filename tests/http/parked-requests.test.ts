@@ -29,7 +29,7 @@ const submitBody = ({ address }: LimitedService) =>
     body: JSON.stringify({ parameters: { filler: "x".repeat(60 * KiB) } }),
   });
 
-test("beyond so many bytes of bodies under way, one more is 503, and accepted again when they are gone", async () => {
+test("beyond the limit of body bytes in transit, one more is 503, and accepted again when they are done", async () => {
   const service = await startLimited(redis, { bodyBytes: MiB });
   const parked = [open(service), open(service), open(service)];
   for (const socket of parked) socket.write(head(512 * KiB) + "x".repeat(340 * KiB));
@@ -45,7 +45,7 @@ test("beyond so many bytes of bodies under way, one more is 503, and accepted ag
   await until(async () => (await submitBody(service)).status === 202);
 });
 
-test("bodies that nobody reads take no room", async () => {
+test("dropped bodies do not count towards the limit", async () => {
   const service = await startLimited(redis, { bodyBytes: 100 * KiB });
   const parked = Array.from({ length: 10 }, () => open(service));
   for (const socket of parked) socket.write(head(60 * KiB, "Content-Type: text/plain\r\n") + "x".repeat(50 * KiB));
@@ -54,7 +54,7 @@ test("bodies that nobody reads take no room", async () => {
   for (const socket of parked) expect(String((await once(socket, "data"))[0])).toContain("202");
 });
 
-test("a body that drips is given up in time with a 408", async () => {
+test("a body that arrives too slowly times out with a 408", async () => {
   const service = await startLimited(redis, { requestMs: 600 });
   const socket = open(service);
   socket.write(head(512 * KiB));
@@ -82,19 +82,19 @@ test("requests on one connection are answered in their order, one after the othe
   expect(ids).toEqual(paths.map((_, index) => String((index % 3) + 1)));
 });
 
-test("a client that asks for page after page on one connection and reads none is read one page", async () => {
+test("for a client that requests many pages on one connection and reads none, one page is read", async () => {
   const service = await startLimited(redis, {});
   await submitLarge(service.store, 300);
   const before = await bytesSentBy(redis);
   const socket = open(service);
   socket.pause();
   socket.write(get(target).repeat(30));
-  // By the time at which another one has read all of it, the first has had as much time.
+  // Another reader reads all of it first, so the first one has had as much time.
   expect(JSON.parse(await (await fetch(service.address + target)).text()).tasks).toHaveLength(300);
   expect((await bytesSentBy(redis)) - before).toBeLessThan(30 * MiB);
 });
 
-test("a connection on which too many requests wait is closed, and no other one", async () => {
+test("a connection on which too many requests wait is closed, and no other connection", async () => {
   const service = await startLimited(redis, { pipelined: 32 });
   const [socket, other] = [open(service), open(service)];
   socket.write(get(target).repeat(3000));

@@ -26,7 +26,7 @@ test.each<[string, string, [string, string][]]>([
   ],
   ["names are decoded like values", "?a+b%3D=c", [["a b=", "c"]]],
   [
-    "the last duplicate wins, at the first one's place",
+    "the last duplicate wins, at the position of the first",
     "?a=1&b=2&a=3",
     [
       ["a", "3"],

@@ -9,7 +9,7 @@ test("while Redis hangs every endpoint is 503 in time, and service resumes by it
   const service = await startServiceForTest(redis.server.url);
   const id = await submit(service);
   redis.hang();
-  // All at once: each of them meets the hanging connection, not the one that was given up.
+  // All at once: each of them uses the hanging connection before it is closed.
   await Promise.all([...requestsTo(service).map(([name, send]) => expectUnavailable(send, name)), expectSick(service)]);
   for (const [name, send] of requestsTo(service)) await expectUnavailable(send, `${name}, later`);
   redis.resume();
@@ -22,14 +22,14 @@ test("500 requests while Redis hangs are all answered in time, none waits in a q
   const redis = await startFragileRedis();
   const service = await startServiceForTest(redis.server.url, {
     DMS_EVENT_WORKER_COUNT: "2",
-    // Nothing listens there, so an attempt is all that can be seen.
+    // Nothing is listening there, so only an attempt is visible.
     DMS_SCHEDULER_BASE_URL: "http://127.0.0.1:1",
   });
   const id = await submit(service);
   redis.hang();
   const read = () => service.get(aliceTask(id));
   await expectAllUnavailable(100, read);
-  // The connection is given up by now: these must not even be sent.
+  // The connection is closed by now: these requests must not even be sent.
   await expectAllUnavailable(400, () => service.post(aliceTasks));
   redis.resume();
   await until(async () => (await read()).status === 200);

@@ -10,12 +10,12 @@ import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./suppor
 const service = useService();
 const { redis } = service;
 
-// A refusal may have broken the connection on purpose, and the next test shall meet Redis's refusals and no others.
+// A refusal may have closed the connection on purpose, and the next test must only see refusals by Redis.
 afterEach(async () => {
   await until(async () => (await service.post("/admin/dispatch/resume", operator)).status === 200);
 });
 
-/** Turns Redis into one that refuses writes, and gives what turns it back. */
+/** Ways to make Redis refuse writes, each with its reversal. */
 const refusals: [name: string, begin: () => Promise<unknown>, end: () => Promise<unknown>][] = [
   [
     "a read-only replica",
@@ -67,7 +67,7 @@ test.each(refusals)("while Redis is %s, writes are 503 and leave nothing half-wr
 test.each(refusals)("while Redis is %s, operators who change the queue get 503", async (name, begin, end) => {
   await begin();
   try {
-    // A Redis that is out of memory still removes what there is.
+    // A Redis that is out of memory still deletes data.
     if (name !== "out of memory") await expectUnavailable(() => service.delete("/admin/dead-letters/1", operator));
     await expectUnavailable(() => service.post("/admin/dispatch/pause", operator));
   } finally {
@@ -116,7 +116,7 @@ test.each(refusals)(
     await begin();
     try {
       for (const path of [aliceTasks, "/admin/tasks?limit=1"]) {
-        // The first refusal may break the connection, in case a proxy has led it to the wrong Redis.
+        // The first refusal may close the connection, in case a proxy points to the wrong Redis.
         const ids = await until(async () => idsIn(await service.get(path, operator)));
         expect(ids[0]).toBe("1");
       }
@@ -126,7 +126,7 @@ test.each(refusals)(
   },
 );
 
-test("a wrong Redis password is 503, and never stands in an answer or in the log", async () => {
+test("a wrong Redis password is 503, and never appears in an answer or in the log", async () => {
   await redis.client.config("SET", "requirepass", "s3cret-right");
   try {
     const url = redis.url.replace("redis://", "redis://:s3cret-wrong@");

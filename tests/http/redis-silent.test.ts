@@ -9,7 +9,7 @@ import { aliceTask, aliceTasks, messagesOf, submit, taskIn } from "./support.ts"
 
 const redis = useRedis();
 
-test("connections that go silent without being closed are replaced, the dispatcher's too", async () => {
+test("connections that become silent without being closed are replaced, also the dispatcher's", async () => {
   const way = await startWay(redis.server.port);
   const service = await startServiceForTest(`redis://127.0.0.1:${way.port}/0`, {
     DMS_EVENT_WORKER_COUNT: "2",
@@ -29,7 +29,7 @@ test("connections that go silent without being closed are replaced, the dispatch
   await until(() => attempted(second), { timeoutMs: 20_000 });
 });
 
-/** A way to Redis on which connections can be made to carry nothing any more, as behind a machine that has vanished. */
+/** A proxy to Redis that can stop forwarding its connections, as when a machine vanishes. */
 async function startWay(to: number) {
   let sockets: Socket[] = [];
   const server = createServer((from) => {

@@ -10,11 +10,11 @@ import { aliceTasks, connectTo, expectProblem, parseAnswer, requestBytes, tasksI
 
 const redis = useRedis();
 const MiB = 1024 * 1024;
-/** Above what the buffers of a connection on loopback take, on both sides. */
+/** More than the buffers of both sides of a loopback connection hold. */
 const count = 300;
 const target = `/api/v1${aliceTasks}`;
 
-/** A client that has sent a request and reads nothing. */
+/** A client that sends a request and reads nothing. */
 async function openStopped({ address }: LimitedService, bytes = requestBytes("GET", target)): Promise<Socket> {
   const socket = connectTo({ address } as Parameters<typeof connectTo>[0]);
   onTestFinished(() => void socket.destroy());
@@ -27,13 +27,13 @@ async function openStopped({ address }: LimitedService, bytes = requestBytes("GE
 
 const readWhole = async ({ address }: LimitedService) => (await fetch(address + target)).text();
 
-test("a reader that stops asks Redis for no more than its connection holds, and goes on when it reads", async () => {
+test("for a reader that stops, Redis is read only as far as its connection buffers, and further when it reads again", async () => {
   const service = await startLimited(redis, {});
   await submitLarge(service.store, count);
   const whole = await bytesOf(redis, count);
   const before = await bytesSentBy(redis);
   const socket = await openStopped(service);
-  // By the time at which another one has read all of it, the stopped one has had as much time.
+  // Another reader reads all of it first, so the stopped one has had as much time.
   expect(JSON.parse(await readWhole(service)).tasks).toHaveLength(count);
   const during = (await bytesSentBy(redis)) - before;
   expect(during).toBeGreaterThan(whole);
@@ -44,7 +44,7 @@ test("a reader that stops asks Redis for no more than its connection holds, and 
   expect(tasksIn({ ...answer, headers: new Headers() })).toHaveLength(count);
 });
 
-test("a reader that takes nothing for the time is closed, whatever it sends meanwhile", async () => {
+test("the connection of a reader that reads nothing for the timeout is closed, whatever it sends", async () => {
   const service = await startLimited(redis, { stalledMs: 300 });
   await submitLarge(service.store, count);
   const socket = await openStopped(service);
@@ -56,7 +56,7 @@ test("a reader that takes nothing for the time is closed, whatever it sends mean
   expect(got.endsWith("]}")).toBe(false);
 });
 
-test("a reader that is slow, but reads, gets all of it", async () => {
+test("a slow reader gets the whole answer", async () => {
   const service = await startLimited(redis, { stalledMs: 1500 });
   await submitLarge(service.store, 150);
   const socket = await openStopped(service);
@@ -68,7 +68,7 @@ test("a reader that is slow, but reads, gets all of it", async () => {
   expect(tasksIn({ ...parseAnswer(answer), headers: new Headers() })).toHaveLength(150);
 });
 
-test("a long page is cut by the same rules, and its next_cursor comes at its end", async () => {
+test("a long page is sent in pieces too, with its next_cursor at the end", async () => {
   const service = await startLimited(redis, {});
   await submitLarge(service.store, 40);
   const seen: string[] = [];
@@ -83,7 +83,7 @@ test("a long page is cut by the same rules, and its next_cursor comes at its end
   expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => String(40 - index)));
 });
 
-test("beyond so many long answers, one more is 503 while the others read, and takes the place of one that has stopped", async () => {
+test("beyond the limit of concurrent long answers, one more is 503 while the others read, and replaces one that has stopped", async () => {
   const service = await startLimited(redis, { longAnswers: 2 });
   await submitLarge(service.store, count);
   const sockets = [await openStopped(service), await openStopped(service)];
@@ -105,6 +105,6 @@ test("beyond so many long answers, one more is 503 while the others read, and ta
     { timeoutMs: 10_000 },
   );
   expect(JSON.parse(served.text).tasks).toHaveLength(count);
-  expect(service.logs.some(({ cause }) => String(cause).includes("needs its place"))).toBe(true);
+  expect(service.logs.some(({ cause }) => String(cause).includes("limit of concurrent long answers"))).toBe(true);
   for (const socket of sockets) socket.destroy();
 });

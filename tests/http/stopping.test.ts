@@ -6,25 +6,25 @@ import { keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { startServiceForTest, type TestService } from "../support/service.ts";
 import { until } from "../support/until.ts";
-import { patience } from "./faults.ts";
+import { answerTimeout } from "./faults.ts";
 import { aliceTasks, connectTo, expectProblem, parseAnswer } from "./support.ts";
 
 const redis = useRedis();
 const head = `POST /api/v1${aliceTasks}?src=/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\n`;
 
-/** A connection of which the service has read these bytes. */
+/** A connection after the service has read these bytes. */
 async function connectWith(service: TestService, bytes: string): Promise<Socket> {
   const socket = connectTo(service);
   onTestFinished(() => void socket.destroy());
   socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await once(socket, "data");
   socket.write(bytes);
-  // Answered after the service has read what other connections had brought before.
+  // Answered after the service has read the earlier data of other connections.
   await service.get("/healthz");
   return socket;
 }
 
-test("a request that is under way when the service stops is finished", async () => {
+test("a request in flight when the service stops is finished", async () => {
   const service = await startServiceForTest(redis.url);
   const socket = await connectWith(service, `${head}abc`);
   const stopped = service.stop();
@@ -60,13 +60,13 @@ test.each([
   const giveUp = setTimeout(() => {
     waitedFor = true;
     socket.destroy();
-  }, patience);
+  }, answerTimeout);
   await stopped;
   clearTimeout(giveUp);
   expect(waitedFor).toBe(false);
 });
 
-test("after a stop nothing listens and no connection is left, and a second stop is the same as one", async () => {
+test("after a stop nothing is listening and no connection is open, and a second stop has no effect", async () => {
   const service = await startServiceForTest(redis.url, { DMS_EVENT_WORKER_COUNT: "4" });
   await service.get("/healthz");
   await Promise.all([service.stop(), service.stop()]);

@@ -25,12 +25,12 @@ async function parameters(id = "1"): Promise<[string, string][]> {
   return Object.entries(taskIn(await service.get(aliceTask(id))).parameters);
 }
 
-test("a type without a body is no body", async () => {
+test("a content type without a body is ignored", async () => {
   const bytes = requestBytes("POST", "/api/v1/services/sync/users/alice/tasks?a=1", ["Content-Type: application/json"]);
   expect(parseAnswer(await sendBytes(service, bytes)).status).toBe(202);
 });
 
-test("the parameters of a body add to those of the query, which win", async () => {
+test("the parameters of a body add to those of the query, which take precedence", async () => {
   const reply = await submitBody(
     { parameters: { src: "/body", list: "a,b", empty: "", "ü 用户": "\n" } },
     "?src=/query&dst=/d",

@@ -9,7 +9,7 @@ import type { Reply, TestService } from "../support/service.ts";
 
 export const aliceTasks = "/services/sync/users/alice/tasks";
 
-/** The header of an operator who has the default token. */
+/** The header with the default operator token. */
 export const operator = { headers: { "x-operator-token": "changeme" } };
 
 /** A path below the API prefix for one of alice's tasks. */
@@ -47,7 +47,7 @@ export function nextCursorIn(reply: Reply): string | undefined {
   return z.looseObject({ next_cursor: z.string().optional() }).parse(reply.body).next_cursor;
 }
 
-/** The parameters that a query string turns into; they are read from the stored text, so names such as `__proto__` count. */
+/** The parameters of a query string, read from the stored text, so that names such as `__proto__` count. */
 export async function parametersOf(service: TestService, query: string): Promise<[string, string][]> {
   const { parameters } = taskIn(await service.get(aliceTask(await submit(service, query))));
   return Object.entries(parameters);
@@ -60,7 +60,7 @@ export function messagesOf({ logs = [] }: TaskRecord): string[] {
 
 const stackTrace = /\n?\s+at\s\S+.*:\d+:\d+|node:internal|\.ts:\d+/;
 
-/** An error as every client can read it: the status, JSON, a `detail` for people, and nothing about our insides. */
+/** Expects an error that every client can read: the status, JSON, a readable `detail`, and no internals. */
 export function expectProblem(reply: Pick<Reply, "status" | "text" | "body"> & { headers?: Headers }, status: number) {
   expect(reply.status, reply.text).toBe(status);
   expect(reply.body, reply.text).toMatchObject({ detail: expect.stringMatching(/\w/), status });
@@ -73,7 +73,7 @@ export function detailIn(reply: Pick<Reply, "body">): string {
   return z.looseObject({ detail: z.string() }).parse(reply.body).detail;
 }
 
-/** Sends bytes on a connection of their own and gives what comes back until the server closes it. */
+/** Sends bytes on a new connection and resolves with the answer when the server closes it. */
 export async function sendBytes(service: TestService, bytes: string | Buffer): Promise<string> {
   const socket = connectTo(service);
   // Only written, not ended: a client keeps its side open while it waits.

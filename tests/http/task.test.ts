@@ -64,7 +64,7 @@ test.each(verbs)("%s%s without a user_id is 422 with a detail that names it", as
   expect(taskIn(await service.get(aliceTask(id))).status).toBe("pending");
 });
 
-test("a cancellation is answered with the task as it is from then on, and is seen at once", async () => {
+test("a cancellation is answered with the changed task, and is visible at once", async () => {
   const id = await submit(service, "?src=/a");
   const cancelled = taskIn(await service.post(aliceTask(id, "/cancel")));
   expect(["cancel_requested", "cancelled"]).toContain(cancelled.status);
@@ -73,7 +73,7 @@ test("a cancellation is answered with the task as it is from then on, and is see
   expect(taskIn(await service.get(aliceTask(id)))).toEqual(cancelled);
 });
 
-test.each(["completed", "failed", "cancelled"])("cancelling a task that is %s gives it unchanged", async (status) => {
+test.each(["completed", "failed", "cancelled"])("cancelling a task that is %s returns it unchanged", async (status) => {
   const id = await submit(service);
   const raw = String(await service.redis.client.get(keys.record(id))).replace('"pending"', JSON.stringify(status));
   await service.redis.client.set(keys.record(id), raw);
@@ -88,7 +88,7 @@ test("cancelling twice is the same as cancelling once", async () => {
   expect((await service.post(aliceTask(id, "/cancel"))).text).toBe(first.text);
 });
 
-test("a deletion is answered with the task as it was; then it is gone for everybody", async () => {
+test("a deletion is answered with the task as it was; then nobody can read it", async () => {
   const id = await submit(service, "?src=/a");
   const other = await submit(service);
   const { text } = await service.get(aliceTask(id));

@@ -23,7 +23,7 @@ async function letters(): Promise<unknown[]> {
   return (body as { dead_letters: unknown[] }).dead_letters;
 }
 
-/** What Redis holds of the task itself, as bytes. */
+/** The keys of the task in Redis, as bytes. */
 async function own(id: string) {
   const { dump } = { dump: async (key: string) => (await redis.client.callBuffer("DUMP", key)) as Buffer | null };
   return Promise.all([keys.record(id), keys.metadata(id), keys.sidecar(id)].map(dump));
@@ -40,7 +40,7 @@ test.each(cases)("%s is left out of lists, which count it", async (_, spoiler) =
   }
 });
 
-test.each(cases)("%s is refused by every verb with the reason, to those who may know", async (_, spoiler) => {
+test.each(cases)("%s is refused by every operation, with the reason for those who may see it", async (_, spoiler) => {
   await spoilSecond(spoiler);
   const before = await own("2");
   const verbs: [method: string, path: string][] = [
@@ -88,12 +88,12 @@ test.each(cases)("%s is deleted by an operator, and nothing is left of it", asyn
   expectProblem(await service.get("/admin/tasks/2/explain", operator), 404);
   expect(idsIn(await service.get("/admin/tasks", operator))).toEqual(["1", "3"]);
   expect(await letters()).toEqual([]);
-  // Without its sidecar nobody knows whether the scheduler has it, so a dispatcher asks there first.
+  // Without its sidecar it is unknown whether the scheduler has the task, so a dispatcher asks there first.
   if (spoiler.readable) return;
   expect(await tracesOf(redis.client, "2")).toEqual([keys.deleted, keys.deletedOwners]);
 });
 
-test("without an owner on file users do not learn of it, and an operator deletes it all the same", async () => {
+test("without a stored owner it is not visible to users, and an operator can delete it", async () => {
   await submit(service);
   await redis.client.del(keys.sidecar("1"), keys.metadata("1"));
   await redis.client.set(keys.record("1"), "{");
@@ -105,7 +105,7 @@ test("without an owner on file users do not learn of it, and an operator deletes
   expect(idsIn(await service.get("/admin/tasks", operator))).toEqual([]);
 });
 
-test("an operator's delete keeps the end that a spoilt record tells", async () => {
+test("an operator's delete keeps the end of a damaged record", async () => {
   await submit(service);
   const raw = (await redis.client.get(keys.record("1"))) ?? "";
   await redis.client.hset(keys.sidecar("1"), "phase", "sent");
@@ -114,7 +114,7 @@ test("an operator's delete keeps the end that a spoilt record tells", async () =
   expect(await redis.client.exists(keys.record("1"), keys.sidecar("1"))).toBe(0);
 });
 
-test("a letter of another kind comes back when the task can be read again", async () => {
+test("a dead letter of another kind returns when the task is readable again", async () => {
   await submit(service);
   const record = (await redis.client.get(keys.record("1"))) ?? "";
   const failed = record.replace('"pending"', '"failed"');
@@ -138,7 +138,7 @@ test("a letter of another kind comes back when the task can be read again", asyn
   expect(await redis.client.exists(keys.unreadable)).toBe(0);
 });
 
-test("a discarded letter is not written again while the task stays as it is", async () => {
+test("a discarded dead letter is not written again while the task is unchanged", async () => {
   await submit(service);
   await redis.client.set(keys.record("1"), "{");
   expectProblem(await service.get(aliceTask("1")), 409);
@@ -166,7 +166,7 @@ test("a whole list that is sent in pieces counts what its first pieces know, and
   expect(plain.headers.get("trailer")).toBeNull();
 });
 
-test("the log names many tasks that cannot be read in few lines", async () => {
+test("the log reports many unreadable tasks in few lines", async () => {
   const own = await startServiceForTest(redis.url);
   for (let count = 0; count < 30; count += 1) await submit(own);
   for (let id = 1; id <= 30; id += 1) await redis.client.set(keys.record(String(id)), "{");
@@ -178,7 +178,7 @@ test("the log names many tasks that cannot be read in few lines", async () => {
   expect(lines()).toMatchObject([{ level: "error", tasks: [{ task: "1", reason: "the record is not JSON" }] }]);
 });
 
-test("a Redis that takes no writes keeps nobody from the reason", async () => {
+test("the reason is reported even while Redis refuses writes", async () => {
   await submit(service);
   await redis.client.set(keys.record("1"), "{");
   await redis.client.config("SET", "min-replicas-to-write", "1");
@@ -206,7 +206,7 @@ test("members of the shared sets that are no task ids break no list", async () =
   }
 });
 
-test("a foreign task that cannot be read is counted in the lists of its owner on file, and shown once it can be", async () => {
+test("an unreadable task of another program is counted in the lists of its stored owner, and shown once it is readable", async () => {
   await saveAsScheduler(redis.client, "5");
   const raw = (await redis.client.get(keys.record("5"))) ?? "";
   await redis.client.set(keys.record("5"), raw.slice(0, -1));

@@ -10,7 +10,7 @@ test("a service without tasks has no users", async () => {
   expect([reply.status, reply.text]).toEqual([200, '{"users":[]}']);
 });
 
-test("users are named once each, sorted by code point, and only in their own service", async () => {
+test("each user is listed once, sorted by code point, and only in their own service", async () => {
   const names = ["bob", "alice", "Zoe", "a:b", "10", "9", "ünal", "用户", "alice"];
   for (const name of names) await submit(service, "", `/services/sync/users/${encodeURIComponent(name)}/tasks`);
   await submit(service, "", "/services/rm/users/carol/tasks");
@@ -20,7 +20,7 @@ test("users are named once each, sorted by code point, and only in their own ser
   expect((await service.get("/services/rm/users")).body).toEqual({ users: ["carol"] });
 });
 
-test("1,200 users are all named, in order", async () => {
+test("1,200 users are all listed in order", async () => {
   const names = Array.from({ length: 1200 }, (_, index) => `user-${String(index).padStart(4, "0")}`);
   for (let from = 0; from < names.length; from += 200) {
     const some = names.slice(from, from + 200);
@@ -29,7 +29,7 @@ test("1,200 users are all named, in order", async () => {
   expect((await service.get(users)).body).toEqual({ users: names });
 });
 
-test("a user whose last task is deleted is named no more", async () => {
+test("a user whose last task is deleted is no longer listed", async () => {
   await submit(service, "", "/services/sync/users/bob/tasks");
   const [first, second] = [await submit(service), await submit(service)];
   await service.delete(aliceTask(first));

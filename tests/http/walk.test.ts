@@ -8,7 +8,7 @@ import { aliceTask, aliceTasks, expectProblem, idsIn, messagesOf, operator, subm
 
 const redis = useRedis();
 
-/** A service with dispatcher and a scheduler whose jobs take as long as the test wants. */
+/** A service with a dispatcher and a scheduler whose jobs take as long as the test sets. */
 async function startBoth(pace: Parameters<typeof startScheduler>[1] = {}) {
   const scheduler = await startScheduler(redis, pace);
   const service = await startServiceForTest(redis.url, {
@@ -81,7 +81,7 @@ test("cancelling a running task makes it cancel_requested, and cancelled once th
   const cancelled = await untilStatus(id, "cancelled");
   expect(messagesOf(cancelled)).toEqual(expect.arrayContaining(["Task cancelled by scheduler"]));
   expect(cancelled.active_jobs).toEqual([]);
-  expect(await scheduler.cancel(id), "its job is gone").toMatchObject({ body: { status: "cancel_requested" } });
+  expect(await scheduler.cancel(id), "its job has ended").toMatchObject({ body: { status: "cancel_requested" } });
   expect(taskIn(await service.post(aliceTask(id, "/cancel"))).status).toBe("cancelled");
 });
 
@@ -111,7 +111,7 @@ test("deleting a running task hides it at once, and leaves no key of it once the
   expect((await untilStatus(other, "running")).task_id).toBe(other);
 });
 
-test("without a dispatcher tasks stay pending, and one that starts later takes them up", async () => {
+test("without a dispatcher tasks stay pending, and one that starts later dispatches them", async () => {
   const { scheduler } = await startScheduler(redis);
   const environment = { DMS_SCHEDULER_BASE_URL: scheduler.url };
   const service = await startServiceForTest(redis.url, { ...environment, DMS_EVENT_WORKER_COUNT: "0" });

@@ -8,7 +8,7 @@ import { useBuild } from "../support/build.ts";
 const run = promisify(execFile);
 const module = new URL("../../shared/runtime/allocation.ts", import.meta.url).href;
 
-/** What V8 makes of objects that all live on, once the prelude has run; one line for each place that allocates them. */
+/** V8's decisions about long-lived objects after the prelude has run; one line per allocation site. */
 async function decisions(prelude: string): Promise<string[]> {
   const script = `${prelude}
     (await import("node:fs")).writeSync(1, "begin\\n");
@@ -19,16 +19,16 @@ async function decisions(prelude: string): Promise<string[]> {
   const flags = ["--trace-pretenuring-statistics", "--input-type=module", "--eval", script];
   const env = { PORT: String(await freePort()), DMS_REDIS_WRITE_URL: "redis://127.0.0.1:1" };
   const { stdout } = await run(process.execPath, flags, { maxBuffer: 64 * 1024 * 1024, env });
-  const [, told = ""] = stdout.split("begin\n");
-  return told.split("\n").filter((line) => /AllocationSite.*tenure/.test(line));
+  const [, trace = ""] = stdout.split("begin\n");
+  return trace.split("\n").filter((line) => /AllocationSite.*tenure/.test(line));
 }
 
-test("objects that live long are not taken for a reason to allocate in the old generation", async () => {
+test("long-lived objects do not make V8 allocate in the old generation", async () => {
   expect((await decisions("")).length).toBeGreaterThan(0);
   expect(await decisions(`(await import(${JSON.stringify(module)})).allocateYoung();`)).toEqual([]);
 });
 
-test("nor are they in a server bundle", async () => {
+test("nor do they in a server bundle", async () => {
   const { dist } = await useBuild();
   expect(
     await decisions(`

@@ -76,7 +76,7 @@ test("a cancel of a task with a job is 202 cancelled, and by then its record is 
   expect(await redis.client.exists(jobsKey)).toBe(0);
 });
 
-test("a task in cancel_requested works on until the cancel arrives", async () => {
+test("a task in cancel_requested continues until the cancel arrives", async () => {
   const { store, submit, cancel, read, output } = await startScheduler(redis, { steps: 1_000 });
   const id = await store.submit(alice, {});
   await submit(id);
@@ -88,7 +88,7 @@ test("a task in cancel_requested works on until the cancel arrives", async () =>
   expect((await read(id))?.status).toBe("cancelled");
 });
 
-test("cancels that come at the same time record one cancellation", async () => {
+test("concurrent cancels record one cancellation", async () => {
   const { store, submit, cancel, messages } = await startScheduler(redis, forever);
   const id = await store.submit(alice, {});
   await submit(id);
@@ -105,7 +105,7 @@ test("a cancel of a task without a job is 202 cancel_requested and changes nothi
   expect(await redis.client.get(keys.record(id))).toBe(before);
 });
 
-test("a cancel in another's name is 403, and the job goes on", async () => {
+test("a cancel by another user is 403, and the job continues", async () => {
   const { store, submit, cancel, read } = await startScheduler(redis, forever);
   const id = await store.submit(alice, {});
   await submit(id);
@@ -128,7 +128,7 @@ test.each([
   ["ended", (id: string, store: TaskStore) => store.update(id, { status: "failed" })],
   ["deleted", (id: string, store: TaskStore) => store.delete(id)],
   ["removed from Redis", (id: string) => redis.client.del(keys.record(id))],
-])("a job stops when its task was %s by somebody else", async (_, act) => {
+])("a job stops when its task was %s by another program", async (_, act) => {
   const { store, submit } = await startScheduler(redis, { steps: 1_000 });
   const id = await store.submit(alice, {});
   await submit(id);
@@ -155,7 +155,7 @@ test("a job survives a restart: the next scheduler resumes it where it was, and 
   expect(await second.messages(id)).toEqual(["Task accepted by scheduler", "Task completed"]);
 });
 
-test("a job whose process died before its record told of it is accepted by the next scheduler", async () => {
+test("a job whose process died before its record showed it is accepted by the next scheduler", async () => {
   const { store } = await startScheduler(redis);
   const id = await store.submit(alice, {});
   await redis.client.hset(jobsKey, id, JSON.stringify({ taskId: id, service: "sync", step: 0 }));
@@ -164,7 +164,7 @@ test("a job whose process died before its record told of it is accepted by the n
   expect(await second.messages(id)).toEqual(["Task accepted by scheduler", "Task completed"]);
 });
 
-test("a stored job that cannot be read is dropped with a warning", async () => {
+test("an unreadable stored job is dropped with a warning", async () => {
   await redis.client.hset(jobsKey, "7", "{");
   const { warnings } = await startScheduler(redis);
   expect(warnings).toHaveLength(1);
@@ -185,7 +185,7 @@ test("stop does not wait for a request that never ends", async () => {
   await closed;
 });
 
-test("a job is kept before its record tells of it, so that a crash in between loses nothing", async () => {
+test("a job is stored before its record shows it, so that a crash in between loses nothing", async () => {
   const { store, submit, read } = await startScheduler(redis, forever, { failures: 1 });
   const id = await store.submit(alice, {});
   expect((await submit(id)).status).toBe(500);
@@ -193,7 +193,7 @@ test("a job is kept before its record tells of it, so that a crash in between lo
   expect(await redis.client.hexists(jobsKey, id)).toBe(1);
 });
 
-test("stop ends server and timers at once, twice too", async () => {
+test("stop stops server and timers at once, and may be called twice", async () => {
   const { scheduler, store, submit } = await startScheduler(redis, { stepMs: 60_000 });
   await submit(await store.submit(alice, {}));
   const before = performance.now();
@@ -212,13 +212,13 @@ test("a port in use fails the start and leaves no timers behind", async () => {
   expect(timers()).toBe(before);
 });
 
-test("a submission whose record cannot be written is 500, and its job tries again", async () => {
+test("a submission whose record cannot be written is 500, and its job retries", async () => {
   const { store, submit, warnings, untilStatus } = await startScheduler(redis, {}, { failures: 2 });
   const id = await store.submit(alice, {});
   expect(await submit(id)).toEqual({ status: 500, body: { detail: "Connection is closed" } });
   await untilStatus(id, "completed");
   expect(warnings.map(({ message }) => message)).toEqual([
-    "a request failed",
-    "a step could not be recorded; it is tried again",
+    "scheduler request failed",
+    "could not record a step; retrying",
   ]);
 });

@@ -95,7 +95,7 @@ test("a missing body is 422, and an unknown path 404", async () => {
   expect(await post("/nowhere")).toEqual({ status: 404, body: { detail: "Not Found" } });
 });
 
-test("while everybody is blocked, a submission is 403 and leaves its record untouched", async () => {
+test("while all users are blocked, a submission is 403 and leaves its record untouched", async () => {
   const { store, post, submit, read } = await startScheduler(redis, forever);
   const id = await store.submit(alice, {});
   const before = await redis.client.get(keys.record(id));
@@ -109,7 +109,7 @@ test("while everybody is blocked, a submission is 403 and leaves its record unto
   expect((await read(id))?.status).toBe("running");
 });
 
-test("a blocked user is refused until enabled, and nobody else is", async () => {
+test("only a blocked user is refused, until enabled", async () => {
   const { store, post, submit } = await startScheduler(redis, forever);
   const user = `/用${"a".repeat(252)}`;
   const id = await store.submit({ service: "sync", user }, {});
@@ -134,7 +134,7 @@ test.each([
   expect((await submit(id)).status).toBe(403);
 });
 
-test("blocks that come at the same time are all kept", async () => {
+test("concurrent blocks are all kept", async () => {
   const { post } = await startScheduler(redis);
   const users = Array.from({ length: 10 }, (_, index) => `user-${index}`);
   await Promise.all([...users.map((user) => post(`/tasks/users/${user}/block`)), post("/tasks/block")]);
@@ -143,7 +143,7 @@ test("blocks that come at the same time are all kept", async () => {
   expect(blocked_users.toSorted()).toEqual(users);
 });
 
-test("a pino logger can take the log", async () => {
+test("a pino logger is a valid log", async () => {
   const lines: string[] = [];
   const log = pino({}, { write: (line) => lines.push(line) });
   const { store, submit } = await startScheduler(redis, {}, { log });
@@ -153,7 +153,7 @@ test("a pino logger can take the log", async () => {
   expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ level: 40, taskId: id, status: "failed" });
 });
 
-test("the endpoints answer under /tasks too", async () => {
+test("the endpoints are also available under /tasks", async () => {
   const { store, post } = await startScheduler(redis, forever);
   const id = await store.submit(alice, {});
   const body = { task_id: id, service: "sync", user_id: "alice", parameters: {} };

@@ -25,7 +25,7 @@ async function start(more: { signal?: AbortSignal; onLine?: (name: string, line:
 
 const clients = async () => ((await redis.client.client("LIST")) as string).trim().split("\n").length;
 
-test("a start that is stopped half-way leaves no process behind", async () => {
+test("an aborted start leaves no process behind", async () => {
   const before = await clients();
   const stop = new AbortController();
   const listening: string[] = [];
@@ -38,19 +38,19 @@ test("a start that is stopped half-way leaves no process behind", async () => {
   await until(async () => (await clients()) === before);
 });
 
-test("the end of a process that nobody has asked to end is told", async () => {
+test("an unexpected end of a process is reported", async () => {
   const lines: string[] = [];
   const functions = await start({ onLine: (name, line) => lines.push(`${name}: ${line}`) });
   onTestFinished(() => functions.stop());
   const help = functions.processes.find(({ name }) => name === "help")?.child.pid;
   if (help === undefined) throw new Error("help has no process");
   process.kill(help, "SIGKILL");
-  await until(() => lines.includes("help: the process has ended with SIGKILL"));
+  await until(() => lines.includes("help: the process ended with SIGKILL"));
   await functions.stop();
-  expect(lines.filter((line) => line.includes("has ended"))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes("process ended"))).toHaveLength(1);
 });
 
-/** A bundle that ends at once the first `failures` times, as one does whose port has been taken meanwhile. */
+/** A bundle that ends at once the first `failures` times, as when its port has been taken meanwhile. */
 function bundleThatFails(failures: number): string {
   const directory = mkdtempSync(join(inject("runDirectory"), "bundle-"));
   const file = join(directory, "bundle.cjs");
@@ -74,5 +74,5 @@ test.each([
   const options = { name: "a-function", bundle: bundleThatFails(failures), environment: {}, onLine: undefined };
   const started = startFunctionProcess({ ...options, children, signal });
   if (starts) expect(await started).toMatchObject({ name: "a-function" });
-  else await expect(started).rejects.toThrow("the process of a-function has ended with 1");
+  else await expect(started).rejects.toThrow("the process of a-function ended with 1");
 });

@@ -15,7 +15,7 @@ async function makeDirectory(): Promise<string> {
   return directory;
 }
 
-/** A private Redis that is gone after the test, whatever becomes of it. */
+/** A private Redis that is stopped after the test in any case. */
 async function start(directory: string): Promise<RedisServer> {
   const server = await startPrivateRedis(directory);
   onTestFinished(() => server.stop("SIGKILL"));
@@ -31,14 +31,14 @@ async function using<T>({ url }: RedisServer, act: (redis: Redis) => Promise<T>)
   }
 }
 
-/** Makes a running server one whose owner was killed. */
+/** Makes a running server look like the one of a killed owner. */
 async function orphan(directory: string, { process: { pid }, port }: RedisServer): Promise<void> {
   const owner = spawn(process.execPath, ["--version"], { stdio: "ignore" });
   await once(owner, "exit");
   await writeFile(join(directory, "owner.json"), JSON.stringify({ owner: owner.pid, redis: pid, port }));
 }
 
-test("what it holds outlives a stop, and another start finds nobody in its way", async () => {
+test("its data survives a stop, and another start is not blocked", async () => {
   const directory = await makeDirectory();
   const first = await start(directory);
   await using(first, (redis) => redis.set("kept", "yes"));
@@ -46,7 +46,7 @@ test("what it holds outlives a stop, and another start finds nobody in its way",
   expect(await using(await start(directory), (redis) => redis.get("kept"))).toBe("yes");
 });
 
-test("one that a killed owner has left behind is shut down first, with its data", async () => {
+test("the leftover server of a killed owner is shut down first, and its data is kept", async () => {
   const directory = await makeDirectory();
   const first = await start(directory);
   await using(first, (redis) => redis.set("kept", "yes"));
@@ -56,25 +56,25 @@ test("one that a killed owner has left behind is shut down first, with its data"
   await until(() => first.process.exitCode === 0);
 });
 
-test("one that was left behind and hangs is told, and nobody else touches its data", async () => {
+test("a leftover server that hangs is reported, and its data is not touched", async () => {
   const directory = await makeDirectory();
   const first = await start(directory);
   await orphan(directory, first);
   first.process.kill("SIGSTOP");
   await expect(startPrivateRedis(directory)).rejects.toThrow(
-    `process ${first.process.pid}, that was left behind and does not answer`,
+    `a leftover redis-server, process ${first.process.pid}, that does not answer`,
   );
 });
 
-test("a directory that another process uses is refused with what to do", async () => {
+test("a directory that another process uses is refused with a remedy", async () => {
   const directory = await makeDirectory();
   await writeFile(join(directory, "owner.json"), JSON.stringify({ owner: process.ppid, redis: 1, port: 1 }));
   await expect(startPrivateRedis(directory)).rejects.toThrow(
-    `in use by process ${process.ppid}: stop that one, or set DMS_REDIS_WRITE_URL`,
+    `in use by process ${process.ppid}: stop that process, or set DMS_REDIS_WRITE_URL`,
   );
 });
 
-test("one that hangs is killed by the stop, which does not wait for it", async () => {
+test("stop kills a server that hangs", async () => {
   const server = await start(await makeDirectory());
   server.process.kill("SIGSTOP");
   const from = performance.now();
@@ -83,7 +83,7 @@ test("one that hangs is killed by the stop, which does not wait for it", async (
   expect(server.process.signalCode).toBe("SIGKILL");
 });
 
-test("of several that are started at the same moment one gets the directory, and the others say who has it", async () => {
+test("of several concurrent starts one gets the directory, and the others name its owner", async () => {
   const directory = await makeDirectory();
   const script = `
     import { startPrivateRedis } from ${JSON.stringify(join(import.meta.dirname, "../../local/private-redis.ts"))};
@@ -93,10 +93,10 @@ test("of several that are started at the same moment one gets the directory, and
   const starters = Array.from({ length: 4 }, () =>
     spawn(process.execPath, ["--input-type=module", "-e", script, directory], { stdio: ["pipe", "pipe", "inherit"] }),
   );
-  const told = await Promise.all(starters.map(async ({ stdout }) => String((await once(stdout, "data"))[0]).trim()));
-  const gone = starters.map((starter) => once(starter, "exit"));
+  const outputs = await Promise.all(starters.map(async ({ stdout }) => String((await once(stdout, "data"))[0]).trim()));
+  const exits = starters.map((starter) => once(starter, "exit"));
   for (const { stdin } of starters) stdin.end();
-  await Promise.all(gone);
-  expect(told.filter((text) => text === "has it")).toHaveLength(1);
-  expect(told.filter((text) => text.startsWith(`${directory} is in use by process `))).toHaveLength(3);
+  await Promise.all(exits);
+  expect(outputs.filter((text) => text === "has it")).toHaveLength(1);
+  expect(outputs.filter((text) => text.startsWith(`${directory} is in use by process `))).toHaveLength(3);
 });

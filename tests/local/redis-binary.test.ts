@@ -7,23 +7,23 @@ const failed = (output: string): CommandResult => ({ code: 100, output });
 const done: CommandResult = { code: 0, output: "" };
 
 interface Machine extends RedisBinarySteps {
-  /** Every command that was run, without `--version` questions. */
+  /** Every command that was run, except `--version`. */
   readonly commands: string[];
   readonly environments: (Readonly<Record<string, string>> | undefined)[];
-  readonly told: string[];
-  readonly tell: (line: string) => void;
+  readonly reported: string[];
+  readonly report: (line: string) => void;
 }
 
-/** A machine without any redis-server, apart from what the test gives it. */
+/** A machine without a redis-server, except for what the test provides. */
 function machine(parts: Partial<RedisBinarySteps> & { answer?: (line: string) => CommandResult | undefined }): Machine {
   const commands: string[] = [];
   const environments: Machine["environments"] = [];
-  const told: string[] = [];
+  const reported: string[] = [];
   return {
     commands,
     environments,
-    told,
-    tell: (line) => told.push(line),
+    reported,
+    report: (line) => reported.push(line),
     osRelease: async () => "",
     isRoot: () => true,
     build: () => Promise.reject(new Error("no compiler\nmake: *** [all] Error 2")),
@@ -39,7 +39,7 @@ function machine(parts: Partial<RedisBinarySteps> & { answer?: (line: string) =>
   };
 }
 
-/** A machine whose `apt-get install` succeeds at the n-th try and then provides this version. */
+/** A machine whose `apt-get install` succeeds at the n-th attempt and then provides this version. */
 function debianMachine({
   atTry,
   provides,
@@ -63,13 +63,13 @@ function debianMachine({
   });
 }
 
-const search = (steps: Machine) => findRedisServer({ steps, tell: steps.tell });
+const search = (steps: Machine) => findRedisServer({ steps, report: steps.report });
 
-test("a redis-server on PATH is taken, and nothing is told or changed", async () => {
+test("a redis-server on PATH is used, and nothing is reported or changed", async () => {
   const steps = machine({ answer: (line) => (line.startsWith("redis-server") ? version("7.0.15") : undefined) });
   expect(await search(steps)).toBe("redis-server");
   expect(steps.commands).toEqual([]);
-  expect(steps.told).toEqual([]);
+  expect(steps.reported).toEqual([]);
 });
 
 test("root on Debian gets the package when there is none on PATH", async () => {
@@ -77,7 +77,7 @@ test("root on Debian gets the package when there is none on PATH", async () => {
   expect(await search(steps)).toBe("redis-server");
   expect(steps.commands[0]).toMatch(/^apt-get install -y redis-server/);
   expect(steps.commands.some((line) => line.includes("update"))).toBe(false);
-  expect(steps.told).toEqual([expect.stringContaining("apt-get")]);
+  expect(steps.reported).toEqual([expect.stringContaining("apt-get")]);
 });
 
 test("the package's daemon is neither started now nor at the next boot", async () => {
@@ -122,27 +122,27 @@ test.each<[string, Partial<RedisBinarySteps>]>([
   });
   expect(await search(steps)).toBe("/built/redis-server");
   expect(steps.commands).toEqual([]);
-  expect(steps.told).toEqual([expect.stringContaining("redis-memory-server")]);
+  expect(steps.reported).toEqual([expect.stringContaining("redis-memory-server")]);
 });
 
-test("an old redis-server on PATH is named in one line and passed over, without a second one being installed", async () => {
+test("an old redis-server on PATH is reported in one line and skipped, without installing another one", async () => {
   const steps = machine({
     osRelease: async () => debian,
     build: async () => "/built/redis-server",
     answer: (line) => (line.startsWith("/built") ? version("7.4.1") : version("6.0.16")),
   });
   expect(await search(steps)).toBe("/built/redis-server");
-  expect(steps.told[0]).toBe("redis-server 6.0.16 is too old: 7 or newer is needed");
+  expect(steps.reported[0]).toBe("redis-server 6.0.16 is too old: version 7 or newer is required");
   expect(steps.commands).toEqual([]);
 });
 
-test("an old package is passed over too", async () => {
+test("an old package is skipped too", async () => {
   const steps = debianMachine({ atTry: 1, provides: "6.0.16" });
-  await expect(search(steps)).rejects.toThrow("No redis-server 7 or newer");
-  expect(steps.told).toContain("redis-server 6.0.16 is too old: 7 or newer is needed");
+  await expect(search(steps)).rejects.toThrow("no redis-server 7 or newer");
+  expect(steps.reported).toContain("redis-server 6.0.16 is too old: version 7 or newer is required");
 });
 
-test("a failed installation is told with its cause and does not end the search", async () => {
+test("a failed installation is reported with its cause, and the search continues", async () => {
   const steps = machine({
     osRelease: async () => debian,
     build: async () => "/built/redis-server",
@@ -152,19 +152,21 @@ test("a failed installation is told with its cause and does not end the search",
     },
   });
   expect(await search(steps)).toBe("/built/redis-server");
-  expect(steps.told).toContain("apt-get could not install redis-server: E: Unable to fetch some archives");
+  expect(steps.reported).toContain("apt-get could not install redis-server: E: Unable to fetch some archives");
 });
 
 test("a search without success fails with one line that says what to install", async () => {
   const steps = machine({});
   const error = await search(steps).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(Error);
-  expect(String(error)).toMatch(/^Error: No redis-server 7 or newer: install one \(apt-get install redis-server.*$/);
-  expect(steps.told).toContain("redis-memory-server has none: no compiler");
-  for (const line of steps.told) expect(line).not.toContain("\n");
+  expect(String(error)).toMatch(
+    /^Error: no redis-server 7 or newer found: install it on PATH \(apt-get install redis-server.*$/,
+  );
+  expect(steps.reported).toContain("redis-memory-server failed: no compiler");
+  for (const line of steps.reported) expect(line).not.toContain("\n");
 });
 
-test("what was found is remembered", async () => {
+test("a result is cached", async () => {
   let builds = 0;
   const steps = machine({
     build: async () => `/built/${++builds}`,
@@ -174,7 +176,7 @@ test("what was found is remembered", async () => {
   expect([...found, await search(steps)]).toEqual(["/built/1", "/built/1", "/built/1"]);
 });
 
-test("a failed search is remembered too", async () => {
+test("a failed search is cached too", async () => {
   let builds = 0;
   const steps = machine({
     build: async () => {
@@ -182,11 +184,11 @@ test("a failed search is remembered too", async () => {
       throw new Error("offline");
     },
   });
-  await expect(search(steps)).rejects.toThrow("No redis-server");
-  await expect(search(steps)).rejects.toThrow("No redis-server");
+  await expect(search(steps)).rejects.toThrow("no redis-server");
+  await expect(search(steps)).rejects.toThrow("no redis-server");
   expect(builds).toBe(1);
 });
 
-test("the search of this machine gives a redis-server", async () => {
-  expect(await findRedisServer({ tell: () => {} })).toMatch(/redis-server$/);
+test("the search on this machine finds a redis-server", async () => {
+  expect(await findRedisServer({ report: () => {} })).toMatch(/redis-server$/);
 });

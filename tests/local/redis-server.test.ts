@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-/** A server that is gone after the test, and a connection to it. */
+/** A server that is stopped after the test, and a connection to it. */
 async function start(options: RedisServerOptions = {}) {
   const server = await startRedisServer(options);
   const client = new Redis(server.url, { retryStrategy: () => null });
@@ -26,7 +26,7 @@ async function start(options: RedisServerOptions = {}) {
   return { server, client };
 }
 
-test("a started server takes connections on loopback at its port", async () => {
+test("a started server accepts connections on loopback at its port", async () => {
   const { server, client } = await start();
   expect(server.url).toBe(`redis://127.0.0.1:${server.port}/0`);
   expect(await client.ping()).toBe("PONG");
@@ -52,7 +52,7 @@ test("without a directory nothing is written to disk", async () => {
   expect(await client.config("GET", "save")).toEqual(["save", ""]);
 });
 
-test.each(["SIGTERM", "SIGKILL"] as const)("with a directory, acknowledged data outlive %s", async (signal) => {
+test.each(["SIGTERM", "SIGKILL"] as const)("with a directory, acknowledged data survives %s", async (signal) => {
   const directory = join(root, signal, "data");
   const first = await start({ directory, extra: ["--appendfsync", "always"] });
   await first.client.set("kept", "yes");
@@ -66,26 +66,26 @@ test("more arguments reach the server", async () => {
   expect(await client.config("GET", "maxmemory")).toEqual(["maxmemory", "2097152"]);
 });
 
-test("it is in a process group of its own, which a Ctrl-C does not reach", async () => {
+test("it is in a separate process group, which a Ctrl-C does not reach", async () => {
   const { server } = await start();
   const group = -(server.process.pid ?? Number.NaN);
   expect(process.kill(group, 0)).toBe(true);
 });
 
-test("stop resolves when the process is gone, and may be called twice", async () => {
+test("stop resolves when the process has exited, and may be called twice", async () => {
   const { server } = await start();
   await Promise.all([server.stop(), server.stop()]);
   expect(server.process.exitCode).toBe(0);
   await server.stop();
 });
 
-test("a port in use fails the start with what the server wrote", async () => {
+test("a port in use fails the start with the output of the server", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   onTestFinished(() => void taken.close());
   const address = taken.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  await expect(startRedisServer({ port })).rejects.toThrow(/ended with code 1 at its start:.*bind/is);
+  await expect(startRedisServer({ port })).rejects.toThrow(/could not start and ended with code 1:.*bind/is);
 });
 
 test("free ports can be listened on at once", async () => {

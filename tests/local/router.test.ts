@@ -6,7 +6,7 @@ import { createRouter } from "../../local/router.ts";
 import { securityHeaders } from "../../shared/http/security-headers.ts";
 import { startHttpDouble } from "../support/http-double.ts";
 
-/** A router that sends everything to one port. */
+/** A router that forwards every request to one port. */
 async function startRouter(port: number | undefined) {
   const router = createRouter(
     () => "a-function",
@@ -22,7 +22,7 @@ async function startRouter(port: number | undefined) {
 
 const portOf = (url: string) => Number(new URL(url).port);
 
-test("what a function says of its own connection stays there", async () => {
+test("connection headers of a function are not forwarded", async () => {
   const fn = await startHttpDouble((response) => response.writeHead(200, { "keep-alive": "timeout=72" }).end("{}"));
   const router = await startRouter(portOf(fn.url));
   const socket = connect(router, "127.0.0.1");

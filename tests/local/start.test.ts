@@ -13,11 +13,11 @@ import { startProcess } from "../cli/support/run.ts";
 import { until } from "../support/until.ts";
 
 const root = join(import.meta.dirname, "../..");
-/** 2 s are promised; the rest is for a busy machine. */
-const patience = 6000;
+/** The promise is 2 s; the rest is a margin for a busy machine. */
+const timeoutMs = 6000;
 const slow = { timeout: 120_000 };
 
-/** The project with a `.dms` of its own, gone after the test. */
+/** The project with a separate `.dms`, removed after the test. */
 async function makeCheckout(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "dms-start-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -39,7 +39,7 @@ async function npmStart(checkout: string) {
   const group = -(npm.child.pid ?? Number.NaN);
   onTestFinished(async () => {
     signalTo(group, "SIGTERM");
-    await Promise.race([npm.over, pause(patience)]);
+    await Promise.race([npm.over, pause(timeoutMs)]);
     signalTo(group, "SIGKILL");
   });
   await until(() => npm.output.stdout.includes("Ctrl-C stops it."), { timeoutMs: 90_000 });
@@ -52,7 +52,7 @@ function signalTo(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(group, signal);
   } catch {
-    // It has ended by itself, as it should.
+    // It has ended by itself, as expected.
   }
 }
 
@@ -68,12 +68,12 @@ async function isListening(port: number): Promise<boolean> {
   }
 }
 
-/** Resolves when nobody listens on these ports any more. */
+/** Resolves when nothing is listening on these ports. */
 async function untilGone(ports: readonly number[]): Promise<void> {
-  await until(async () => !(await Promise.all(ports.map(isListening))).includes(true), { timeoutMs: patience });
+  await until(async () => !(await Promise.all(ports.map(isListening))).includes(true), { timeoutMs: timeoutMs });
 }
 
-test("it says where it listens, which Redis and scheduler it uses, and a curl line that works", slow, async () => {
+test("it prints its URL, its Redis and scheduler, and a curl line that works", slow, async () => {
   const { output, port, ports } = await npmStart(await makeCheckout());
   expect(output.stdout).toContain(`listens on http://127.0.0.1:${port}/api/v1`);
   expect(output.stdout).toContain(`Redis      redis://127.0.0.1:${ports[1]}/0 (private, data in .dms/redis)`);
@@ -90,21 +90,21 @@ test("Ctrl-C leaves no process behind, and the next start still has the tasks", 
   const from = performance.now();
   process.kill(first.group, "SIGINT");
   await first.over;
-  expect(performance.now() - from).toBeLessThan(patience);
+  expect(performance.now() - from).toBeLessThan(timeoutMs);
   await untilGone(first.ports);
   const second = await npmStart(checkout);
   const answer = await fetch(`${second.api}/services/sync/tasks/1?user_id=alice`);
   expect(await answer.json()).toMatchObject({ task: { task_id: "1", parameters: { src: "/a" } } });
 });
 
-test("who ends npm alone ends all of it", slow, async () => {
+test("a signal to npm alone stops everything", slow, async () => {
   const npm = await npmStart(await makeCheckout());
   npm.child.kill("SIGTERM");
   await npm.over;
   await untilGone(npm.ports);
 });
 
-test("a second Ctrl-C waits for nobody and still leaves no process behind", slow, async () => {
+test("a second Ctrl-C does not wait and still leaves no process behind", slow, async () => {
   const npm = await npmStart(await makeCheckout());
   const unfinished = connect(npm.port, "127.0.0.1").on("error", () => {});
   await once(unfinished, "connect");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConfigError, loadConfig, variables } from "../../shared/config.ts";
 
-/** The faults of a configuration; none when it is right. */
+/** The errors of a configuration; none when it is valid. */
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {
     loadConfig(environment);
@@ -34,7 +34,7 @@ test("an empty environment gives every setting its default", () => {
   });
 });
 
-test("each setting stands under the environment variable of its name, and each variable is one setting", () => {
+test("each setting has the environment variable of its name, and each variable is one setting", () => {
   const names = Object.values(variables).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const name of names) expect(name).toMatch(/^(DMS_[A-Z_]+|PORT|K_[A-Z]+)$/);
@@ -68,7 +68,7 @@ test("the prefix / puts the API at the root", () => {
   expect(loadConfig({ DMS_API_PREFIX: "/" }).apiPrefix).toBe("");
 });
 
-test("the read URL is the write URL where only that is set", () => {
+test("the read URL defaults to the write URL when only that is set", () => {
   const write = "rediss://user:secret@redis.example:6380/3";
   expect(loadConfig({ DMS_REDIS_WRITE_URL: write })).toMatchObject({ redisWriteUrl: write, redisReadUrl: write });
   const read = "redis://replica:6379/0";
@@ -106,7 +106,7 @@ test.each([
   expect(loadConfig({ DMS_LOG_JSON: given, DMS_CLI_RELOAD: given })).toMatchObject({ logJson: value, reload: value });
 });
 
-test("all faults are reported at once, each with its variable, its value and what is allowed", () => {
+test("all errors are reported together, each with its variable, its value and what is allowed", () => {
   const environment = {
     DMS_APP_NAME: " ",
     DMS_API_PREFIX: "api/v1",
@@ -130,8 +130,8 @@ test("all faults are reported at once, each with its variable, its value and wha
   expect(faults).toContain('DMS_CLI_DEFAULT_PORT="65536": must be a whole number from 0 to 65535');
   expect(faults).toContain('DMS_LOG_LEVEL="LOUD": must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
   for (const fault of faults) expect(fault).toMatch(/^DMS_\w+=".*": must /);
-  expect(() => loadConfig(environment)).toThrow(/has 15 faults:\n( {2}DMS_.*\n){14} {2}DMS_.*$/);
-  expect(() => loadConfig({ DMS_LOG_LEVEL: "LOUD" })).toThrow(/^The configuration has a fault:\n {2}DMS_LOG_LEVEL=/);
+  expect(() => loadConfig(environment)).toThrow(/has 15 errors:\n( {2}DMS_.*\n){14} {2}DMS_.*$/);
+  expect(() => loadConfig({ DMS_LOG_LEVEL: "LOUD" })).toThrow(/^The configuration has an error:\n {2}DMS_LOG_LEVEL=/);
 });
 
 test.each([
@@ -152,18 +152,18 @@ test.each([
   for (const value of values) expect(faultsOf({ [name]: value }), value).toEqual([expect.stringContaining(`${name}=`)]);
 });
 
-test("a first wait that is longer than the longest one is a fault", () => {
+test("a first delay that exceeds the longest delay is an error", () => {
   const environment = { DMS_DISPATCH_MIN_BACKOFF_SECONDS: "5", DMS_DISPATCH_MAX_BACKOFF_SECONDS: "1" };
   expect(faultsOf(environment)).toEqual([
     expect.stringMatching(/^DMS_DISPATCH_MIN_BACKOFF_SECONDS=5: must not exceed/),
   ]);
 });
 
-test("a bad write URL is one fault, because nobody has set the read URL", () => {
+test("an invalid write URL is one error, because the read URL is not set", () => {
   expect(faultsOf({ DMS_REDIS_WRITE_URL: "localhost" })).toEqual([expect.stringContaining("DMS_REDIS_WRITE_URL=")]);
 });
 
-test("operator tokens stand in no fault", () => {
+test("operator tokens do not appear in errors", () => {
   const [fault] = faultsOf({ DMS_OPERATOR_TOKEN: "hunter2,,hunter3" });
   expect(fault).toMatch(/^DMS_OPERATOR_TOKEN="\*\*\*": must be/);
 });
@@ -181,7 +181,7 @@ test.each([
   "redis:/:hunter2@redis:6379",
   "redis:user:hunter2@redis:6379",
   "redis:user:hunt@er2@redis:6379",
-])("the password of the Redis URL %j stands in no fault", (url) => {
+])("the password of the Redis URL %j does not appear in errors", (url) => {
   const faults = faultsOf({ DMS_REDIS_WRITE_URL: url, DMS_REDIS_READ_URL: url });
   expect(faults).toHaveLength(2);
   expect(faults.join("\n")).not.toMatch(/hun|ter2|er2@/);

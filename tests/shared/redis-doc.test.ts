@@ -9,7 +9,7 @@ beforeAll(async () => {
   page = await readFile(new URL("../../docs/redis.md", import.meta.url), "utf8");
 });
 
-/** Every key by its name, with a placeholder for each part that varies. */
+/** Every key by its name, with a placeholder for each variable part. */
 function keyNames(): string[] {
   const {
     record,
@@ -27,7 +27,7 @@ function keyNames(): string[] {
     healing,
     ...plain
   } = keys;
-  // A key that is forgotten above is a function among these, which does not compile.
+  // A key that is missing above is a function among these, which does not compile.
   const names: string[] = Object.values(plain);
   return [
     ...names,
@@ -45,7 +45,7 @@ function keysOnPage(): string[] {
   return [...page.matchAll(/^\| `((?:task|index|blocks|dms):[^`]+)` /gm)].map(([, name = ""]) => name);
 }
 
-test("the tables of keys hold every key once, and nothing else", () => {
+test("the tables of keys contain every key once, and nothing else", () => {
   expect(keysOnPage().toSorted()).toEqual(keyNames().toSorted());
 });
 
@@ -62,12 +62,12 @@ test("every key of our own has a type, a meaning and a lifetime", () => {
   }
 });
 
-test("the access rule holds the patterns and commands that a whole run needs", () => {
+test("the access rule contains the patterns and commands that a whole run needs", () => {
   const [, rule = ""] = /^ACL SETUSER ([\s\S]*?)^```/m.exec(page) ?? [];
   const words = rule.split(/\s+/);
   const commands = words.filter((word) => word.startsWith("+")).map((word) => word.slice(1));
   expect(words.filter((word) => word.startsWith("~"))).toEqual(leastAccess.keys);
-  // No program of ours opens a transaction.
+  // This project uses no transactions.
   const needed = leastAccess.commands.filter((command) => command !== "multi" && command !== "exec");
   expect(commands.toSorted()).toEqual(needed.toSorted());
 });

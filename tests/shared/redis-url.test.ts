@@ -88,7 +88,7 @@ test.each([
   expect(isRedisUrl(url)).toBe(false);
 });
 
-test("a sentinel URL is a setting like any other, and a wrong one is told without its password", () => {
+test("a sentinel URL is a valid setting, and an invalid one is reported without its password", () => {
   const good = "redis+sentinel://:s3cret@a:1,b:2/dms/0";
   expect(loadConfig({ DMS_REDIS_WRITE_URL: good })).toMatchObject({ redisWriteUrl: good, redisReadUrl: good });
   const load = () => loadConfig({ DMS_REDIS_WRITE_URL: "redis+sentinel://:s3cret@a:1,b:2" });

@@ -9,7 +9,7 @@ import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();
 
-test("a process is ready when its submissions have their connection too, so that the first one is taken", async () => {
+test("a process is ready when the connection for submissions is ready too, so that the first submission is accepted", async () => {
   const link = await openLink(redis.server.port);
   const config = loadConfig({ DMS_REDIS_WRITE_URL: link.url });
   const connections = connectRedis(config, createLogger({ appName: "test", logLevel: "fatal" }));
@@ -34,7 +34,7 @@ async function connected() {
   return { primary, reconnecting: once(primary, "reconnecting") };
 }
 
-test("a connection that is broken because Redis is read-only is replaced at once", async () => {
+test("a connection that is closed because Redis is read-only is replaced at once", async () => {
   const { primary, reconnecting } = await connected();
   await redis.client.replicaof("127.0.0.1", await freePort());
   try {
@@ -45,7 +45,7 @@ test("a connection that is broken because Redis is read-only is replaced at once
   }
 });
 
-test("a connection that others have broken is not tried again at once", async () => {
+test("a connection that another side has closed is not reopened at once", async () => {
   const { primary, reconnecting } = await connected();
   await redis.client.client("KILL", "ID", await primary.client("ID"));
   const [wait] = await reconnecting;

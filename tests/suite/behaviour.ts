@@ -11,7 +11,7 @@ const api = "/api/v1";
 const alice = `${api}/services/sync/users/alice/tasks`;
 const asOperator = { headers: { "x-operator-token": operatorToken } };
 
-/** What every runtime does, whichever way a request reaches a function. Runs the same tests over each. */
+/** The common behaviour of every runtime, however a request reaches a function. Runs the same tests on each. */
 export function describeBehaviour(name: string, start: (settings: SuiteSettings) => Promise<Runtime>): void {
   describe(name, () => {
     const redis = useRedis();
@@ -43,7 +43,7 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       expect(body.endpoints).toEqual(Object.values(endpoints).map((endpoint) => describeRoute(endpoint, api)));
     });
 
-    test("/healthz tells that Redis is there", async () => {
+    test("/healthz reports that Redis is connected", async () => {
       const { status, body } = await send("GET", "/healthz");
       expect([status, body]).toEqual([200, { status: "ok", redis: { connected: true } }]);
     });
@@ -76,7 +76,7 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       },
     );
 
-    test("a submission with a body that nobody reads is accepted", async () => {
+    test("a submission with a dropped body is accepted", async () => {
       const headers = { "content-type": "text/plain" };
       expect((await send("POST", `${alice}?src=/a`, { headers, body: "ignored" })).status).toBe(202);
     });
@@ -127,20 +127,20 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       expect(rest.body.tasks).toMatchObject([{ task_id: ids[2] }]);
     });
 
-    test("a deleted task is gone", async () => {
+    test("a deleted task is not found", async () => {
       const id = await submit();
       const target = `${api}/services/sync/tasks/${id}?user_id=alice`;
       expect((await send("DELETE", target)).status).toBe(200);
       expect((await send("GET", target)).status).toBe(404);
     });
 
-    test("a request keeps its id, or is given one", async () => {
+    test("a request keeps its id, or gets one", async () => {
       const { headers } = await send("GET", `${api}/help`, { headers: { "x-request-id": "one-of-mine" } });
       expect(headers["x-request-id"]).toBe("one-of-mine");
       expect((await send("GET", `${api}/help`)).headers["x-request-id"]).toMatch(/^[\w-]{8,}/);
     });
 
-    test("every answer forbids what a browser need not do, and names no software", async () => {
+    test("every answer has the security headers, and names no software", async () => {
       const { headers } = await send("GET", `${api}/help`);
       expect(headers).toMatchObject({
         "x-content-type-options": "nosniff",
@@ -149,12 +149,12 @@ export function describeBehaviour(name: string, start: (settings: SuiteSettings)
       expect(headers).not.toHaveProperty("x-powered-by");
     });
 
-    test("a page of a known origin may read answers", async () => {
+    test("a page of a configured origin may read answers", async () => {
       const { headers } = await send("GET", `${api}/help`, { headers: { origin: "https://portal.example" } });
       expect(headers["access-control-allow-origin"]).toBe("https://portal.example");
     });
 
-    test("a task is carried out by the scheduler, and one that runs is cancelled there", async () => {
+    test("the scheduler executes a task, and cancels a running one", async () => {
       const id = await submit();
       await runtime.wake?.();
       await until(async () => (await read(id)).status === "completed", { timeoutMs: 15_000 });

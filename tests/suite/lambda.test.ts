@@ -5,7 +5,7 @@ import { environmentOf } from "./runtime.ts";
 
 describeBehaviour("each Lambda handler, called with HTTP API events", async (settings) => {
   const build = await useBuild();
-  // Each of the handlers has a logger of its own, which Lambda would have in a process of its own.
+  // Each handler has its own logger, as in separate Lambda processes.
   process.setMaxListeners(0);
   // Handlers read the environment once, when they are loaded.
   Object.assign(process.env, environmentOf(settings));

@@ -11,16 +11,16 @@ interface LambdaAnswer {
   readonly body: string;
 }
 
-/** What is used of an invocation's context. */
+/** The used part of an invocation's context. */
 export const context = { awsRequestId: "a-request", getRemainingTimeInMillis: () => 60_000 };
 
-/** Loads the handler of a bundle, as Lambda does once for each of its processes; it reads `process.env`. */
+/** Loads the handler of a bundle, as Lambda does once per process; it reads `process.env`. */
 export function loadHandler({ dist }: Pick<TestBuild, "dist">, name: string): Handler {
   const load = createRequire(import.meta.url);
   return (load(join(dist, "lambda", `${name}.cjs`)) as { handler: Handler }).handler;
 }
 
-/** Does what API Gateway does: finds the function of a route and hands it an event of payload format 2.0. */
+/** Replaces API Gateway: finds the function of a route and calls it with an event of payload format 2.0. */
 export function overEvents(build: TestBuild): Runtime["send"] {
   const routes = build.functions.flatMap(({ name, routes }) =>
     routes.map(({ method, path }) => ({ name, method, path: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`) })),

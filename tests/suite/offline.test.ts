@@ -16,7 +16,7 @@ describeBehaviour("serverless-offline", async (settings) => {
     environmentOf(settings),
   );
   const address = `http://127.0.0.1:${http}`;
-  const gone = once(child, "exit");
+  const exited = once(child, "exit");
   await until(async () => (await fetch(`${address}/healthz`)).ok || child.exitCode !== null, { timeoutMs: 150_000 });
   const invocation = `http://127.0.0.1:${lambda}/2015-03-31/functions/dms-frontend-offline-dispatcher/invocations`;
   return {
@@ -26,7 +26,7 @@ describeBehaviour("serverless-offline", async (settings) => {
     },
     async stop() {
       child.kill("SIGTERM");
-      await gone;
+      await exited;
     },
   };
 });

@@ -1,4 +1,4 @@
-/** Queries as they are sent, and the JSON of the parameters that they give in every runtime. */
+/** Queries as sent, and the JSON of their parameters in every runtime. */
 export const parameterCases: readonly (readonly [query: string, parameters: string])[] = [
   ["a=1&b=2", '{"a":"1","b":"2"}'],
   ["a=1&a=2", '{"a":"2"}'],

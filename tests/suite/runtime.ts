@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 
 export interface SuiteRequest {
   readonly method: string;
-  /** Path and query, exactly as they go out. */
+  /** Path and query, exactly as sent. */
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -16,15 +16,15 @@ export interface SuiteAnswer {
   readonly text: string;
 }
 
-/** One way to run the functions, as the suite sees it. */
+/** A runtime of the functions, as the suite uses it. */
 export interface Runtime {
   send(request: SuiteRequest): Promise<SuiteAnswer>;
-  /** Has the dispatcher look for work, as the runtime's own trigger does. */
+  /** Triggers the dispatcher, as the runtime's own trigger does. */
   wake?(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** What a runtime is started with. */
+/** The start options of a runtime. */
 export interface SuiteSettings {
   readonly redisUrl: string;
   readonly schedulerUrl: string;
@@ -47,7 +47,7 @@ export function environmentOf({ redisUrl, schedulerUrl }: SuiteSettings): Record
   };
 }
 
-/** Speaks to a runtime that listens; the target is sent byte for byte. */
+/** Sends requests to a listening runtime; the target is sent byte for byte. */
 export function overHttp(address: string): Runtime["send"] {
   const { hostname, port } = new URL(address);
   return ({ method, target, headers = {}, body }) =>

@@ -2,13 +2,13 @@ import { Redis } from "ioredis";
 import { onTestFinished } from "vitest";
 import type { TestRedis } from "./redis.ts";
 
-/** What a Redis user may do: patterns of keys, and commands. */
+/** The rights of a Redis user: key patterns and commands. */
 export interface Access {
   readonly keys: readonly string[];
   readonly commands: readonly string[];
 }
 
-/** The least that a whole run needs. */
+/** The minimum rights of a whole run. */
 export const leastAccess: Access = {
   keys: ["~task:*", "~index:*", "~blocks:*", "~dms:*"],
   commands: (
@@ -19,28 +19,28 @@ export const leastAccess: Access = {
   ).split(" "),
 };
 
-/** The same without a command. */
+/** These rights without a command. */
 export function withoutCommand(command: string, access: Access = leastAccess): Access {
   return { ...access, commands: access.commands.filter((name) => name !== command) };
 }
 
-/** The same without a pattern of keys, or with less than it gave. */
+/** These rights without a key pattern, or with narrower patterns instead. */
 export function withoutKeys(pattern: string, instead: readonly string[] = [], access: Access = leastAccess): Access {
   return { ...access, keys: [...access.keys.filter((given) => given !== pattern), ...instead] };
 }
 
-/** Lets the user `limited` do this and nothing else; connections that stand are told at once. */
+/** Sets the rights of the user `limited`; they apply to open connections at once. */
 export async function limitUser(redis: TestRedis, { keys, commands }: Access): Promise<void> {
   const rules = ["on", ">secret", ...keys, ...commands.map((name) => `+${name}`)];
   await redis.client.call("ACL", "SETUSER", "limited", "reset", ...rules);
 }
 
-/** Where that user connects. */
+/** The URL of that user. */
 export function limitedUrl(redis: TestRedis): string {
   return redis.url.replace("redis://", "redis://limited:secret@");
 }
 
-/** A connection of that user's, who may do everything that is needed at first; closed after the test. */
+/** A connection of that user with the minimum rights; closed after the test. */
 export async function connectLimited(redis: TestRedis): Promise<Redis> {
   await limitUser(redis, leastAccess);
   const connection = new Redis(limitedUrl(redis));

@@ -10,7 +10,7 @@ export interface TestBuild {
   readonly functions: readonly BuiltFunction[];
 }
 
-/** The bundles of the sources as they are, built once for all files of a run. */
+/** The bundles of the current sources, built once for all files of a run. */
 export async function useBuild(): Promise<TestBuild> {
   const directory = inject("runDirectory");
   const dist = join(directory, "dist");
@@ -18,21 +18,21 @@ export async function useBuild(): Promise<TestBuild> {
   try {
     await mkdir(dist);
   } catch {
-    // Another file builds.
+    // Another file is building.
     const { fault } = JSON.parse(await until(() => readFile(ended, "utf8"), { timeoutMs: 150_000 }));
     if (fault !== undefined) throw new Error(`the build failed: ${fault}`);
     return { dist, functions: JSON.parse(await readFile(join(dist, "functions.json"), "utf8")) };
   }
-  const tell = async (outcome: object) => {
+  const publish = async (outcome: object) => {
     await writeFile(`${ended}.new`, JSON.stringify(outcome));
     await rename(`${ended}.new`, ended);
   };
   try {
     const { functions } = await buildFunctions(dist);
-    await tell({});
+    await publish({});
     return { dist, functions };
   } catch (error) {
-    await tell({ fault: String(error) });
+    await publish({ fault: String(error) });
     throw error;
   }
 }

@@ -9,12 +9,12 @@ import { parseRecord } from "./record.ts";
 import type { TestRedis } from "./redis.ts";
 import { until } from "./until.ts";
 
-/** Steps that no test lives to see. */
+/** Steps that take longer than any test. */
 export const forever = { stepMs: 60_000 };
 
 type Options = Partial<Pick<DevelopmentSchedulerOptions, "stepMs" | "steps" | "port">>;
 
-/** A scheduler over this Redis with jobs of a few milliseconds, stopped after the test unless the caller keeps it; its first updates may fail. */
+/** A scheduler on this Redis with jobs of a few milliseconds, stopped after the test by default; its first updates may fail. */
 export async function startScheduler(
   redis: TestRedis,
   options: Options = {},

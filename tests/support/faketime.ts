@@ -10,24 +10,24 @@ import { findRedisServer } from "../../local/redis-binary.ts";
 import { freePort } from "../../local/redis-server.ts";
 import { until } from "./until.ts";
 
-const places = "/usr/{lib,lib64,local/lib}/{,*/}faketime/libfaketime.so.1";
-/** A malloc that asks no clock at its start. A redis-server with jemalloc would wait for itself under libfaketime. */
+const libraries = "/usr/{lib,lib64,local/lib}/{,*/}faketime/libfaketime.so.1";
+/** A malloc that reads no clock at its start. A redis-server with jemalloc would deadlock under libfaketime. */
 const mallocs = "/{usr/lib,lib}/{,*-linux-gnu/}libc_malloc_debug.so.0";
 const run = promisify(execFile);
 
-/** What sets a process's wall clock from a file, by its environment; its monotonic clock stays. */
+/** Sets the wall clock of a process from a file, through its environment; the monotonic clock is unchanged. */
 export interface Faketime {
-  /** For a process of Node. The file's text moves the clock, such as `+60`. */
+  /** For a Node process. The text of the file offsets the clock, such as `+60`. */
   environment(file: string): Record<string, string>;
-  /** For a redis-server, which brings a malloc of its own. */
+  /** For a redis-server, which has its own malloc. */
   redisEnvironment(file: string): Record<string, string>;
 }
 
 let search: Promise<Faketime | undefined> | undefined;
 
 /**
- * libfaketime, installed from Debian's package where we may, once it has been seen to step a redis-server and Node; else
- * `undefined`, and one line on standard error says why.
+ * Finds libfaketime, installs Debian's package if allowed, and checks that it moves the clocks of redis-server and Node.
+ * Otherwise gives `undefined` and prints the reason in one line to standard error.
  */
 export function findFaketime(): Promise<Faketime | undefined> {
   search ??= find();
@@ -35,10 +35,10 @@ export function findFaketime(): Promise<Faketime | undefined> {
 }
 
 async function find(): Promise<Faketime | undefined> {
-  const present = () => globSync(places)[0];
+  const present = () => globSync(libraries)[0];
   if (present() === undefined && process.getuid?.() === 0) await install();
   const library = present();
-  if (library === undefined) return none("there is no libfaketime (package faketime)");
+  if (library === undefined) return none("libfaketime not found (package faketime)");
   const [malloc] = globSync(mallocs);
   const environment = (file: string, ...before: string[]) => ({
     LD_PRELOAD: [...before, library].join(" "),
@@ -52,9 +52,9 @@ async function find(): Promise<Faketime | undefined> {
   };
   const directory = await mkdtemp(join(tmpdir(), "dms-clock-"));
   try {
-    if (!(await stepsNode(found, join(directory, "node")))) return none("libfaketime does not step Node");
+    if (!(await stepsNode(found, join(directory, "node")))) return none("libfaketime does not move the clock of Node");
     if (!(await stepsRedis(found, join(directory, "redis"))))
-      return none("libfaketime does not step this redis-server");
+      return none("libfaketime does not move the clock of this redis-server");
     return found;
   } finally {
     await rm(directory, { recursive: true, force: true });

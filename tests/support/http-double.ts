@@ -8,7 +8,7 @@ export interface SeenRequest {
   readonly at: number;
 }
 
-/** A server on loopback that notes what it is asked, closed after the test. Answers 202 where nothing else is said. */
+/** A server on loopback that records its requests, closed after the test. Answers 202 by default. */
 export async function startHttpDouble(answer: (response: ServerResponse) => void = accept) {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 import { findFaketime } from "./faketime.ts";
 
-/** Before all tests, outside their time limits. Tests that need it skip themselves where there is none. */
+/** Runs before all tests, outside their timeouts. Tests that need libfaketime skip themselves without it. */
 export default async function installFaketime(): Promise<void> {
   await findFaketime();
 }

@@ -7,7 +7,7 @@ export interface TestRedis {
   readonly server: RedisServer;
   /** A connection that is closed after the tests of the file. */
   connect(): Redis;
-  /** The connection that the helper itself uses. */
+  /** The connection of the helper. */
   readonly client: Redis;
 }
 

@@ -5,12 +5,12 @@ import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** A directory of this run, for what its files share. */
+    /** A directory that the files of this run share. */
     runDirectory: string;
   }
 }
 
-/** Makes the run's directory, and removes it after the last test. */
+/** Creates the directory of the run, and removes it after the last test. */
 export default async function makeRunDirectory(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), "dms-frontend-tests-"));
   project.provide("runDirectory", directory);

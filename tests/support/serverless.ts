@@ -7,7 +7,7 @@ import { root } from "../../build/functions.ts";
 
 const binary = join(root, "node_modules", "serverless", "bin", "serverless.js");
 
-/** A copy of what serverless reads, with the bundles of this run, in a directory of the run. */
+/** A copy of the files that serverless reads, with the bundles of this run, in the directory of the run. */
 export async function serviceCopy(dist: string, name: string): Promise<string> {
   const directory = join(inject("runDirectory"), name);
   await mkdir(directory);
@@ -31,7 +31,7 @@ export async function runServerless(cwd: string, args: readonly string[]): Promi
   await promisify(execFile)(process.execPath, [binary, ...args], { cwd, env: environment(cwd) });
 }
 
-/** Starts serverless with more settings. */
+/** Starts serverless with additional settings. */
 export function spawnServerless(cwd: string, args: readonly string[], more: Readonly<Record<string, string>>) {
   const options: SpawnOptions = { cwd, stdio: "ignore", env: { ...environment(cwd), ...more } };
   return spawn(process.execPath, [binary, ...args], options);

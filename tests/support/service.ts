@@ -15,14 +15,14 @@ export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The text as JSON, or `undefined` when it is not that. */
+  /** The parsed text, or `undefined` when it is not JSON. */
   readonly body: unknown;
 }
 
 export interface TestService {
   /** `http://127.0.0.1:<port>` */
   readonly address: string;
-  /** What the service has logged so far, oldest first. */
+  /** The log lines of the service so far, oldest first. */
   readonly logs: readonly LogLine[];
   /** Sends a request to a path below the API prefix, or at the root for `/healthz`. */
   request(method: string, path: string, init?: RequestInit): Promise<Reply>;
@@ -35,7 +35,7 @@ export interface TestService {
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** Loopback, a free port, waits as short as they may be, and no dispatcher: a test that wants one says so. */
+/** Loopback, a free port, the shortest delays, and no dispatcher unless the test sets one. */
 const testEnvironment: Environment = {
   DMS_CLI_DEFAULT_HOST: "127.0.0.1",
   DMS_CLI_DEFAULT_PORT: "0",
@@ -46,7 +46,7 @@ const testEnvironment: Environment = {
   DMS_DISPATCH_MAX_BACKOFF_SECONDS: "0.05",
 };
 
-/** The local server over this Redis, with every function. The caller stops it. */
+/** The local server on this Redis, with every function. The caller stops it. */
 export async function startService(redisUrl: string, environment: Environment = {}): Promise<TestService> {
   const config = loadConfig({ ...testEnvironment, DMS_REDIS_WRITE_URL: redisUrl, ...environment });
   const logs: LogLine[] = [];
@@ -81,19 +81,19 @@ export async function startServiceForTest(redisUrl: string, environment: Environ
 }
 
 export interface UseServiceOptions {
-  /** Beyond the settings of every test. */
+  /** In addition to the settings of every test. */
   readonly environment?: Environment;
   readonly redis?: RedisServerOptions;
 }
 
-/** A redis-server and a service for one test file; tasks are gone after each test. Call it at the top of the file. */
+/** A redis-server and a service for one test file; tasks are deleted after each test. Call it at the top of the file. */
 export function useService({ environment, redis: redisOptions }: UseServiceOptions = {}): TestService & {
   readonly redis: TestRedis;
 } {
   const redis = useRedis(redisOptions);
   let service: TestService | undefined;
   const running = () => {
-    if (!service) throw new Error("the service of this file has not started");
+    if (!service) throw new Error("the service of this test file has not started");
     return service;
   };
   beforeAll(async () => {

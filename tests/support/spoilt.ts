@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
 import { keys, maxRecordBytes } from "../../task-state/index.ts";
 
-/** A way in which another program may spoil a task. */
+/** A way in which another program may damage a task. */
 export interface Spoiler {
   readonly name: string;
-  /** What the reason says. */
+  /** The expected reason. */
   readonly reason: RegExp;
-  /** The record can still be shown; only nobody can act on the task. @default false */
+  /** The record is still readable, but operations on the task fail. @default false */
   readonly readable?: boolean;
   spoil(redis: Redis, id: string): Promise<unknown>;
 }
@@ -21,7 +21,7 @@ function text(name: string, reason: RegExp, edit: (raw: string) => string | Buff
 
 const withMember = (member: string) => (raw: string) => `${raw.slice(0, -1)},${member}}`;
 
-/** One of each kind of record that cannot be read. */
+/** One of each kind of unreadable record. */
 export const spoilers: readonly Spoiler[] = [
   text("a record that is cut off", /not JSON/, (raw) => raw.slice(0, -20)),
   text("an empty record", /not JSON/, () => ""),

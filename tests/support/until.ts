@@ -1,15 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface UntilOptions {
-  /** Only a failure takes this long: it has room for a busy machine. @default 15000 */
+  /** Only a failure takes this long; it includes a margin for a busy machine. @default 15000 */
   readonly timeoutMs?: number;
 }
 
 const everyMs = 5;
 
 /**
- * Checks again and again until the check gives something truthy, and gives that. A check that throws is repeated too.
- * @throws Error when the time is over, with the latest throw as its `cause`.
+ * Repeats a check until it gives a truthy value, and gives that value. A check that throws is repeated too.
+ * @throws Error after the timeout, with the last thrown error as its `cause`.
  */
 export async function until<T>(
   check: () => T | Promise<T>,

@@ -10,7 +10,7 @@ async function listed(store: TaskStore): Promise<string[]> {
   return idsOf((await store.page({}, { limit: 100, order: "asc" })).tasks);
 }
 
-/** Ends the pause between two looks at a set that is ahead of its index. */
+/** Ends the pause between two checks of a set that is ahead of its index. */
 async function endPause(): Promise<void> {
   await redis.client.del(await redis.client.keys(keys.healing("*")));
 }
@@ -56,7 +56,7 @@ test("a foreign record's text and lifetime are left alone by its adoption", asyn
 });
 
 test.each(["hide", "purge"] as const)(
-  "a task after %s is not adopted again when a late writer brings it back",
+  "a task after %s is not adopted again when a late writer puts it back",
   async (remove) => {
     const { store, context } = openStore(redis);
     const id = await store.submit(alice, {});
@@ -98,7 +98,7 @@ test("a foreign record is not shown when it is unreadable, and not adopted when 
   expect(await store.users("a")).toEqual([]);
 });
 
-test("a set that stays ahead is looked through once, and again after a pause", async () => {
+test("a set that stays ahead is scanned once, and again after a pause", async () => {
   const { store } = openStore(redis);
   await saveAsScheduler(redis.client, "7");
   await redis.client.set(keys.record("7"), "{");
@@ -113,7 +113,7 @@ test("a set that stays ahead is looked through once, and again after a pause", a
   expect(await listed(store)).toEqual(["8"]);
 });
 
-test("a large set is looked through behind the answer of the list that has found it ahead", async () => {
+test("a large set is scanned after the answer of the list that found it ahead", async () => {
   const { store } = openStore(redis);
   const ids = Array.from({ length: 6000 }, (_, index) => String(index + 1));
   await Promise.all(ids.map((id) => saveAsScheduler(redis.client, id)));
@@ -122,7 +122,7 @@ test("a large set is looked through behind the answer of the list that has found
   expect(await listed(store)).toEqual(ids.slice(0, 100));
 });
 
-test("a set that stays ahead is looked through the less often the larger it is", async () => {
+test("a set that stays ahead is scanned the less often the larger it is", async () => {
   const { store } = openStore(redis);
   const junk = Array.from({ length: 50_000 }, (_, index) => `no task ${index}`);
   await redis.client.sadd(keys.tasks, ...junk);
@@ -130,7 +130,7 @@ test("a set that stays ahead is looked through the less often the larger it is",
   expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeGreaterThan(40);
 });
 
-test("a set that is not ahead is not looked through", async () => {
+test("a set that is not ahead is not scanned", async () => {
   const { store } = openStore(redis);
   await store.submit(alice, {});
   const names = (await commandsDuring(redis, () => listed(store))).map(([name]) => name);

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createBatch } from "../../task-state/batch.ts";
+import { createBatch } from "../../task-state/redis/batch.ts";
 
 /** A batch that doubles numbers and remembers what was run together. */
-function doubling(enough: number) {
+function doubling(batchSize: number) {
   const runs: number[][] = [];
   const double = createBatch(async (items: readonly number[]) => {
     runs.push([...items]);
     return items.map((item) => (item < 0 ? new Error(`not ${item}`) : item * 2));
-  }, enough);
+  }, batchSize);
   return { runs, double };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { readHold } from "../../task-state/blocks.ts";
 import { findHold, holdText, keys } from "../../task-state/index.ts";
+import { readHold } from "../../task-state/queue/blocks.ts";
 import { useRedis } from "../support/redis.ts";
 import { commandsDuring } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keys, look, type TaskRecord } from "../../task-state/index.ts";
+import { keys, readView, type TaskRecord } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, contents, foreignRecord, openStore, readable, taskIn, workIds } from "./support.ts";
 
@@ -16,7 +16,7 @@ test("a queued task is cancelled at once, and nothing of it is due any more", as
   expect(shown.logs?.[0]?.split(",")[0]).toBe(shown.updated_at);
   expect(await opened.store.get(id)).toBe(JSON.stringify(shown));
   expect(await redis.client.zscore(keys.due, id)).toBeNull();
-  const { sidecar } = await look(opened.context, id);
+  const { sidecar } = await readView(opened.context, id);
   expect(sidecar).not.toHaveProperty("dueAt");
   expect(sidecar).not.toHaveProperty("hold");
 });
@@ -29,18 +29,18 @@ test.each<[string, Partial<TaskRecord>]>([
   const id = await taskIn("queued", opened);
   await redis.client.set(keys.record(id), foreignRecord(id, fields));
   expect(readable(await opened.store.cancel(id)).status).toBe("cancel_requested");
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ want: "cancel" });
+  expect((await readView(opened.context, id)).sidecar).toMatchObject({ want: "cancel" });
 });
 
 test("a task that is being sent is shown as cancel_requested, while its record stays for the scheduler", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sending", opened);
-  const before = await look(opened.context, id);
+  const before = await readView(opened.context, id);
   const entries = await workIds(redis.client);
   const shown = await opened.store.cancel(id, alice);
   expect(readable(shown)).toMatchObject({ status: "cancel_requested", logs: [request] });
   expect(await opened.store.get(id, alice)).toBe(shown);
-  const after = await look(opened.context, id);
+  const after = await readView(opened.context, id);
   expect(after.raw).toBe(before.raw);
   expect(after.sidecar).toMatchObject({ ...before.sidecar, want: "cancel", rev: (before.sidecar?.rev ?? 0) + 1 });
   expect(after.sidecar?.wantedAt).toBe(readable(shown).updated_at);
@@ -49,15 +49,15 @@ test("a task that is being sent is shown as cancel_requested, while its record s
 });
 
 test.each(["doubtful", "sent", "foreign"] as const)(
-  "a %s task becomes cancel_requested, and the dispatcher is told to look at once",
+  "a %s task becomes cancel_requested, and the dispatcher gets an entry at once",
   async (stage) => {
     const opened = openStore(redis);
     const id = await taskIn(stage, opened);
-    const before = await look(opened.context, id);
+    const before = await readView(opened.context, id);
     const entries = await workIds(redis.client);
     const shown = await opened.store.cancel(id, alice);
     expect(readable(shown)).toMatchObject({ status: "cancel_requested", logs: [request] });
-    const { raw, sidecar } = await look(opened.context, id);
+    const { raw, sidecar } = await readView(opened.context, id);
     expect(raw).toBe(shown);
     expect(sidecar).toMatchObject({ service: "sync", user: "alice", want: "cancel" });
     expect(sidecar?.phase).toBe(before.sidecar?.phase ?? "foreign");
@@ -68,13 +68,13 @@ test.each(["doubtful", "sent", "foreign"] as const)(
   },
 );
 
-test("a registered task becomes cancel_requested for its service to see, and nobody else is told", async () => {
+test("a registered task becomes cancel_requested for its service to see, and no other process is notified", async () => {
   const opened = openStore(redis);
   const id = await taskIn("registered", opened);
-  const { sidecar } = await look(opened.context, id);
+  const { sidecar } = await readView(opened.context, id);
   const shown = await opened.store.cancel(id, alice);
   expect(readable(shown)).toMatchObject({ status: "cancel_requested", logs: [request] });
-  expect(await look(opened.context, id)).toMatchObject({ raw: shown, sidecar });
+  expect(await readView(opened.context, id)).toMatchObject({ raw: shown, sidecar });
   expect(await workIds(redis.client)).toEqual([]);
   expect(await opened.store.update(id, { status: "running" })).toMatchObject({ outcome: "refused" });
   expect(await opened.store.update(id, { status: "cancelled" })).toMatchObject({ outcome: "updated" });
@@ -85,7 +85,7 @@ test("a registered task with jobs at the scheduler is cancelled there", async ()
   const id = await taskIn("registered", opened);
   await opened.store.update(id, { status: "running", active_jobs: ["index-1"] });
   await opened.store.cancel(id, alice);
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "external", want: "cancel" });
+  expect((await readView(opened.context, id)).sidecar).toMatchObject({ phase: "external", want: "cancel" });
   expect(await workIds(redis.client)).toEqual([id]);
 });
 
@@ -135,12 +135,12 @@ test("a cancellation that a whole-record rewrite has undone may be asked for aga
   expect(await workIds(redis.client)).toEqual([...entries, id]);
 });
 
-test("the wish outlives a rewrite that undoes the status", async () => {
+test("the requested cancellation outlives a rewrite that undoes the status", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sent", opened);
   await opened.store.cancel(id);
   await redis.client.set(keys.record(id), foreignRecord(id, { status: "running" }));
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ want: "cancel" });
+  expect((await readView(opened.context, id)).sidecar).toMatchObject({ want: "cancel" });
 });
 
 test("a cancellation that another program asked for is passed on without a second log entry", async () => {
@@ -149,7 +149,7 @@ test("a cancellation that another program asked for is passed on without a secon
   await redis.client.set(keys.record(id), foreignRecord(id, { status: "cancel_requested", logs: ["t,theirs"] }));
   const shown = readable(await opened.store.cancel(id, alice));
   expect(shown).toMatchObject({ status: "cancel_requested", logs: ["t,theirs"] });
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "foreign", want: "cancel" });
+  expect((await readView(opened.context, id)).sidecar).toMatchObject({ phase: "foreign", want: "cancel" });
   expect(await workIds(redis.client)).toEqual([id]);
 });
 

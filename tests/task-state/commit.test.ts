@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commit, ensureGroup, keys, look, readEntries, trimAcknowledged } from "../../task-state/index.ts";
+import { commit, ensureGroup, keys, readEntries, readView, trimAcknowledged } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, commandsDuring, contents, foreignRecord, openStore, workIds } from "./support.ts";
 
@@ -9,7 +9,7 @@ test("record, sidecar, due time, entry and acknowledgement change together, in o
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   const [entry] = await readEntries(redis.client, { consumer: "c", count: 1, blockMs: 0 });
-  const view = await look(context, id);
+  const view = await readView(context, id);
   await commit(context, view, {});
   const commands = await commandsDuring(redis, () =>
     commit(context, view, {
@@ -21,7 +21,7 @@ test("record, sidecar, due time, entry and acknowledgement change together, in o
     }),
   );
   expect(commands.map(([name]) => name)).toEqual(["evalsha"]);
-  const after = await look(context, id);
+  const after = await readView(context, id);
   expect(after.record).toMatchObject({ status: "dispatching", logs: [expect.stringMatching(/,Sent$/)] });
   expect(after.sidecar).toMatchObject({ phase: "sending", attempts: 1, dueAt: 1_800_000_000_000, rev: 2 });
   expect(await redis.client.zscore(keys.due, id)).toBe("1800000000000");
@@ -36,10 +36,10 @@ test("a commit gives the task as it is stored", async () => {
   const id = await store.submit(alice, {});
   const patch = { phase: "sending", checkAt: 5, foreignLogs: 1, error: "x", lease: "me", leaseUntil: 9 } as const;
   const given = await change(context, id, { record: { status: "running" }, sidecar: patch });
-  const { now: _now, watched: _watched, ...stored } = await look(context, id);
+  const { now: _now, watched: _watched, ...stored } = await readView(context, id);
   expect(given).toMatchObject(stored);
   const cleared = await change(context, id, { sidecar: { checkAt: null, error: null, lease: null, leaseUntil: null } });
-  expect(cleared.sidecar).toEqual((await look(context, id)).sidecar);
+  expect(cleared.sidecar).toEqual((await readView(context, id)).sidecar);
   expect(cleared.sidecar).not.toHaveProperty("checkAt");
 });
 
@@ -52,7 +52,7 @@ test.each([
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await ensureGroup(redis.client);
-  const view = await look(context, id);
+  const view = await readView(context, id);
   await meddle(id);
   const before = await contents(redis.client);
   const all = { record: { status: "running" }, sidecar: { phase: "sent", dueAt: 5 }, enqueue: true } as const;
@@ -64,7 +64,7 @@ test.each([
 
 test("nothing is written when a task has come into being since it was not there", async () => {
   const { store, context } = openStore(redis);
-  const view = await look(context, "1");
+  const view = await readView(context, "1");
   expect(view).toMatchObject({ raw: null, record: undefined, sidecar: undefined, deleted: false });
   await store.submit(alice, {});
   const before = await contents(redis.client);
@@ -74,7 +74,7 @@ test("nothing is written when a task has come into being since it was not there"
 
 test("two commits on one view: the first is done, the second refused", async () => {
   const { store, context } = openStore(redis);
-  const view = await look(context, await store.submit(alice, {}));
+  const view = await readView(context, await store.submit(alice, {}));
   const done = await Promise.all([
     commit(context, view, { sidecar: { attempts: 1 } }),
     commit(context, view, { sidecar: { attempts: 2 } }),
@@ -86,10 +86,10 @@ test("two commits on one view: the first is done, the second refused", async () 
 test("a change of the record alone leaves the sidecar's revision, and the next change may follow", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
-  const first = await commit(context, await look(context, id), { record: { priority: "high" } });
+  const first = await commit(context, await readView(context, id), { record: { priority: "high" } });
   expect(first?.sidecar?.rev).toBe(1);
   expect(first && (await commit(context, first, { sidecar: { phase: "sent" } }))).toBeDefined();
-  expect((await look(context, id)).sidecar).toMatchObject({ rev: 2, phase: "sent" });
+  expect((await readView(context, id)).sidecar).toMatchObject({ rev: 2, phase: "sent" });
 });
 
 test("a due time that is taken back is due no more", async () => {
@@ -105,7 +105,7 @@ test("a due time that is taken back is due no more", async () => {
 test("Redis time comes with the view", async () => {
   const { store, context } = openStore(redis);
   const [seconds] = await redis.client.time();
-  const { now } = await look(context, await store.submit(alice, {}));
+  const { now } = await readView(context, await store.submit(alice, {}));
   expect(now - Number(seconds) * 1000).toBeGreaterThanOrEqual(0);
   expect(now - Number(seconds) * 1000).toBeLessThan(5000);
 });

@@ -13,7 +13,7 @@ import { alice, change, commandsDuring, openStore } from "./support.ts";
 const redis = useRedis();
 const letter = { request: "submit", attempts: 3, error: "503" } as const;
 
-/** Gives tasks up, one after the other. */
+/** Makes dead letters of tasks, one after the other. */
 async function giveUp(count: number): Promise<string[]> {
   const { store, context } = openStore(redis);
   const ids: string[] = [];
@@ -40,7 +40,7 @@ async function readAll(limit: number): Promise<{ letters: DeadLetter[]; pages: n
 
 const idsOf = (letters: readonly DeadLetter[]) => letters.map(({ task_id }) => task_id);
 
-test("a letter tells the task, what was attempted, how often, the last error and when", async () => {
+test("a letter names the task, what was attempted, how often, the last error and when", async () => {
   const before = Date.now();
   const [id] = await giveUp(1);
   const { letters, ...rest } = await readDeadLetters(redis.client, 10);
@@ -50,7 +50,7 @@ test("a letter tells the task, what was attempted, how often, the last error and
   expect(Date.parse(letters[0]?.at ?? "")).toBeLessThanOrEqual(Date.now() + 1000);
 });
 
-test("nothing given up: an empty page, the only one", async () => {
+test("no dead letter: an empty page, the only one", async () => {
   expect(await readDeadLetters(redis.client, 10)).toEqual({ letters: [] });
 });
 
@@ -85,7 +85,7 @@ test("a page costs the same, however many letters there are", async () => {
   expect(many.flat().length).toBe(few.flat().length);
 });
 
-test("a task that is given up again has one letter, the latest", async () => {
+test("a task that becomes a dead letter again has one letter, the latest", async () => {
   const { context } = openStore(redis);
   const [id = ""] = await giveUp(1);
   await change(context, id, { deadLetter: { request: "cancel", attempts: 9, error: "500" } });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { claim, deletionMemory, keys, look, readEntries, trimAcknowledged } from "../../task-state/index.ts";
+import { claim, deletionMemory, keys, readEntries, readView, trimAcknowledged } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import {
   alice,
@@ -20,7 +20,7 @@ const redis = useRedis();
 const memory = [keys.deleted, keys.deletedOwners];
 const hiding = ["doubtful", "sending", "sent", "foreign"] as const;
 
-test.each(stages)("a deleted %s task is given as it was and is gone for every reader", async (stage) => {
+test.each(stages)("a deleted %s task is returned as it was and is gone for every reader", async (stage) => {
   const opened = openStore(redis);
   const { store } = opened;
   const id = await taskIn(stage, opened);
@@ -68,7 +68,7 @@ test("a registered task with jobs at the scheduler lives on, hidden, until they 
   const id = await taskIn("registered", opened);
   await opened.store.update(id, { status: "running", active_jobs: ["index-1"] });
   await opened.store.delete(id, alice);
-  expect(await look(opened.context, id)).toMatchObject({ deleted: true, sidecar: { want: "delete" } });
+  expect(await readView(opened.context, id)).toMatchObject({ deleted: true, sidecar: { want: "delete" } });
   expect(await workIds(redis.client)).toEqual([id]);
 });
 
@@ -98,13 +98,13 @@ test("the entry that a purged task leaves on the work stream is dropped when it 
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 
-test.each(hiding)("a %s task lives on, hidden, and the dispatcher is told to look", async (stage) => {
+test.each(hiding)("a %s task lives on, hidden, and the dispatcher gets an entry", async (stage) => {
   const opened = openStore(redis);
   const id = await taskIn(stage, opened);
-  const before = await look(opened.context, id);
+  const before = await readView(opened.context, id);
   const entries = await workIds(redis.client);
   await opened.store.delete(id, alice);
-  const after = await look(opened.context, id);
+  const after = await readView(opened.context, id);
   expect(after).toMatchObject({ raw: before.raw, deleted: true, sidecar: { want: "delete" } });
   expect(after.sidecar?.phase).toBe(before.sidecar?.phase ?? "foreign");
   expect(await workIds(redis.client)).toEqual([...entries, id]);
@@ -141,7 +141,7 @@ test("a cancelled task may be deleted, and a deferred cancellation becomes a del
   expect(readable(shown).status).toBe("cancel_requested");
   expect(await opened.store.delete(id, alice)).toBeDefined();
   expect(await opened.store.get(id)).toBeUndefined();
-  expect((await look(opened.context, id)).sidecar).toMatchObject({ phase: "sending", want: "delete" });
+  expect((await readView(opened.context, id)).sidecar).toMatchObject({ phase: "sending", want: "delete" });
 });
 
 test.each(stages)("a %s task is deleted once: asking again finds nothing and changes nothing", async (stage) => {

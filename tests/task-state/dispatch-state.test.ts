@@ -1,15 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import {
+  deregisterDispatcher,
   ensureGroup,
   forgetConsumers,
-  giveSign,
   keys,
   pauseDispatch,
   readDispatchState,
   readEntries,
   resumeDispatch,
-  retractDispatcher,
+  sendHeartbeat,
 } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { change, contents, openStore } from "./support.ts";
@@ -70,13 +70,13 @@ test("what waits is counted before there is any dispatcher, and then less what o
   expect(await state()).toMatchObject({ waiting: 5, in_flight: 0 });
   await read(2);
   await read(1, "two");
-  for (const name of ["one", "two"]) await giveSign(redis.client, name, 60_000);
+  for (const name of ["one", "two"]) await sendHeartbeat(redis.client, name, 60_000);
   expect(await state()).toMatchObject({ waiting: 2, in_flight: 3 });
 });
 
-test("dispatchers that have given a sign lately are listed with what they are at work on, until they retract it", async () => {
+test("dispatchers that have sent a heartbeat lately are listed with what they are at work on, until they deregister", async () => {
   await submit(5);
-  for (const name of ["one", "two", "idle", "one"]) await giveSign(redis.client, name, 60_000);
+  for (const name of ["one", "two", "idle", "one"]) await sendHeartbeat(redis.client, name, 60_000);
   await redis.client.zadd(keys.dispatchers, Date.now() - 60_000, "silent");
   await ensureGroup(redis.client);
   await read(2);
@@ -88,15 +88,15 @@ test("dispatchers that have given a sign lately are listed with what they are at
     { name: "one", in_flight: 2, ...about },
     { name: "two", in_flight: 1, ...about },
   ]);
-  for (const name of ["one", "two", "idle"]) await retractDispatcher(redis.client, name);
+  for (const name of ["one", "two", "idle"]) await deregisterDispatcher(redis.client, name);
   expect((await state()).dispatchers).toEqual([]);
 });
 
-test("ages and signs are told by the clock of Redis, whatever that of a process says", async () => {
-  await giveSign(redis.client, "right", 60_000);
+test("ages and heartbeats use the clock of Redis, whatever that of a process says", async () => {
+  await sendHeartbeat(redis.client, "right", 60_000);
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
   onTestFinished(() => void vi.restoreAllMocks());
-  await giveSign(redis.client, "ahead", 60_000);
+  await sendHeartbeat(redis.client, "ahead", 60_000);
   await submit(1);
   const { dispatchers, oldest_waiting_seconds } = await state();
   expect(dispatchers.map(({ name }) => name).toSorted()).toEqual(["ahead", "right"]);
@@ -117,7 +117,7 @@ test("a dispatcher that has not asked for work for long is forgotten, unless it 
   expect(consumers.map(([, name]) => name)).toEqual(["busy"]);
 });
 
-test("what is delayed, held and given up is counted", async () => {
+test("what is delayed, held and dead-lettered is counted", async () => {
   const { context } = openStore(redis);
   const ids = await submit(6);
   const [other = ""] = await submit(1, "bob");

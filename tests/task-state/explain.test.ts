@@ -73,13 +73,13 @@ test.each([
   expect(await sentence()).toBe(expected);
 });
 
-test("a task that the scheduler or a limit holds back says so", async () => {
+test("a task that the scheduler or a limit holds says so", async () => {
   const { explanation, facts } = await explain({ sidecar: { hold: "Requests are blocked" } });
   expect(explanation).toBe("held: Requests are blocked");
   expect(facts).toMatchObject({ hold: "Requests are blocked" });
 });
 
-test("a failed attempt tells its cause and when the next one is", async () => {
+test("a failed attempt shows its cause and when the next one is", async () => {
   const { explanation, facts } = await explain({
     sidecar: { attempts: 3, tries: 3, error: "503", dueAt: inMs(11_500) },
   });
@@ -129,7 +129,7 @@ test.each<[string, Change[], string]>([
     "cancel waits for the end of the submission",
   ],
   [
-    "given up to cancel",
+    "cancellation dead-lettered",
     [
       {
         record: { status: "cancel_requested" },
@@ -140,7 +140,7 @@ test.each<[string, Change[], string]>([
   ],
   ["completed", [{ record: { status: "completed" }, sidecar: { phase: "sent" } }], "ended: completed"],
   [
-    "given up",
+    "submission dead-lettered",
     [{ record: { status: "failed" }, sidecar: { dead: "submit", attempts: 20, error: "429" } }],
     "ended: failed, given up after 20 attempts (429)",
   ],
@@ -148,21 +148,21 @@ test.each<[string, Change[], string]>([
   expect(await sentence(...changes)).toBe(expected);
 });
 
-test("a submission of unknown fate tells its number as the log does, and when its fate is checked", async () => {
+test("a submission of unknown fate shows its number as the log does, and when its fate is checked", async () => {
   const sidecar = { phase: "sending", attempts: 1, tries: 4, error: "504", dueAt: inMs(4500) } as const;
   expect(await sentence({ record: { status: "dispatching" }, sidecar })).toBe(
     "attempt 4 ended without a clear answer (504); its fate is checked in 5 s",
   );
 });
 
-test("a cancellation that failed tells its number, its cause and when the next one is", async () => {
+test("a cancellation that failed shows its number, its cause and when the next one is", async () => {
   const sidecar = { phase: "sent", want: "cancel", cancelAttempts: 2, error: "503", dueAt: inMs(7500) } as const;
   expect(await sentence({ record: { status: "cancel_requested" }, sidecar })).toBe(
     "cancel sent, not confirmed: attempt 2 failed with 503, next in 8 s",
   );
 });
 
-test("a task that ended although its cancellation was given up is not said to have been given up", async () => {
+test("a task that ended although its cancellation is a dead letter is not explained as one", async () => {
   const sidecar = {
     phase: "sent",
     want: "cancel",
@@ -174,7 +174,7 @@ test("a task that ended although its cancellation was given up is not said to ha
   expect(await sentence({ record: { status: "completed" }, sidecar })).toBe("ended: completed");
 });
 
-test("a task that a hold has let go waits like any other", async () => {
+test("a task whose hold has ended waits like any other", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await change(context, id, { sidecar: { hold: "dispatch is paused" } });

@@ -54,7 +54,7 @@ test.each(["hide", "purge"] as const)("a task after %s is gone for every reader"
 });
 
 test.each(["not json", "[]", foreignRecord("1", { service: "x" }).replace("pending", "paused")])(
-  "the unreadable record %s is told of once and changed by no verb",
+  "the unreadable record %s is reported once and changed by no call",
   async (raw) => {
     const { store, unreadable } = openStore(redis);
     await store.submit(alice, {});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseLossless } from "../../task-state/json.ts";
+import { parseLossless } from "../../task-state/record/json.ts";
 
 function roundTrip(text: string): string {
   return JSON.stringify(parseLossless(text));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buryDeleted, deletionMemory, keys } from "../../task-state/index.ts";
+import { deletionMemory, enforceTombstones, keys } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, contents, openStore, piecesOf, saveAsScheduler, taskIn, tracesOf } from "./support.ts";
 
@@ -16,7 +16,7 @@ async function broughtBack() {
   return { ...opened, id };
 }
 
-test("a deleted task that a late writer brings back stays invisible", async () => {
+test("a deleted task that a late writer puts back stays invisible", async () => {
   const { store, id } = await broughtBack();
   expect(await store.get(id)).toBeUndefined();
   expect(await store.get(id, alice)).toBeUndefined();
@@ -27,60 +27,60 @@ test("a deleted task that a late writer brings back stays invisible", async () =
   expect((await piecesOf(store.all(alice))).flat()).toEqual([]);
 });
 
-test("burying removes it from everything that the late writer has written", async () => {
+test("the sweep removes it from everything that the late writer has written", async () => {
   const { store, context, id } = await broughtBack();
-  expect(await buryDeleted(context)).toBe(1);
+  expect(await enforceTombstones(context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
   expect(await redis.client.exists(keys.users("sync"))).toBe(0);
   expect(await store.users("sync")).toEqual([]);
-  expect(await buryDeleted(context)).toBe(0);
+  expect(await enforceTombstones(context)).toBe(0);
 });
 
-test("a repair buries too", async () => {
+test("a repair removes deleted tasks, too", async () => {
   const { store, id } = await broughtBack();
-  expect(await store.repair()).toEqual({ adopted: 0, dropped: 0, retired: 0, buried: 1 });
+  expect(await store.repair()).toEqual({ adopted: 0, dropped: 0, retired: 0, returned: 1 });
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 
-test("a burial leaves the user's and everybody's other tasks alone", async () => {
+test("a tombstone sweep leaves the user's and everybody's other tasks alone", async () => {
   const { store, context } = await broughtBack();
   const others = [await store.submit(alice, {}), await store.submit(bob, {})];
-  await buryDeleted(context);
+  await enforceTombstones(context);
   expect((await redis.client.smembers(keys.tasks)).sort()).toEqual(others);
   expect(await store.users("sync")).toEqual(["alice", "bob"]);
 });
 
-test("a burial needs no record: sets alone are cleared by the remembered owner", async () => {
+test("a tombstone sweep needs no record: sets alone are cleared by the remembered owner", async () => {
   const { context, id } = await broughtBack();
   await redis.client.del(keys.record(id));
-  expect(await buryDeleted(context)).toBe(1);
+  expect(await enforceTombstones(context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
 });
 
-test("an unreadable record of a deleted task is buried as well", async () => {
+test("an unreadable record of a deleted task is removed as well", async () => {
   const { context, id } = await broughtBack();
   await redis.client.set(keys.record(id), "{");
   await redis.client.hdel(keys.deletedOwners, id);
-  await buryDeleted(context);
+  await enforceTombstones(context);
   expect(await redis.client.exists(keys.record(id), keys.metadata(id))).toBe(0);
   expect(await redis.client.sismember(keys.tasks, id)).toBe(0);
 });
 
-test("a hidden task that still waits for the scheduler is not buried", async () => {
+test("a hidden task that still waits for the scheduler is not removed", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sent", opened);
   await opened.store.delete(id, alice);
   const before = await contents(redis.client);
-  expect(await buryDeleted(opened.context)).toBe(0);
+  expect(await enforceTombstones(opened.context)).toBe(0);
   expect(await contents(redis.client)).toEqual(before);
 });
 
-test("a hidden task whose sidecar has expired is buried, and forgotten after the usual time", async () => {
+test("a hidden task whose sidecar has expired is removed, and forgotten after the usual time", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sent", opened);
   await opened.store.delete(id, alice);
   await redis.client.del(keys.sidecar(id));
-  expect(await buryDeleted(opened.context)).toBe(1);
+  expect(await enforceTombstones(opened.context)).toBe(1);
   expect(await tracesOf(redis.client, id)).toEqual(memory);
   const forgetAt = Number(await redis.client.zscore(keys.deleted, id));
   expect(Math.abs(forgetAt - Date.now() - deletionMemory)).toBeLessThan(5000);
@@ -93,18 +93,26 @@ test("a deletion is forgotten when its time is over, and not before", async () =
   await opened.store.delete(fresh);
   await redis.client.zadd(keys.deleted, Date.now() - 1, old);
   await saveAsScheduler(redis.client, old);
-  expect(await buryDeleted(opened.context)).toBe(1);
+  expect(await enforceTombstones(opened.context)).toBe(1);
   expect(await redis.client.zrange(keys.deleted, "0", "-1")).toEqual([fresh]);
   expect(await redis.client.hkeys(keys.deletedOwners)).toEqual([fresh]);
   expect(await redis.client.exists(keys.record(old))).toBe(0);
 });
 
-test("600 deletions are looked through in one go", async () => {
+test("600 deletions are scanned in one go", async () => {
   const { store, context } = openStore(redis);
   const ids = await Promise.all(Array.from({ length: 600 }, () => store.submit(alice, {})));
   await Promise.all(ids.map((id) => store.delete(id)));
   await Promise.all(ids.map((id) => saveAsScheduler(redis.client, id)));
-  expect(await buryDeleted(context)).toBe(600);
+  expect(await enforceTombstones(context)).toBe(600);
   expect(await redis.client.exists(keys.tasks, keys.service("sync"), keys.owner(alice), keys.users("sync"))).toBe(0);
   expect(await redis.client.zcard(keys.deleted)).toBe(600);
+});
+
+test("metadata alone are buried, too", async () => {
+  const { context, id } = await broughtBack();
+  await enforceTombstones(context);
+  await redis.client.hset(keys.metadata(id), { service: "sync", user_id: "alice" });
+  expect(await enforceTombstones(context)).toBe(1);
+  expect(await tracesOf(redis.client, id)).toEqual(memory);
 });

@@ -6,10 +6,10 @@ import {
   commit,
   dispatchGroup,
   keys,
-  look,
+  quarantine,
   readEntries,
+  readView,
   reclaimEntries,
-  setAside,
   type TaskStateContext,
   trimAcknowledged,
   type View,
@@ -52,7 +52,7 @@ async function pending(): Promise<unknown[]> {
 
 test("a claim takes the lease and shows the task as it is stored then", async () => {
   const { context, id, claimed } = await leased();
-  const { now, watched, ...view } = await look(context, id);
+  const { now, watched, ...view } = await readView(context, id);
   expect(claimed.view).toMatchObject(view);
   expect(claimed.view.sidecar).toMatchObject({ lease: "a", phase: "queued", rev: 2, attempts: 0, cancelAttempts: 0 });
   expect(Math.abs((claimed.view.sidecar?.leaseUntil ?? 0) - claimed.view.now - leaseMs)).toBeLessThan(1000);
@@ -76,13 +76,13 @@ test("tasks are claimed in one command, in the order of their entries", async ()
   expect(await claim(context, [], { holder: "a", leaseMs })).toEqual([]);
 });
 
-test("while the lease is held nobody else gets the task, and the holder has to look again", async () => {
+test("while the lease is held nobody else gets the task, and the holder has to read it again", async () => {
   const { context, id, claimed } = await leased();
   await enqueue(id);
   expect(await claim(context, await read("b"), { holder: "b", leaseMs })).toEqual([]);
   expect(await pending()).toEqual([claimed.entry.entryId]);
   expect(await commit(context, claimed.view, { sidecar: { phase: "sending" } })).toBeUndefined();
-  const again = await look(context, id);
+  const again = await readView(context, id);
   expect(again.sidecar).toMatchObject({ lease: "a", leaseUntil: claimed.view.sidecar?.leaseUntil, phase: "queued" });
   const end = { sidecar: { lease: null, leaseUntil: null }, acknowledge: claimed.entry.entryId } as const;
   expect(await commit(context, again, end)).toBeDefined();
@@ -94,10 +94,10 @@ test("a cancellation amid a lease is seen by the holder before it can commit", a
   const { store, context, id, claimed } = await leased();
   await store.cancel(id, alice);
   expect(await commit(context, claimed.view, { sidecar: { phase: "sending" } })).toBeUndefined();
-  expect((await look(context, id)).record?.status).toBe("cancelled");
+  expect((await readView(context, id)).record?.status).toBe("cancelled");
 });
 
-test("two entries of one task in one batch are one claim, and the dispatcher hears that the other is its own", async () => {
+test("two entries of one task in one batch are one claim, and the dispatcher learns that the other is its own", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await enqueue(id);
@@ -119,9 +119,10 @@ test("a submission that another dispatcher has left under way is judged a grace 
   const { context, id, claimed } = await leased();
   await change(context, id, { sidecar: { phase: "sending", checkAt: claimed.view.watched } });
   await expireLeases();
+  await redis.client.xclaim(keys.work, dispatchGroup, "b", 0, claimed.entry.entryId);
   const [taken] = await claim(context, [claimed.entry], { holder: "b", leaseMs, graceMs: 5000 });
   expect(taken?.view.sidecar?.checkAt).toBe((taken?.view.watched ?? 0) + 5000);
-  expect((await look(context, id)).sidecar).toMatchObject({ lease: "b", checkAt: taken?.view.sidecar?.checkAt });
+  expect((await readView(context, id)).sidecar).toMatchObject({ lease: "b", checkAt: taken?.view.sidecar?.checkAt });
 });
 
 test("records are claimed until a call has read a megabyte of them, and the others by further calls", async () => {
@@ -205,26 +206,45 @@ test("10 dispatchers that claim the same task at once: one has it", async () => 
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   for (let count = 1; count < 10; count += 1) await enqueue(id);
-  const entries = await read("a");
   const claims = await Promise.all(
-    entries.map((entry, index) => claim(context, [entry], { holder: `d${index}`, leaseMs })),
+    Array.from({ length: 10 }, async (_, index) => {
+      const holder = `d${index}`;
+      const entries = await readEntries(redis.client, { consumer: holder, count: 1, blockMs: 0 });
+      return claim(context, entries, { holder, leaseMs });
+    }),
   );
   const holders = claims.flat().map(({ view }) => view.sidecar?.lease);
   expect(holders).toHaveLength(1);
-  expect((await look(context, id)).sidecar?.lease).toBe(holders[0]);
+  expect((await readView(context, id)).sidecar?.lease).toBe(holders[0]);
 });
 
-test("a task whose sidecar is spoilt is set aside alone, and what Redis refuses it refuses to all", async () => {
+test("an invalid sidecar quarantines its own task only, and an error of Redis fails the call", async () => {
   const { store, context } = openStore(redis);
-  const [spoilt, whole] = [await store.submit(alice, {}), await store.submit(alice, {})];
-  await redis.client.hset(keys.sidecar(spoilt), "leaseUntil", "never");
+  const [unreadable, whole] = [await store.submit(alice, {}), await store.submit(alice, {})];
+  await redis.client.hset(keys.sidecar(unreadable), "leaseUntil", "never");
   const entries = await read("a");
   await redis.client.config("SET", "min-replicas-to-write", "1");
   await expect(claim(context, entries, { holder: "a", leaseMs })).rejects.toThrow(/^NOREPLICAS/);
   await redis.client.config("SET", "min-replicas-to-write", "0");
-  const { claimed: claims, spoilt: aside } = await claimAll(context, entries, { holder: "a", leaseMs });
+  const { claimed: claims, unreadable: aside } = await claimAll(context, entries, { holder: "a", leaseMs });
   expect(claims.map(({ view }) => view.id)).toEqual([whole]);
-  await setAside(context, ...aside);
+  await quarantine(context, ...aside);
   expect(await pending()).toEqual([claims[0]?.entry.entryId]);
-  expect(await redis.client.zscore(keys.dead, spoilt)).not.toBeNull();
+  expect(await redis.client.zscore(keys.dead, unreadable)).not.toBeNull();
 });
+
+test.each(["acknowledged", "taken over"])(
+  "an entry that was %s by another dispatcher meanwhile gives no lease to the one that had read it",
+  async (how) => {
+    const { store, context } = openStore(redis);
+    const id = await store.submit(alice, {});
+    const entries = await read("a");
+    const [entryId = ""] = entries.map((entry) => entry.entryId);
+    if (how === "acknowledged") await redis.client.xack(keys.work, dispatchGroup, entryId);
+    else await redis.client.xclaim(keys.work, dispatchGroup, "b", 0, entryId);
+    expect(await claim(context, entries, { holder: "a", leaseMs })).toEqual([]);
+    expect((await readView(context, id)).sidecar?.lease).toBeUndefined();
+    await enqueue(id);
+    expect(await claim(context, await read("c"), { holder: "c", leaseMs })).toHaveLength(1);
+  },
+);

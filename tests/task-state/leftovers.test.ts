@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commit, keys, look, type Owner, recordMalformedEntry, removeLeftovers } from "../../task-state/index.ts";
+import { commit, keys, type Owner, readView, recordMalformedEntry, removeLeftovers } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, commandsDuring, contents, openStore, stages, taskIn, tracesOf } from "./support.ts";
 
@@ -54,7 +54,7 @@ test("a task that a dispatcher is at work on is left to it until the lease is ov
   const opened = openStore(redis);
   const id = await taskIn("sending", opened);
   const lease = async (ms: number) => {
-    const { now } = await look(opened.context, id);
+    const { now } = await readView(opened.context, id);
     await change(opened.context, id, { sidecar: { lease: "somebody", leaseUntil: now + ms } });
   };
   await lease(60_000);
@@ -121,10 +121,10 @@ test("parked tasks that are gone are taken off, and their user when none is left
   expect(await redis.client.exists(keys.parked("alice"))).toBe(0);
 });
 
-test("places and names that dead dispatchers have left are taken off, others stay", async () => {
+test("permits and names that dead dispatchers left are taken off, others stay", async () => {
   const { context, store } = openStore(redis);
   const id = await store.submit(alice, {});
-  const { now } = await look(context, id);
+  const { now } = await readView(context, id);
   await redis.client.zadd(keys.inFlight, now - 1, "dead", now + 60_000, id);
   await redis.client.zadd(keys.dispatchers, now - 60_000, "dead", now, "alive");
   expect(await removeLeftovers(context)).toEqual({ purged: 0, cleared: 2 });
@@ -156,7 +156,7 @@ test("a search beside submissions, deletions and commits loses no task", async (
     for (let count = 0; count < 300; count += 1) {
       const id = await store.submit(alice, {});
       if (count % 3 === 0) await store.delete(id);
-      else expect(await commit(context, await look(context, id), { sidecar: { phase: "sent" } })).toBeDefined();
+      else expect(await commit(context, await readView(context, id), { sidecar: { phase: "sent" } })).toBeDefined();
     }
     working = false;
   };

@@ -45,7 +45,7 @@ test("a limit still cuts a page of large tasks, and next_cursor goes on behind i
   expect([idsOf(rest.tasks), rest.nextCursor]).toEqual([["4", "5", "6", "7", "8"], undefined]);
 });
 
-test("a task that is larger than a page stands on a page, whatever is around it", async () => {
+test("a task that is larger than a page is on a page, whatever is around it", async () => {
   const store = await submitLarge(3);
   const parameters = { filler: "y".repeat(2 * pageBytes) };
   await redis.client.set(keys.record("2"), foreignRecord("2", { parameters }));
@@ -88,7 +88,7 @@ test("a list with a key of another type under a task's name shows the tasks arou
   expect(idsOf((await piecesOf(store.all({}))).flat())).toEqual(["1", "3"]);
 });
 
-test("an index that is brought up to date reads large records by bytes", async () => {
+test("an index that is updated reads large records by bytes", async () => {
   const { store } = openStore(redis);
   for (const id of numbers(40)) await saveAsScheduler(redis.client, id, { parameters: { filler } });
   const commands = await commandsDuring(redis, () => store.repair());
@@ -98,7 +98,7 @@ test("an index that is brought up to date reads large records by bytes", async (
   expect(idsOf((await walk(store, "asc")).flat())).toEqual(numbers(40));
 });
 
-test("pages of dead letters are cut by bytes, and each letter stands on one of them", async () => {
+test("pages of dead letters are cut by bytes, and each letter is on one of them", async () => {
   const at = Date.parse("2026-11-24T00:00:00Z");
   const names = numbers(60).map((id) => `${id}-0`);
   for (const [index, name] of names.entries()) {

@@ -61,7 +61,7 @@ test("an empty list is one empty page", async () => {
   expect(await store.page({}, { limit: 10, order: "desc", cursor: "5" })).toEqual({ tasks: [] });
 });
 
-test("a cursor goes on where it stands, though its own task and others are gone", async () => {
+test("a cursor continues at its position, though its own task and others are gone", async () => {
   const { store } = openStore(redis);
   await submitMany(store, 6);
   await store.delete("3");

@@ -15,7 +15,7 @@ async function parked(count: number, owner = alice): Promise<string[]> {
   return ids;
 }
 
-const release = (room?: number) => releaseParked(redis.client, "alice", room);
+const release = (permits?: number) => releaseParked(redis.client, "alice", permits);
 
 test("a held task is parked with its user's others, by its id", async () => {
   const { context } = openStore(redis);
@@ -61,7 +61,7 @@ test("after a task that only tried, one goes first, then two, then four", async 
   expect([await release(), await release(), await release(), await release()]).toEqual([1, 2, 4, 3]);
 });
 
-test("no more are released than there is room for", async () => {
+test("no more are released than there are permits for", async () => {
   const ids = await parked(5);
   expect([await release(0), await release(1), await release(2)]).toEqual([0, 1, 2]);
   expect(await workIds(redis.client)).toEqual(ids.slice(0, 3));
@@ -82,7 +82,7 @@ test("a user is asked about half a second after the first task was parked, and t
   expect(await dueParkedUsers(redis.client, now + 1200, 10)).toEqual(["alice"]);
 });
 
-test("of many users those that wait longest are asked about first, so that everybody's turn comes", async () => {
+test("of many users those that wait longest are asked about first, so that each is served", async () => {
   for (const user of ["a", "b", "c", "d"]) await parked(1, { service: "sync", user });
   const later = Date.now() + 600;
   const asked = [await dueParkedUsers(redis.client, later, 2), await dueParkedUsers(redis.client, later, 2)];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { acquirePermit, type Caps, keys, releasePermit, roomOf } from "../../task-state/index.ts";
+import { acquirePermit, availablePermits, type Caps, keys, releasePermit } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
 import { alice, change, commandsDuring, openStore } from "./support.ts";
@@ -13,17 +13,17 @@ const full = { kind: "wait", ms: expect.any(Number) };
 const acquire = (id: string, caps: Partial<Caps>, user = "alice", lease = leaseMs) =>
   acquirePermit(redis.client, id, user, { ...none, ...caps }, lease);
 
-test("without limits every place is granted", async () => {
+test("without limits every permit is granted", async () => {
   for (let id = 1; id <= 50; id += 1) expect(await acquire(String(id), {})).toEqual(granted);
 });
 
-test("no more places are granted than there are, whoever asks", async () => {
+test("no more permits are granted than there are, whatever the order", async () => {
   const caps = { maxInFlight: 2 };
   expect([await acquire("1", caps), await acquire("2", caps, "bob")]).toEqual([granted, granted]);
   expect([await acquire("3", caps), await acquire("4", caps, "carol")]).toEqual([full, full]);
 });
 
-test("a user at the limit is told so, others have places", async () => {
+test("a user at the limit gets that answer, others get permits", async () => {
   const caps = { maxInFlightPerUser: 1, maxInFlight: 10 };
   expect(await acquire("1", caps)).toEqual(granted);
   expect(await acquire("2", caps)).toEqual({ kind: "user_full" });
@@ -41,7 +41,7 @@ test("of many who ask at once over several connections as many as allowed are le
   expect(permits.filter(({ kind }) => kind === "granted")).toHaveLength(5);
 });
 
-test("a commit gives the place back", async () => {
+test("a commit releases the permit", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   const caps = { maxInFlight: 1, maxInFlightPerUser: 1 };
@@ -52,7 +52,7 @@ test("a commit gives the place back", async () => {
   expect(await acquire("99", caps, "bob")).toEqual(granted);
 });
 
-test("a purge gives the place back", async () => {
+test("a purge releases the permit", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await acquire(id, { maxInFlight: 1 });
@@ -60,7 +60,7 @@ test("a purge gives the place back", async () => {
   expect(await redis.client.exists(keys.inFlight, keys.inFlightOf("alice"))).toBe(0);
 });
 
-test("the place of a dispatcher that died comes free when its lease is over", async () => {
+test("the permit of a dispatcher that died is free when its lease expires", async () => {
   const caps = { maxInFlight: 1, maxInFlightPerUser: 1 };
   expect(await acquire("1", caps, "alice", 40)).toEqual(granted);
   expect(await acquire("2", caps)).toEqual({ kind: "user_full" });
@@ -68,7 +68,7 @@ test("the place of a dispatcher that died comes free when its lease is over", as
   await until(async () => (await acquire("2", caps)).kind === "granted");
 });
 
-test("a user's new tasks wait behind the parked ones, which have places while there are any", async () => {
+test("a user's new tasks wait behind the parked ones, which get permits while there are any", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   await change(context, id, { sidecar: { hold: "x" } });
@@ -78,14 +78,14 @@ test("a user's new tasks wait behind the parked ones, which have places while th
   expect(await acquirePermit(redis.client, id, "alice", caps, leaseMs, true)).toEqual(granted);
 });
 
-test("a task that has its place already is given it again", async () => {
+test("a task that has its permit already gets it again", async () => {
   const caps = { maxInFlight: 1, maxInFlightPerUser: 1 };
   expect(await acquire("1", caps)).toEqual(granted);
   expect(await acquire("1", caps)).toEqual(granted);
   expect(await redis.client.zcard(keys.inFlight)).toBe(1);
 });
 
-test("a place that was not used is given back", async () => {
+test("a permit that was not used is released", async () => {
   const caps = { maxInFlight: 1, maxInFlightPerUser: 1 };
   await acquire("1", caps);
   await releasePermit(redis.client, "1", "alice");
@@ -93,16 +93,16 @@ test("a place that was not used is given back", async () => {
   expect(await acquire("2", caps)).toEqual(granted);
 });
 
-/** Asks for ten places at once; gives how many were granted, and how long to wait for the next. */
+/** Requests ten permits at once; returns how many were granted, and how long to wait for the next. */
 async function exhaust(caps: Partial<Caps>): Promise<{ count: number; ms: number }> {
   const permits = await Promise.all(Array.from({ length: 10 }, () => acquire(`${Math.random()}`, caps)));
   const count = permits.findIndex(({ kind }) => kind === "wait");
   const refused = permits[count];
-  if (refused?.kind !== "wait") throw new Error("ten places were granted at once");
+  if (refused?.kind !== "wait") throw new Error("ten permits were granted at once");
   return { count, ms: refused.ms };
 }
 
-test("places are granted at the rate, and whoever is too early is told how long to wait", async () => {
+test("permits are granted at the rate, and a request that is too early gets its wait", async () => {
   const caps = { ratePerSecond: 2 };
   const from = performance.now();
   const { ms } = await exhaust(caps);
@@ -127,7 +127,7 @@ test("a pause without submissions earns no more than a start does", async () => 
   expect((await exhaust(caps)).count).toBeLessThanOrEqual(count);
 });
 
-test("whoever is refused for a full place does not use up the rate", async () => {
+test("a request refused for a full limit does not use up the rate", async () => {
   const caps = { ratePerSecond: 1000, maxInFlight: 1 };
   await acquire("1", caps);
   const before = await redis.client.get(keys.rate);
@@ -141,14 +141,14 @@ test("to ask is one command", async () => {
   expect(commands.map(([name]) => name)).toEqual(["evalsha"]);
 });
 
-test("the room of a user is what the limit leaves", async () => {
+test("the free permits of a user are what the limit leaves", async () => {
   const caps = { ...none, maxInFlightPerUser: 3 };
   const now = Date.now();
-  expect(await roomOf(redis.client, "alice", none, now)).toBeUndefined();
-  expect(await roomOf(redis.client, "alice", caps, now)).toBe(3);
+  expect(await availablePermits(redis.client, "alice", none, now)).toBeUndefined();
+  expect(await availablePermits(redis.client, "alice", caps, now)).toBe(3);
   await acquire("1", caps);
   await acquire("2", caps);
-  expect(await roomOf(redis.client, "alice", caps, now)).toBe(1);
-  expect(await roomOf(redis.client, "alice", { ...caps, maxInFlightPerUser: 1 }, now)).toBe(0);
-  expect(await roomOf(redis.client, "alice", caps, now + 2 * leaseMs)).toBe(3);
+  expect(await availablePermits(redis.client, "alice", caps, now)).toBe(1);
+  expect(await availablePermits(redis.client, "alice", { ...caps, maxInFlightPerUser: 1 }, now)).toBe(0);
+  expect(await availablePermits(redis.client, "alice", caps, now + 2 * leaseMs)).toBe(3);
 });

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { buryDeleted, commit, createTaskStore, keys, look } from "../../task-state/index.ts";
+import { commit, createTaskStore, enforceTombstones, keys, readView } from "../../task-state/index.ts";
 import { parseRecord } from "../support/record.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, openStore, piecesOf, readable, stages, taskIn, tracesOf, workIds } from "./support.ts";
@@ -45,12 +45,12 @@ test.each(rewritten)("a %s task that is cancelled amid rewrites is still wanted 
       opened.store.update(id, { logs: ["other news"] }),
     ]);
     for (const raw of shown.slice(0, 2)) expect(String(raw)).toMatch(/"status":"cancel(_requested|led)"/);
-    const { sidecar, record, deleted } = await look(opened.context, id);
+    const { sidecar, record, deleted } = await readView(opened.context, id);
     expect(deleted).toBe(false);
     expect(sidecar?.want).toBe("cancel");
     expect(record?.task_id).toBe(id);
-    const told = stage === "queued" ? [id] : expect.arrayContaining([id]);
-    expect((await workIds(redis.client)).filter((entry) => entry === id)).toEqual(told);
+    const entries = stage === "queued" ? [id] : expect.arrayContaining([id]);
+    expect((await workIds(redis.client)).filter((entry) => entry === id)).toEqual(entries);
   }
 });
 
@@ -74,16 +74,16 @@ test.each(stages)(
       expect(await opened.store.get(id)).toBeUndefined();
       expect((await opened.store.page(alice, { limit: 100, order: "asc" })).tasks).toEqual([]);
       expect((await piecesOf(opened.store.all({}))).flat()).toEqual([]);
-      const view = await look(opened.context, id);
+      const view = await readView(opened.context, id);
       expect(view.deleted).toBe(true);
       if (view.sidecar) {
-        // Hidden: the dispatcher has been told, and goes on from here once the scheduler has confirmed.
+        // Hidden: the dispatcher has an entry, and continues once the scheduler has confirmed.
         expect(view.sidecar.want).toBe("delete");
         expect(await workIds(redis.client)).toContain(id);
         expect(view.raw).not.toBeNull();
         await change(opened.context, id, { remove: "purge" });
       }
-      await buryDeleted(opened.context);
+      await enforceTombstones(opened.context);
       expect(await tracesOf(redis.client, id)).toEqual(memory);
       expect(await opened.store.users("sync")).toEqual([]);
     }
@@ -94,7 +94,7 @@ const sending = { record: { status: "dispatching" }, sidecar: { phase: "sending"
 
 test("a dispatcher that saw the task before its cancellation does not get to send it", async () => {
   const opened = openStore(redis);
-  const view = await look(opened.context, await taskIn("queued", opened));
+  const view = await readView(opened.context, await taskIn("queued", opened));
   await opened.store.cancel(view.id, alice);
   expect(await commit(opened.context, view, sending)).toBeUndefined();
   expect(readable(await opened.store.get(view.id)).status).toBe("cancelled");
@@ -102,7 +102,7 @@ test("a dispatcher that saw the task before its cancellation does not get to sen
 
 test("a dispatcher that saw the task before its deletion does not get to send it", async () => {
   const opened = openStore(redis);
-  const view = await look(opened.context, await taskIn("queued", opened));
+  const view = await readView(opened.context, await taskIn("queued", opened));
   await opened.store.delete(view.id, alice);
   expect(await commit(opened.context, view, sending)).toBeUndefined();
   expect(await tracesOf(redis.client, view.id)).toEqual(memory);
@@ -110,10 +110,10 @@ test("a dispatcher that saw the task before its deletion does not get to send it
 
 test.each(["cancel", "delete"] as const)("a %s decided before the submission began is decided anew", async (verb) => {
   const opened = openStore(redis);
-  const view = await look(opened.context, await taskIn("queued", opened));
+  const view = await readView(opened.context, await taskIn("queued", opened));
   let begun: Promise<unknown> | undefined;
   const clock = () => {
-    // The verb asks for the time after its look and before its commit: the submission begins right there.
+    // The verb asks for the time after its read and before its commit: the submission begins right there.
     begun ??= commit(opened.context, view, sending);
     return opened.context.clock();
   };
@@ -128,7 +128,7 @@ test.each(["cancel", "delete"] as const)("a %s decided before the submission beg
   const shown = await createTaskStore({ ...slow.context, clock })[verb](view.id, alice);
   expect(await begun).toBeDefined();
   expect(readable(shown).status).toBe(verb === "cancel" ? "cancel_requested" : "dispatching");
-  expect(await look(opened.context, view.id)).toMatchObject({
+  expect(await readView(opened.context, view.id)).toMatchObject({
     record: { status: "dispatching" },
     sidecar: { phase: "sending", want: verb },
     deleted: verb === "delete",
@@ -141,6 +141,9 @@ test("a cancelled task that a rewrite puts back to pending is still wanted cance
   const before = (await redis.client.get(keys.record(id))) ?? "";
   await opened.store.cancel(id, alice);
   await redis.client.set(keys.record(id), before);
-  expect(await look(opened.context, id)).toMatchObject({ record: { status: "pending" }, sidecar: { want: "cancel" } });
+  expect(await readView(opened.context, id)).toMatchObject({
+    record: { status: "pending" },
+    sidecar: { want: "cancel" },
+  });
   expect(readable(await opened.store.cancel(id, alice)).status).toBe("cancelled");
 });

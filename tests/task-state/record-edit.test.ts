@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readRecord } from "../../task-state/index.ts";
-import { newRecordTail } from "../../task-state/record.ts";
-import { createEdits, editFunction } from "../../task-state/record-edit.ts";
+import { newRecordTail } from "../../task-state/record/record.ts";
+import { createEdits, editFunction } from "../../task-state/record/record-edit.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { maxRecordBytes, readRecord, statuses } from "../../task-state/index.ts";
-import { changeRecord, rewritable } from "../../task-state/record.ts";
+import { changeRecord, rewritable } from "../../task-state/record/record.ts";
 import { foreignRecord } from "./support.ts";
 
 const whole = {
@@ -69,7 +69,7 @@ test.each([
 const json = fc.jsonValue({ maxDepth: 4, noUnicodeString: false });
 const member = fc.constantFrom(...Object.keys(whole), "logs", "result", "priority", "active_jobs", "x", "__proto__");
 
-test("whatever stands in a member, the reader says record or unreadable, and a record can be rewritten", () => {
+test("whatever a member holds, the reader says record or unreadable, and a record can be rewritten", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(member, json), { maxLength: 4 }), (odd) => {
       const more = odd.map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`).join("");

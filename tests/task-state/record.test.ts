@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { hasEnded, statuses } from "../../task-state/index.ts";
-import { changeRecord, rewritable } from "../../task-state/record.ts";
+import { changeRecord, rewritable } from "../../task-state/record/record.ts";
 import { foreignRecord, readable } from "./support.ts";
 
 const time = "2026-11-24T05:00:00.000001+09:00";

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { giveSign, keys, redisClock } from "../../task-state/index.ts";
+import { keys, redisClock, sendHeartbeat } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();
@@ -8,7 +8,7 @@ const hour = 3_600_000;
 
 /** Has a script advance the clocks, and reads them. */
 async function tick() {
-  await giveSign(redis.client, "a", 1000);
+  await sendHeartbeat(redis.client, "a", 1000);
   return redisClock(redis.client);
 }
 
@@ -66,7 +66,7 @@ test("time in which nobody asked counts as far as the asking process has seen it
   expect(after.watched - before.watched).toBeLessThanOrEqual(1000);
 });
 
-test("a Redis that refuses writes still tells the time", async () => {
+test("a Redis that refuses writes still returns the time", async () => {
   const before = await tick();
   await redis.client.config("SET", "maxmemory", "1");
   onTestFinished(async () => void (await redis.client.config("SET", "maxmemory", "0")));
@@ -83,4 +83,17 @@ test("a clock that holds nonsense begins anew", async () => {
     expect(Math.abs(now - Date.now())).toBeLessThan(1000);
     expect(await stored()).toHaveLength(4);
   }
+});
+
+test("while the clock's key may be written but not read, nobody sets it anew", async () => {
+  await tick();
+  await shift({ redis: hour });
+  const before = await stored();
+  await redis.client.call("ACL", "SETUSER", "default", "-get");
+  try {
+    await expect(tick()).rejects.toThrow(/NOPERM|can't run this command/);
+  } finally {
+    await redis.client.call("ACL", "SETUSER", "default", "+@all");
+  }
+  expect(await stored()).toEqual(before);
 });

@@ -69,7 +69,7 @@ test("only the tasks in doubt are asked at the primary", async () => {
   expect(recordsAskedIn(commands)).toEqual([["2", "4"]]);
 });
 
-test("a body that is unreadable on the replica is asked again, and told of only when the primary has no better", async () => {
+test("a body that is unreadable on the replica is asked again, and reported only when the primary has no better", async () => {
   const { store, unreadable } = await withTasks(2);
   await replica.client.mset(keys.record("1"), "{", keys.record("2"), "{");
   await primary.client.set(keys.record("2"), "{");

@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { type RedisServer, startRedisServer } from "../../local/redis-server.ts";
 import { createReplicationBarrier, keys, TaskStateError } from "../../task-state/index.ts";
-import { patience } from "../http/faults.ts";
+import { answerTimeout } from "../http/faults.ts";
 import { detailIn, expectProblem } from "../http/support.ts";
 import { useRedis } from "../support/redis.ts";
 import { startServiceForTest } from "../support/service.ts";
@@ -48,7 +48,7 @@ test("with as many replicas as asked for a submission is 202, and they have it",
   expect(await copy.get(keys.record("1"))).toBe(await redis.client.get(keys.record("1")));
 });
 
-test("with too few replicas a submission is 503, the client is told that the task may exist, and nobody else waits", async () => {
+test("with too few replicas a submission is 503, the answer says that the task may exist, and nobody else waits", async () => {
   const service = await startServiceForTest(redis.url, { DMS_REDIS_WAIT_REPLICAS: "1" });
   const from = performance.now();
   let answered = false;
@@ -65,11 +65,11 @@ test("with too few replicas a submission is 503, the client is told that the tas
   expect(detailIn(reply)).toMatch(/task 1 .*may exist/);
   expect(reply.headers.get("retry-after")).toBe("1");
   expect(took).toBeGreaterThan(900);
-  expect(took).toBeLessThan(patience);
+  expect(took).toBeLessThan(answerTimeout);
   expect(await workIds(redis.client)).toEqual(["1"]);
 });
 
-test("a replica that stands still makes submissions 503, and 202 again when it goes on", async () => {
+test("a replica that stops makes submissions 503, and 202 again when it goes on", async () => {
   const replica = await startReplica();
   const service = await startServiceForTest(redis.url, { DMS_REDIS_WAIT_REPLICAS: "1" });
   expect((await service.post(tasks)).status).toBe(202);
@@ -104,7 +104,7 @@ test("two replicas are not one", async () => {
   await expect(openWaiting(2).store.submit(alice, {})).rejects.toMatchObject({ code: "not_replicated" });
 });
 
-test("a barrier never rests on a wait that began before its caller came", async () => {
+test("a barrier never shares a wait that began before its caller came", async () => {
   const replies: ((count: number) => void)[] = [];
   const writer = redis.connect();
   writer.wait = (() => new Promise<number>((resolve) => replies.push(resolve))) as typeof writer.wait;
@@ -122,7 +122,7 @@ test("a barrier never rests on a wait that began before its caller came", async 
   expect(await late).toBe(true);
 });
 
-test("a wait that fails fails for those that rest on it, and not for later ones", async () => {
+test("a wait that fails fails for those that share it, and not for later ones", async () => {
   const writer = redis.connect();
   let calls = 0;
   writer.wait = (async () => {

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { keys, look, readDeadLetters, recordMalformedEntry, retryDeadLetter } from "../../task-state/index.ts";
+import { keys, readDeadLetters, readView, recordMalformedEntry, retryDeadLetter } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, contents, foreignRecord, openStore, readable, workIds } from "./support.ts";
 
 const redis = useRedis();
 
-/** A task whose submission was given up. */
+/** A task whose submission is a dead letter. */
 async function failed() {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, { src: "/a" });
@@ -18,7 +18,7 @@ async function failed() {
   return { store, context, id };
 }
 
-/** A task whose cancellation was given up. */
+/** A task whose cancellation is a dead letter. */
 async function uncancelled() {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
@@ -31,11 +31,11 @@ async function uncancelled() {
   return { store, context, id };
 }
 
-test("a failed submission goes back to pending, with its attempts anew, and is put to work in the same step", async () => {
+test("a failed submission goes back to pending, with its attempts anew, and is enqueued in the same step", async () => {
   const { context, id } = await failed();
-  const before = await look(context, id);
+  const before = await readView(context, id);
   const retry = await retryDeadLetter(context, id);
-  const { raw, sidecar, record } = await look(context, id);
+  const { raw, sidecar, record } = await readView(context, id);
   expect(retry).toEqual({ outcome: "queued", raw });
   expect(record).toMatchObject({
     ...before.record,
@@ -60,15 +60,15 @@ test("what an earlier run has left is no sign of the one to come", async () => {
     sidecar: { foreignLogs: 0 },
   });
   await retryDeadLetter(context, id);
-  const { record, sidecar } = await look(context, id);
+  const { record, sidecar } = await readView(context, id);
   expect(record).toMatchObject({ active_jobs: [], result: { pod_status: null, launcher_output: null } });
   expect(sidecar).not.toHaveProperty("foreignLogs");
 });
 
-test("a cancellation is asked for anew, and the status stays", async () => {
+test("a cancellation is requested again, and the status stays", async () => {
   const { context, id } = await uncancelled();
   expect(await retryDeadLetter(context, id)).toMatchObject({ outcome: "queued" });
-  const { record, sidecar } = await look(context, id);
+  const { record, sidecar } = await readView(context, id);
   expect(record).toMatchObject({ status: "cancel_requested" });
   expect(record?.logs?.at(-1)).toMatch(/,Cancellation is tried again by an operator$/);
   expect(sidecar).toMatchObject({ want: "cancel", cancelAttempts: 0, attempts: 1 });

@@ -97,7 +97,7 @@ for (const [kind, list] of [
   });
 }
 
-test("nothing is missing under the least access, for any duty", async () => {
+test("nothing is missing under the least access, for any role", async () => {
   const limited = await connectLimited(redis);
   await limitUser(redis, { ...leastAccess, commands: [...leastAccess.commands, "wait"] });
   expect(await missingRights(limited, ["read", "change", "dispatch", "repair", "replicate"])).toEqual([]);
@@ -105,7 +105,7 @@ test("nothing is missing under the least access, for any duty", async () => {
   expect(await redis.client.dbsize()).toBe(0);
 });
 
-test("what is missing is named with its key, for those duties alone that need it", async () => {
+test("what is missing is named with its key, only for the roles that need it", async () => {
   const limited = await connectLimited(redis);
   await limitUser(redis, withoutCommand("hincrby"));
   expect(await missingRights(limited, ["read", "change"])).toEqual([]);

@@ -104,8 +104,8 @@ for (const [way, submit] of ways) {
     ["metadata", () => redis.client.hset(keys.metadata("1"), { service: "sync" })],
     ["a sidecar", () => redis.client.hset(keys.sidecar("1"), { phase: "sent" })],
     ["a tombstone", () => redis.client.zadd(keys.deleted, "+inf", "1")],
-  ])(`${way} passes over a number under which %s stands`, async (_, place) => {
-    await place();
+  ])(`${way} passes over a number that %s uses`, async (_, occupy) => {
+    await occupy();
     const before = await contents(redis.client);
     const { store } = openStore(redis);
     expect(await submit(store, 1)).toBe("2");

@@ -1,9 +1,8 @@
 import {
   acquirePermit,
-  buryDeleted,
   discardDeadLetter,
+  enforceTombstones,
   forgetConsumers,
-  giveSign,
   keys,
   pauseDispatch,
   promoteDue,
@@ -12,6 +11,7 @@ import {
   releasePermit,
   resumeDispatch,
   retryDeadLetter,
+  sendHeartbeat,
 } from "../../task-state/index.ts";
 import { alice, bob, change, type OpenStore, saveAsScheduler, taskIn } from "./support.ts";
 
@@ -54,7 +54,7 @@ export const steps: Step[] = [
   { name: "delete", prepare: queued, run: ({ store }, id) => store.delete(id) },
   { name: "delete what was sent", prepare: sent, run: ({ store }, id) => store.delete(id) },
   {
-    name: "give up",
+    name: "dead-letter",
     prepare: queued,
     run: ({ context }, id) =>
       change(context, id, {
@@ -126,7 +126,7 @@ export const steps: Step[] = [
     },
     run: ({ context }) => resumeDispatch(context.primary),
   },
-  { name: "report", prepare: async () => "", run: ({ context }) => giveSign(context.primary, "one", 1000) },
+  { name: "report", prepare: async () => "", run: ({ context }) => sendHeartbeat(context.primary, "one", 1000) },
   {
     name: "forget consumers",
     async prepare({ context }) {
@@ -148,7 +148,7 @@ export const chores: Step[] = [
       await saveAsScheduler(open.context.primary, id);
       return id;
     },
-    run: ({ context }) => buryDeleted(context),
+    run: ({ context }) => enforceTombstones(context),
   },
   {
     name: "repair",

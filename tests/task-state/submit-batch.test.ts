@@ -69,7 +69,7 @@ test("an owner's key of another type fails the owner's submissions alone, and ta
   expect(await redis.client.smembers(keys.users("sync"))).toEqual(["alice"]);
 });
 
-test("what stands under a number of another program's stays as it is, and the new tasks have the next ones", async () => {
+test("what is stored under a number of another program's stays as it is, and the new tasks have the next ones", async () => {
   const { store } = openStore(redis);
   await redis.client.rpush(keys.metadata("1"), "of another type");
   await redis.client.hset(keys.sidecar("2"), { phase: "sent", lease: "somebody" });
@@ -88,7 +88,7 @@ test("what stands under a number of another program's stays as it is, and the ne
   expect(readable(await store.get("4"))).toMatchObject({ user_id: "bob" });
 });
 
-test("a Redis that takes no writes refuses all that are stored together, and can be used again", async () => {
+test("a Redis that takes no writes refuses all that are stored together, and is available again", async () => {
   const { store } = openStore(redis);
   await redis.client.config("SET", "maxmemory", "1");
   try {

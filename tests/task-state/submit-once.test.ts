@@ -40,7 +40,7 @@ test("of many repetitions at once over several connections one makes the task", 
   expect(new Set(all.map(({ id }) => id))).toEqual(new Set(["1"]));
 });
 
-test("a key is remembered for a day unless told otherwise, counted from the first submission", async () => {
+test("a key is remembered for a day unless given otherwise, counted from the first submission", async () => {
   await openStore(redis).store.submitOnce(alice, {}, "day");
   const { store } = openStore(redis, { idempotencyTtlSeconds: 60 });
   await store.submitOnce(bob, {}, "minute");

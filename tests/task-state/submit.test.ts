@@ -67,7 +67,7 @@ test("the record is compact JSON with its members in the order that other progra
   );
 });
 
-test("times are those of Seoul unless told otherwise", async () => {
+test("times are those of Seoul unless given otherwise", async () => {
   const seoul = openStore(redis).store;
   const utc = openStore(redis, { timeZone: "UTC" }).store;
   const { created_at: inSeoul } = readable(await seoul.get(await seoul.submit(alice, {})));
@@ -76,7 +76,7 @@ test("times are those of Seoul unless told otherwise", async () => {
   expect(inUtc).toMatch(/\.\d{6}\+00:00$/);
 });
 
-test("the lifetime is 90 days unless told otherwise", async () => {
+test("the lifetime is 90 days unless given otherwise", async () => {
   await openStore(redis).store.submit(alice, {});
   expect(await redis.client.ttl("task:1")).toBeGreaterThan(7_776_000 - 10);
   expect(await redis.client.ttl("task:1")).toBeLessThanOrEqual(7_776_000);
@@ -141,7 +141,7 @@ test("a queued task knows its place among all entries that the work stream ever 
   expect(await redis.client.xlen(keys.work)).toBe(3);
 });
 
-test("a registered task is stored like any other, but is not put to work", async () => {
+test("a registered task is stored like any other, but is not enqueued", async () => {
   const { store } = openStore(redis);
   const id = await store.register(alice, { src: "/a" });
   expect(readable(await store.get(id, alice))).toMatchObject({ status: "pending", parameters: { src: "/a" } });

@@ -5,8 +5,8 @@ import {
   createContext,
   createTaskStore,
   keys,
-  look,
   type Owner,
+  readView,
   type TaskRecord,
   type TaskStateContext,
   type TaskStore,
@@ -51,9 +51,9 @@ export async function piecesOf(list: AsyncIterable<string[]>): Promise<string[][
   return pieces;
 }
 
-/** Looks and commits; fails when somebody was faster. */
+/** Reads and commits; fails when another writer was faster. */
 export async function change(context: TaskStateContext, id: string, wanted: Change): Promise<View> {
-  const done = await commit(context, await look(context, id), wanted);
+  const done = await commit(context, await readView(context, id), wanted);
   if (!done) throw new Error(`task ${id} was changed by somebody else`);
   return done;
 }

@@ -15,7 +15,7 @@ import {
 } from "./support.ts";
 
 const redis = useRedis();
-const nothing = { adopted: 0, dropped: 0, retired: 0, buried: 0 };
+const nothing = { adopted: 0, dropped: 0, retired: 0, returned: 0 };
 
 test("a repair of what is in order mends nothing and changes nothing", async () => {
   const opened = openStore(redis);

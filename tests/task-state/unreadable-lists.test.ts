@@ -33,27 +33,27 @@ const name = fc.constantFrom(
   "x",
   "__proto__",
 );
-/** The text of a record, with members that stand twice, or cut off, or with bytes that are no text. */
-const spoilt = fc.record({
+/** The text of a record, with members that occur twice, or cut off, or with bytes that are no text. */
+const unreadable = fc.record({
   id: fc.integer({ min: 1, max: tasks }),
   members: fc.array(fc.tuple(name, odd), { maxLength: 3 }),
   cut: fc.option(fc.nat(300), { freq: 6 }),
   byte: fc.option(fc.integer({ min: 128, max: 255 }), { freq: 6 }),
 });
 
-function textOf({ id, members, cut, byte }: typeof spoilt extends fc.Arbitrary<infer T> ? T : never): Buffer {
+function textOf({ id, members, cut, byte }: typeof unreadable extends fc.Arbitrary<infer T> ? T : never): Buffer {
   const more = members.map(([member, value]) => `,"${member}":${value}`).join("");
   const text = foreignRecord(String(id)).replace(/}$/, `${more}}`);
   const bytes = Buffer.from(cut === null ? text : text.slice(0, cut));
   return byte === null ? bytes : Buffer.concat([bytes.subarray(0, 60), Buffer.from([byte]), bytes.subarray(60)]);
 }
 
-test("lists show exactly the tasks that can be read, count the others, and agree with each single look", {
+test("lists show exactly the tasks that can be read, count the others, and agree with each single read", {
   timeout: 60_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(spoilt, { minLength: 1, maxLength: 6 }),
+      fc.array(unreadable, { minLength: 1, maxLength: 6 }),
       fc.integer({ min: 1, max: tasks }),
       async (all, limit) => {
         await redis.client.flushall();

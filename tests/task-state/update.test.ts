@@ -18,12 +18,12 @@ test("50 writers at once over several connections lose no log line", async () =>
   expect(lines?.toSorted()).toEqual(messages.toSorted());
 });
 
-test("a writer that others always outrun gives up as contended, and has written nothing", async () => {
+test("a writer that others always outrun fails as contended, and has written nothing", async () => {
   const { store, context } = openStore(redis);
   const id = await store.submit(alice, {});
   let writes = 0;
   const clock = () => {
-    // Each try asks for the time between its look and its commit: another writer gets in there every time.
+    // Each try asks for the time between its read and its commit: another writer gets in there every time.
     writes += 1;
     void redis.client.set(keys.record(id), foreignRecord(id, { x: writes }));
     return context.clock();
@@ -99,7 +99,7 @@ test("an update refreshes every lifetime that belongs to the task", async () => 
   for (const [index, seconds] of after.entries()) expect(Math.abs(seconds - (before[index] ?? 0))).toBeLessThan(5);
 });
 
-test("a task that is not there, or deleted, is not found and not brought back", async () => {
+test("a task that is not there, or deleted, is not found and not restored", async () => {
   const opened = openStore(redis);
   const id = await taskIn("sent", opened);
   await opened.store.delete(id);

@@ -28,7 +28,7 @@ async function submitted(count: number): Promise<string[]> {
   return Promise.all(Array.from({ length: count }, () => store.submit(alice, {})));
 }
 
-/** What KEDA looks at, and how many entries wait for their acknowledgement. */
+/** What KEDA reads, and how many entries wait for their acknowledgement. */
 async function group(): Promise<{ lag: unknown; pending: unknown }> {
   const [flat] = (await redis.client.xinfo("GROUPS", keys.work)) as unknown[][];
   const field = (name: string) => flat?.[flat.indexOf(name) + 1];
@@ -176,7 +176,7 @@ test("the lag is known while a dispatcher that died still has an entry and all n
   expect(await group()).toEqual({ lag: 2, pending: 1 });
 });
 
-test("the lag tells what is unread at every moment, whatever is acknowledged, in which order", async () => {
+test("the lag shows what is unread at every moment, whatever is acknowledged, in which order", async () => {
   await submitted(5);
   await ensureGroup(redis.client);
   expect(await group()).toEqual({ lag: 5, pending: 0 });

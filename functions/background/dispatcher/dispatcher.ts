@@ -3,15 +3,15 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Logger } from "../../../shared/logger.ts";
-import { isUnavailable, readEntries, retractDispatcher, type TaskStateContext } from "../../../task-state/index.ts";
-import { createDuties } from "./duties.ts";
-import { expressWay } from "./express.ts";
-import { createGate } from "./gate.ts";
+import { deregisterDispatcher, isUnavailable, readEntries, type TaskStateContext } from "../../../task-state/index.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createIntake, logFault } from "./intake.ts";
-import type { Policy } from "./policy.ts";
-import type { SchedulerClient } from "./scheduler-client.ts";
-import { createSlots, fill } from "./slots.ts";
+import { createCircuitBreaker } from "./limits/circuit-breaker.ts";
+import { acquireAndRead, createConcurrencyLimiter } from "./limits/concurrency.ts";
+import type { Policy } from "./limits/policy.ts";
+import { createMaintenance } from "./maintenance.ts";
+import { createSubmissionFastPath } from "./reconcile/fast-path.ts";
+import type { SchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export interface DispatcherOptions {
   readonly context: TaskStateContext;
@@ -20,52 +20,56 @@ export interface DispatcherOptions {
   readonly log: Logger;
   /** Tasks handled at once. */
   readonly concurrency: number;
-  /** Time to finish what is in flight once the signal has aborted, in ms. */
+  /** Time to finish tasks in flight after the signal aborts, in ms. */
   readonly shutdownGrace: number;
-  /** Longest wait for new work before due times are looked at, in ms. @default 500 */
-  readonly patience?: number;
-  /** Told each time when nothing is to be read and nothing is in flight. */
+  /** Longest wait for new work before due tasks are checked, in ms. @default 500 */
+  readonly pollInterval?: number;
+  /** Called each time a read returns nothing while no task is in flight. */
   readonly onIdle?: () => void;
-  /** Told each time when Redis cannot be used. */
+  /** Called each time Redis is unavailable. */
   readonly onUnavailable?: (error: Error) => void;
 }
 
-/** Free places for which a backlog is read at once; fewer wait for each other, but no longer than until the last read is over. */
-const enough = 8;
-/** Pause after Redis has failed, in ms. */
+/** Free permits that start a read of the backlog at once; fewer are collected until the read under way ends. */
+const minBacklogRead = 8;
+/** Pause after an error of Redis, in ms. */
 const faultPause = 250;
 
 /**
- * Works off the queue until the signal aborts: reads entries, takes leases, and does for each task what there is to do,
- * up to `concurrency` at once. Any number of dispatchers may run; what one leaves behind when it dies, another takes over.
- * @param blocking a connection of its own, for the wait for work
- * @returns how many tasks were handled
+ * Processes the queue until the signal aborts: reads entries, takes leases and reconciles each task, up to `concurrency` at
+ * once. Any number of dispatchers may run; when one dies, another takes over its entries.
+ * @param blocking a dedicated connection that blocks while it waits for work
+ * @returns the number of tasks handled
  */
 export async function runDispatcher(options: DispatcherOptions, blocking: Redis, signal: AbortSignal): Promise<number> {
-  const { context, policy, log, concurrency, patience = 500 } = options;
+  const { context, policy, log, concurrency, pollInterval = 500 } = options;
   const holder = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  const hurry = new AbortController();
-  const fewest = Math.min(enough, Math.ceil(concurrency / 4));
-  const slots = createSlots(concurrency, fewest);
-  const gate = createGate(policy);
-  const express = expressWay(context, policy);
+  const forceStop = new AbortController();
+  const minRead = Math.min(minBacklogRead, Math.ceil(concurrency / 4));
+  const limiter = createConcurrencyLimiter(concurrency, minRead);
+  const breaker = createCircuitBreaker(policy);
+  const fastPath = createSubmissionFastPath(context, policy);
   const heartbeat = startHeartbeat(context.primary, holder, policy.lease);
   let handled = 0;
-  const intake = createIntake({ ...options, gate, express, holder, stopping: signal, hurry: hurry.signal }, slots, {
-    onHandled() {
-      handled += 1;
+  const intake = createIntake(
+    { ...options, breaker, fastPath, holder, stopping: signal, forceStop: forceStop.signal },
+    limiter,
+    {
+      onHandled() {
+        handled += 1;
+      },
+      onFault() {
+        heartbeat.invalidate();
+        maintenance.expectOrphans();
+      },
     },
-    onFault() {
-      heartbeat.doubt();
-      duties.hurry();
-    },
-  });
+  );
 
-  const duties = createDuties({ context, policy, holder, concurrency, patience }, slots, intake);
-  // While there is more than there are places for, work is read and claimed in one step, and nobody waits for it.
+  const maintenance = createMaintenance({ context, policy, holder, concurrency, pollInterval }, limiter, intake);
+  // While more entries wait than permits are free, entries are read and claimed in one step that nobody awaits.
   let backlog = false;
   let reads = 0;
-  let duty: Promise<void> | undefined;
+  let maintenanceRun: Promise<void> | undefined;
   const guarded = async (work: () => Promise<void>) => {
     try {
       await work();
@@ -76,65 +80,66 @@ export async function runDispatcher(options: DispatcherOptions, blocking: Redis,
       await delay(faultPause, undefined, { signal }).catch(() => {});
     }
   };
-  const takeBacklog = async (count: number) => {
+  const claimBacklog = async (count: number) => {
     reads += 1;
     await guarded(async () => {
-      const signed = heartbeat.ensure().catch((error) => {
-        slots.give(count);
+      const sent = heartbeat.ensure().catch((error) => {
+        limiter.release(count);
         throw error;
       });
-      const taken = signed.then(() => intake.take(count));
-      const found = await taken.catch((error) => {
+      const claimed = sent.then(() => intake.readAndClaim(count));
+      const found = await claimed.catch((error) => {
         backlog = false;
         throw error;
       });
       if (found < count) backlog = false;
     });
     reads -= 1;
-    slots.wake();
+    limiter.notify();
   };
-  const takeIn = async () => {
-    const places = gate.limit(concurrency) - slots.inUse();
-    // While the scheduler is away the backlog waits on the stream, where it costs nothing.
-    if (places <= 0 || (reads > 0 && places < fewest)) {
-      return slots.untilChange(signal, Math.min(gate.wait() || patience, patience));
+  const takeWork = async () => {
+    const free = breaker.limit(concurrency) - limiter.inUse();
+    // While the scheduler is unavailable the backlog waits on the stream, where it costs nothing.
+    if (free <= 0 || (reads > 0 && free < minRead)) {
+      return limiter.untilChange(signal, Math.min(breaker.probeDelay() || pollInterval, pollInterval));
     }
     if (backlog) {
-      void takeBacklog(slots.take(places));
+      void claimBacklog(limiter.acquire(free));
       return;
     }
-    // Before a sign is stored nobody knows whose the entries are.
+    // Until a heartbeat is stored, other dispatchers cannot tell that the entries belong to this one.
     await heartbeat.ensure();
-    const read = (count: number) => readEntries(blocking, { consumer: holder, count, blockMs: duties.wait() });
-    const entries = await fill(slots, places, (count) => intake.inHand.track(read(count)));
-    backlog = entries.length === places;
-    if (entries.length === 0 && intake.isIdle() && !duties.isWaiting()) options.onIdle?.();
+    const read = (count: number) =>
+      readEntries(blocking, { consumer: holder, count, blockMs: maintenance.pollDelay() });
+    const entries = await acquireAndRead(limiter, free, (count) => intake.inProgress.track(read(count)));
+    backlog = entries.length === free;
+    if (entries.length === 0 && intake.isIdle() && !maintenance.expectsWork()) options.onIdle?.();
     void intake.claim(entries);
   };
 
   log.info({ dispatcher: holder, concurrency }, "dispatcher is running");
   const unblock = unblockOnAbort(blocking, context.primary, signal);
   while (!signal.aborted) {
-    duty ??= guarded(duties.perform).finally(() => {
-      duty = undefined;
+    maintenanceRun ??= guarded(maintenance.runDue).finally(() => {
+      maintenanceRun = undefined;
     });
-    // Who has work at hand need not wait for it.
-    if (!backlog) await duty;
-    if (!signal.aborted) await guarded(takeIn);
+    // With a backlog there is work already, so maintenance runs beside it.
+    if (!backlog) await maintenanceRun;
+    if (!signal.aborted) await guarded(takeWork);
   }
   unblock();
-  await duty;
-  const timer = setTimeout(() => hurry.abort(), options.shutdownGrace);
+  await maintenanceRun;
+  const timer = setTimeout(() => forceStop.abort(), options.shutdownGrace);
   await intake.untilIdle();
   clearTimeout(timer);
   heartbeat.stop();
-  // A Redis that is gone forgets it by itself.
-  await retractDispatcher(context.primary, holder).catch(() => {});
-  log.info({ dispatcher: holder, handled }, "dispatcher has stopped");
+  // If Redis is unavailable, the entry expires by itself.
+  await deregisterDispatcher(context.primary, holder).catch(() => {});
+  log.info({ dispatcher: holder, handled }, "dispatcher stopped");
   return handled;
 }
 
-/** Ends a blocking read from the outside when the signal aborts, so that no entry is delivered into a closing connection. */
+/** Unblocks a blocking read when the signal aborts, so that no entry is delivered to a closing connection. */
 function unblockOnAbort(blocking: Redis, other: Redis, signal: AbortSignal): () => void {
   let connection: number | undefined;
   const learn = () => {

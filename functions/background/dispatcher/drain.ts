@@ -1,21 +1,21 @@
 import type { Redis } from "ioredis";
-import type { Budget, Round } from "../../../shared/runtime/background.ts";
+import type { Budget, RunResult } from "../../../shared/runtime/background/background.ts";
 import { forgetConsumers, promoteDue, readDispatchState } from "../../../task-state/index.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 
 /** How long the queue must stay empty before a drain ends, in ms. */
-const patience = 20;
-/** Consumers that have not read for this long are removed, in ms. A resident dispatcher reads twice a second. */
+const pollInterval = 20;
+/** Idle time after which a consumer is removed, in ms. A resident dispatcher reads twice a second. */
 const consumerMemory = 60_000;
 
 /**
- * Works off the queue as a resident dispatcher does, until nothing is left to do now or the budget is spent; what has been
- * claimed by then is finished or handed back.
- * @throws the error of Redis, when it cannot be used
+ * Processes the queue as a resident dispatcher does, until nothing is due or the budget is spent; claimed tasks are then
+ * finished or handed back.
+ * @throws the error of Redis when it is unavailable
  */
-export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<Round> {
+export async function drain(options: DispatcherOptions, blocking: Redis, budget: Budget): Promise<RunResult> {
   const { primary } = options.context;
-  // A dispatcher waits for a lost Redis to come back; whoever waits for a drain shall be told instead.
+  // A dispatcher waits until Redis is available again; the caller of a drain gets the error instead.
   await primary.ping();
   const idle = new AbortController();
   const signal = AbortSignal.any([budget.signal, idle.signal]);
@@ -25,7 +25,7 @@ export async function drain(options: DispatcherOptions, blocking: Redis, budget:
     lost = error;
     idle.abort();
   };
-  const once = { ...options, shutdownGrace: budget.finishMs, patience, onIdle, onUnavailable };
+  const once = { ...options, shutdownGrace: budget.finishMs, pollInterval, onIdle, onUnavailable };
   const handled = await runDispatcher(once, blocking, signal);
   if (lost) throw lost;
   await forgetConsumers(primary, consumerMemory);

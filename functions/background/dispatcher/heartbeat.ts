@@ -1,31 +1,31 @@
 import type { Redis } from "ioredis";
-import { giveSign } from "../../../task-state/index.ts";
+import { sendHeartbeat } from "../../../task-state/index.ts";
 
-/** The signs of life by which a dispatcher keeps its leases. */
+/** The heartbeats that keep a dispatcher's leases valid. */
 export interface Heartbeat {
   /**
-   * Resolves when Redis has stored a sign lately, so that what is claimed next is kept. @throws the error of Redis
+   * Resolves when Redis has stored a recent heartbeat, so that leases claimed next are valid. @throws the error of Redis
    */
   ensure(): Promise<void>;
-  /** Redis has failed: the next `ensure` waits for a new sign, because nothing else shows that Redis takes writes again. */
-  doubt(): void;
-  /** Ends the signs; the leases go on for as long as they last. */
+  /** Call after an error of Redis: the next `ensure` sends a heartbeat, because only that proves that Redis takes writes again. */
+  invalidate(): void;
+  /** Stops the heartbeats; the leases stay valid until they expire. */
   stop(): void;
 }
 
-/** The longest time between two signs, in ms: leases end soon after a death, and an idle dispatcher costs next to nothing. */
+/** Longest time between two heartbeats, in ms: leases expire soon after a crash, and an idle dispatcher costs little. */
 const longestInterval = 2500;
-/** Signs in the length of a lease, at least: several may fail before the leases are over. */
-const signsPerLease = 8;
+/** Least number of heartbeats per lease: several may fail before the leases expire. */
+const heartbeatsPerLease = 8;
 
-/** Begins to give signs. @param leaseMs how long the leases hold after each of them */
+/** Starts the heartbeats. @param leaseMs how long the leases stay valid after each one */
 export function startHeartbeat(redis: Redis, holder: string, leaseMs: number): Heartbeat {
-  const interval = Math.min(longestInterval, leaseMs / signsPerLease);
+  const interval = Math.min(longestInterval, leaseMs / heartbeatsPerLease);
   let stored = Number.NEGATIVE_INFINITY;
   let underWay: Promise<void> | undefined;
-  const sign = () => {
+  const beat = () => {
     const sentAt = performance.now();
-    underWay ??= giveSign(redis, holder, leaseMs)
+    underWay ??= sendHeartbeat(redis, holder, leaseMs)
       .then(() => {
         stored = sentAt;
       })
@@ -34,13 +34,13 @@ export function startHeartbeat(redis: Redis, holder: string, leaseMs: number): H
       });
     return underWay;
   };
-  // What fails here is met by whoever needs Redis next, who says so.
-  const timer = setInterval(() => sign().catch(() => {}), interval);
+  // The next call that needs Redis reports the error.
+  const timer = setInterval(() => beat().catch(() => {}), interval);
   return {
     async ensure() {
-      if (performance.now() - stored > leaseMs / 4) await sign();
+      if (performance.now() - stored > leaseMs / 4) await beat();
     },
-    doubt() {
+    invalidate() {
       stored = Number.NEGATIVE_INFINITY;
     },
     stop: () => clearInterval(timer),

@@ -1,3 +1,3 @@
 export { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
-export { type Policy, policyOf } from "./policy.ts";
-export { createSchedulerClient, type SchedulerClient } from "./scheduler-client.ts";
+export { type Policy, policyOf } from "./limits/policy.ts";
+export { createSchedulerClient, type SchedulerClient } from "./scheduler/scheduler-client.ts";

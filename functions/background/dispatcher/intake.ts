@@ -1,4 +1,4 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "../../../shared/logger.ts";
 import {
   acknowledge,
@@ -6,134 +6,139 @@ import {
   type Claims,
   claim,
   isUnavailable,
+  quarantine,
+  readAndClaim,
   recordMalformedEntry,
-  setAside,
-  take,
   type WorkEntry,
 } from "../../../task-state/index.ts";
-import { type Attendance, attend } from "./attend.ts";
-import { createInHand, type InHand } from "./in-hand.ts";
-import { createPlace } from "./place.ts";
-import { isCapped } from "./policy.ts";
-import { createSlots, type Slots } from "./slots.ts";
+import { createInProgress, type InProgress } from "./in-progress.ts";
+import { type ConcurrencyLimiter, createConcurrencyLimiter } from "./limits/concurrency.ts";
+import { createConcurrencyPermit } from "./limits/concurrency-permit.ts";
+import { isCapped } from "./limits/policy.ts";
+import { reconcile } from "./reconcile/reconcile.ts";
+import type { Reconciliation } from "./reconcile/reconciliation.ts";
 
-/** Takes in work for places that have been taken; gives each place back once its task needs no request any more. */
+/** Claims tasks under permits that are already acquired; releases each permit once its task needs no further request. */
 export interface Intake {
-  /** Reads and claims up to `count` tasks in one step. @returns how many entries there were */
-  take(count: number): Promise<number>;
+  /** Reads and claims up to `count` tasks in one step. @returns the number of entries read */
+  readAndClaim(count: number): Promise<number>;
   /** Claims the tasks of entries that have been read. */
   claim(entries: readonly WorkEntry[]): Promise<void>;
-  /** Claims the tasks of entries of this dispatcher that nobody sees to, as after a reply that was lost. */
+  /** Claims the tasks of this dispatcher's entries that are not in progress, for example after a lost reply. */
   claimOrphans(entries: readonly WorkEntry[]): Promise<void>;
-  readonly inHand: InHand;
-  /** True when nothing is attended to. */
+  readonly inProgress: InProgress;
+  /** True while no task is in progress. */
   isIdle(): boolean;
-  /** Resolves when nothing is attended to. */
+  /** Resolves when no task is in progress. */
   untilIdle(): Promise<void>;
 }
 
 export interface IntakeEvents {
-  /** Called for each task that was attended to. */
+  /** Called after each reconciled task. */
   readonly onHandled: () => void;
-  /** Called when Redis has failed, so that entries may have been left behind. */
+  /** Called after an error of Redis, which may leave entries without a handler. */
   readonly onFault: () => void;
 }
 
-/** One call for work: the places that it has not used yet, and the entries that it has begun with. */
+/** One call for work: its permits not used yet, and the entries that it started to handle. */
 interface Call {
   unused: number;
   readonly begun: Set<string>;
 }
 
-/** Errors are logged; what they leave behind stays pending. */
-export function createIntake(attendance: Attendance, slots: Slots, { onHandled, onFault }: IntakeEvents): Intake {
-  const { context, express, holder, policy, log } = attendance;
-  const attended = createSlots(Number.POSITIVE_INFINITY);
-  const inHand = createInHand();
+/** Logs errors; the entries concerned stay pending. */
+export function createIntake(
+  reconciliation: Reconciliation,
+  limiter: ConcurrencyLimiter,
+  { onHandled, onFault }: IntakeEvents,
+): Intake {
+  const { context, fastPath, holder, policy, log } = reconciliation;
+  const reconciling = createConcurrencyLimiter(Number.POSITIVE_INFINITY);
+  const inProgress = createInProgress();
   const options = () => ({
     holder,
     leaseMs: policy.lease,
     graceMs: policy.grace,
-    begin: mayBegin(attendance) ? express.begin : undefined,
+    begin: mayBegin(reconciliation) ? fastPath.begin : undefined,
   });
 
-  const attendTo = async (call: Call, claimed: Claim) => {
+  const reconcileClaim = async (call: Call, claimed: Claim) => {
     const { entry, view } = claimed;
-    const place = createPlace(slots);
+    const permit = createConcurrencyPermit(limiter);
     call.unused -= 1;
     call.begun.add(entry.entryId);
-    inHand.start(entry.entryId, view.id);
+    inProgress.start(entry.entryId, view.id);
     try {
-      await attend(attendance, claimed, place);
+      await reconcile(reconciliation, claimed, permit);
       onHandled();
     } catch (error) {
       onFault();
       logFault(log, error);
     } finally {
-      inHand.end(entry.entryId, view.id);
-      place.leave();
-      attended.give(1);
+      inProgress.end(entry.entryId, view.id);
+      permit.release();
+      reconciling.release(1);
     }
   };
 
-  /** Begins with what was claimed, and claims what was put off. */
-  const begin = async (call: Call, { claimed, own, later, spoilt }: Claims): Promise<void> => {
-    for (const one of claimed) void attendTo(call, one);
-    await setAside(context, ...spoilt);
+  /** Starts the claimed tasks, and claims those that the last call left for a further one. */
+  const begin = async (call: Call, { claimed, own, later, unreadable }: Claims): Promise<void> => {
+    for (const one of claimed) void reconcileClaim(call, one);
+    await quarantine(context, ...unreadable);
     if (own.length > 0) await beginIdle(call, own);
-    if (later.length > 0) await begin(call, await inHand.track(claim(context, later, options())));
+    if (later.length > 0) await begin(call, await inProgress.track(claim(context, later, options())));
   };
 
-  /** Those tasks of ours that nobody is at work on; the others need no more than the new revision that they have got. */
+  /** Starts those of our own tasks that are not in progress; the others only need their new revision. */
   const beginIdle = async (call: Call, entries: readonly WorkEntry[]): Promise<void> => {
-    // What the same turn has brought besides is in hand by then.
-    await turn();
+    // By then, entries delivered in the same turn are marked as in progress.
+    await nextTurn();
     const idle: WorkEntry[] = [];
     for (const entry of entries) {
       const { entryId, taskId } = entry;
       if (taskId === undefined) continue;
-      const under = inHand.entryOf(taskId);
+      const under = inProgress.entryOf(taskId);
       if (under === undefined) {
-        inHand.start(entryId, taskId);
+        inProgress.start(entryId, taskId);
         idle.push(entry);
       } else if (under !== entryId) await acknowledge(context.primary, entryId);
     }
     try {
-      if (idle.length > 0) await begin(call, await inHand.track(claim(context, idle, options(), true)));
+      if (idle.length > 0) await begin(call, await inProgress.track(claim(context, idle, options(), true)));
     } finally {
-      for (const { entryId, taskId } of idle) if (!call.begun.has(entryId)) inHand.end(entryId, taskId);
+      for (const { entryId, taskId } of idle) if (!call.begun.has(entryId)) inProgress.end(entryId, taskId);
     }
   };
 
-  const takeIn = async (count: number, work: (call: Call) => Promise<readonly WorkEntry[]>): Promise<number> => {
+  const runCall = async (count: number, work: (call: Call) => Promise<readonly WorkEntry[]>): Promise<number> => {
     const call: Call = { unused: count, begun: new Set() };
-    attended.take(count);
+    reconciling.acquire(count);
     try {
       const entries = await work(call);
-      await dropMalformed(attendance, entries);
+      await dropMalformed(reconciliation, entries);
       return entries.length;
     } catch (error) {
       onFault();
       throw error;
     } finally {
-      slots.give(call.unused);
-      attended.give(call.unused);
+      limiter.release(call.unused);
+      reconciling.release(call.unused);
     }
   };
 
-  const seeTo = async (entries: readonly WorkEntry[], call: Call, work: () => Promise<void>) => {
-    for (const { entryId } of entries) inHand.add(entryId);
+  const trackEntries = async (entries: readonly WorkEntry[], call: Call, work: () => Promise<void>) => {
+    for (const { entryId } of entries) inProgress.add(entryId);
     try {
       await work();
     } finally {
-      for (const { entryId } of entries) if (!call.begun.has(entryId)) inHand.end(entryId);
+      for (const { entryId } of entries) if (!call.begun.has(entryId)) inProgress.end(entryId);
     }
     return entries;
   };
 
   const claimOf = async (entries: readonly WorkEntry[], orphans: boolean) => {
-    const claimed = takeIn(entries.length, (call) =>
-      seeTo(entries, call, async () => {
+    const claimed = runCall(entries.length, (call) =>
+      trackEntries(entries, call, async () => {
         if (orphans) await beginIdle(call, entries);
         else await begin(call, await claim(context, entries, options()));
       }),
@@ -142,37 +147,38 @@ export function createIntake(attendance: Attendance, slots: Slots, { onHandled, 
   };
 
   return {
-    take: (count) =>
-      takeIn(count, async (call) => {
-        const taking = await inHand.track(take(context, count, options()));
-        return seeTo(taking.entries, call, () => begin(call, taking));
+    readAndClaim: (count) =>
+      runCall(count, async (call) => {
+        const taking = await inProgress.track(readAndClaim(context, count, options()));
+        return trackEntries(taking.entries, call, () => begin(call, taking));
       }),
     claim: (entries) => claimOf(entries, false),
     claimOrphans: (entries) => claimOf(entries, true),
-    inHand,
-    isIdle: () => attended.inUse() === 0,
-    untilIdle: () => attended.untilIdle(),
+    inProgress,
+    isIdle: () => reconciling.inUse() === 0,
+    untilIdle: () => reconciling.untilIdle(),
   };
 }
 
 /**
- * True when a task that nothing holds back would be submitted at once, whoever it belongs to: then its claim can begin the
- * submission. Limits and ages are looked at task by task.
+ * True when any task without a hold would be submitted at once: then its claim can begin the submission. Limits and ages are
+ * checked per task.
  */
-function mayBegin({ gate, policy, stopping }: Attendance): boolean {
-  return gate.isOpen() && !stopping.aborted && !isCapped(policy) && policy.maxAge === 0;
+function mayBegin({ breaker, policy, stopping }: Reconciliation): boolean {
+  return breaker.isClosed() && !stopping.aborted && !isCapped(policy) && policy.maxAge === 0;
 }
 
-async function dropMalformed({ context, log }: Attendance, entries: readonly WorkEntry[]): Promise<void> {
+async function dropMalformed({ context, log }: Reconciliation, entries: readonly WorkEntry[]): Promise<void> {
   for (const { entryId, taskId } of entries) {
     if (taskId !== undefined) continue;
-    log.error({ entry: entryId }, "An entry of the work stream names no task; it goes to the dead letters");
+    log.error({ entry: entryId }, "an entry of the work stream names no task; it is moved to the dead letters");
     await recordMalformedEntry(context.primary, entryId);
   }
 }
 
-/** A lost Redis is expected to come back; anything else is a defect. */
+/** Redis may be unavailable for a while; any other error is a defect. */
 export function logFault(log: Logger, error: unknown): void {
-  if (isUnavailable(error)) log.warn({ cause: error.message }, "Redis cannot be used; going on when it is back");
+  if (isUnavailable(error))
+    log.warn({ cause: error.message }, "Redis is unavailable; the dispatcher waits until it is available again");
   else log.error({ err: error }, "dispatcher fault");
 }

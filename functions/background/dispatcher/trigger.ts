@@ -1,13 +1,13 @@
-import { backgroundFunction } from "../../../shared/runtime/background.ts";
+import { backgroundFunction } from "../../../shared/runtime/background/background.ts";
 import { type DispatcherOptions, runDispatcher } from "./dispatcher.ts";
 import { drain } from "./drain.ts";
-import { policyOf } from "./policy.ts";
-import { createSchedulerClient } from "./scheduler-client.ts";
+import { policyOf } from "./limits/policy.ts";
+import { createSchedulerClient } from "./scheduler/scheduler-client.ts";
 
 export default backgroundFunction({
   name: "dispatcher",
-  summary: "Brings accepted tasks to the scheduler, and cancellations too",
-  duties: ["read", "change", "dispatch"],
+  summary: "Sends accepted tasks and cancellations to the scheduler",
+  roles: ["read", "change", "dispatch"],
   open({ config, context, log, redis }) {
     const client = createSchedulerClient(config, config.eventWorkerCount, log);
     const blocking = redis.openBlocking();
@@ -20,8 +20,8 @@ export default backgroundFunction({
       shutdownGrace: config.shutdownGraceSeconds * 1000,
     };
     return {
-      round: (budget) => drain(options, blocking, budget),
-      reside: async (signal) => {
+      run: (budget) => drain(options, blocking, budget),
+      runResident: async (signal) => {
         await runDispatcher(options, blocking, signal);
       },
       close: () => client.close(),

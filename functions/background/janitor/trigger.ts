@@ -1,19 +1,19 @@
-import { backgroundFunction } from "../../../shared/runtime/background.ts";
+import { backgroundFunction } from "../../../shared/runtime/background/background.ts";
 import { mend, runJanitor } from "./janitor.ts";
 
 export default backgroundFunction({
   name: "janitor",
   summary: "Brings the indexes in line with the records",
-  // A round cut short begins anew; this is what a Knative Service gives by default (300 s), with room for its answer.
-  roundSeconds: 270,
-  duties: ["read", "change", "repair"],
+  // An interrupted sweep starts anew. A Knative Service allows 300 s by default; the rest is for the answer.
+  maxRunSeconds: 270,
+  roles: ["read", "change", "repair"],
   open(services) {
     return {
-      async round({ signal }) {
+      async run({ signal }) {
         const handled = await mend(services, signal);
         return { handled, left: 0, nextDueSeconds: null, complete: !signal.aborted };
       },
-      reside: (signal) => runJanitor(services, services.config.janitorIntervalSeconds, signal),
+      runResident: (signal) => runJanitor(services, services.config.janitorIntervalSeconds, signal),
       close: async () => {},
     };
   },

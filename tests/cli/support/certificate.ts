@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 
 export interface CertificateOptions {
-  /** DNS name that it is for. @default localhost */
+  /** DNS name of the certificate. @default localhost */
   readonly name?: string;
   /** @default an hour ago */
   readonly from?: Date;
@@ -18,7 +18,7 @@ export interface Certificate {
 
 const hour = 3_600_000;
 
-/** A new self-signed certificate, which may also stand as its own authority. https://www.rfc-editor.org/rfc/rfc5280 */
+/** A new self-signed certificate, which is also its own authority. https://www.rfc-editor.org/rfc/rfc5280 */
 export function makeCertificate({
   name = "localhost",
   from = new Date(Date.now() - hour),

@@ -8,10 +8,10 @@ export const bin = join(import.meta.dirname, "../../../dist/cli/dms-frontend.cjs
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Standard input; it is closed behind it. */
+  /** Standard input, which is closed after it. */
   readonly input?: string;
   readonly cwd?: string;
-  /** True: in a process group of its own, as a terminal runs a command. */
+  /** True to run in a separate process group, as a terminal runs a command. */
   readonly detached?: boolean;
 }
 
@@ -24,12 +24,12 @@ export interface Run {
 
 export interface Started {
   readonly child: ChildProcess;
-  /** What it has written so far. */
+  /** The output so far. */
   readonly output: { stdout: string; stderr: string };
   readonly over: Promise<Run>;
 }
 
-/** Nothing of the environment of the tests but what a process needs. */
+/** The minimum environment of a process, without the variables of the tests. */
 export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<string, string> {
   return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...env };
 }
@@ -55,7 +55,7 @@ export function startProcess(command: string, args: readonly string[], options: 
   return { child, output, over };
 }
 
-/** Runs the command line to its end, its output in pipes. */
+/** Runs the command line to its end with its output in pipes. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   return startProcess(process.execPath, [bin, ...args], { input: "", ...options }).over;
 }

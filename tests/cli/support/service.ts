@@ -24,7 +24,7 @@ export interface Service {
   readonly apiBase: string;
   readonly store: TaskStore;
   readonly redis: Redis;
-  /** A user whom no other test has, and the environment in which the command line stands for that user. */
+  /** A new user of this test, and the environment of the command line for that user. */
   newUser(): { owner: Owner; env: Record<string, string>; run(...args: string[]): Promise<Run> };
   /** Runs the command line against the service. */
   run(args: readonly string[], options?: RunOptions): Promise<Run>;

@@ -6,13 +6,13 @@ export interface TerminalOptions extends RunOptions {
 }
 
 export interface InTerminal extends Started {
-  /** Types something, for example `y\n` or Ctrl-C. */
+  /** Types keys, for example `y\n` or Ctrl-C. */
   type(keys: string): void;
 }
 
 export const ctrlC = "\u0003";
 
-/** Starts the command line in a pseudo-terminal of its own; what it writes to either stream is in `stdout`. */
+/** Starts the command line in a pseudo-terminal; the output of both streams is in `stdout`. */
 export function startInTerminal(
   args: readonly string[],
   { columns = 100, ...options }: TerminalOptions = {},
@@ -26,7 +26,7 @@ export function startInTerminal(
   return { ...started, type: (keys) => void started.child.stdin?.write(keys) };
 }
 
-/** Runs it to its end and gives the exit code and what stood on the screen, line by line. */
+/** Runs it to its end and gives the exit code and the lines of the screen. */
 export async function runInTerminal(
   args: readonly string[],
   options: TerminalOptions = {},

@@ -18,7 +18,7 @@ export interface Story {
 }
 
 /** A task as an answer has shown it. */
-export interface Sight {
+export interface ViewReply {
   readonly operation: Operation;
   readonly task: Shown;
 }
@@ -26,7 +26,7 @@ export interface Sight {
 /** The history, arranged for the rules. */
 export interface Case extends History {
   readonly stories: ReadonlyMap<string, Story>;
-  readonly sights: ReadonlyMap<string, readonly Sight[]>;
+  readonly sights: ReadonlyMap<string, readonly ViewReply[]>;
   readonly faults: readonly Operation[];
   /** True when what an answer stands on was disturbed shortly before or during this time. */
   disturbed(from: number, to: number): boolean;
@@ -36,7 +36,7 @@ export interface Case extends History {
 
 /** Faults may be felt so long after their end: clients find back to Redis, processes start. In ms. */
 const aftermath = 5000;
-/** An answer that took longer tells of a machine too busy to keep a time limit within the service, in ms. */
+/** An answer that took longer shows a machine too busy to keep a time limit within the service, in ms. */
 const slow = 1000;
 
 /** Arranges a history. */
@@ -101,8 +101,8 @@ function storiesOf({ operations, ledger, store }: History): Map<string, Story> {
 }
 
 /** What users were shown of each task, oldest answer first. */
-function sightsOf(operations: readonly Operation[]): Map<string, Sight[]> {
-  const sights = new Map<string, Sight[]>();
+function sightsOf(operations: readonly Operation[]): Map<string, ViewReply[]> {
+  const sights = new Map<string, ViewReply[]>();
   for (const operation of operations) {
     if (operation.status !== 200) continue;
     const one = shownTask(operation);

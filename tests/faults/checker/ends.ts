@@ -8,7 +8,7 @@ export function judgeEnds(of: Case): Violation[] {
   const { afterMs, left = "" } = of.quiet;
   const late = afterMs === undefined || afterMs > of.header.settleMs;
   if (late && !found.some(({ rule }) => rule === "stuck")) {
-    found.push(violation("stuck", undefined, `no rest ${of.header.settleMs} ms after the last fault: ${left}`));
+    found.push(violation("stuck", undefined, `not settled ${of.header.settleMs} ms after the last fault: ${left}`));
   }
   return found;
 }

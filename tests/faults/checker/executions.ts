@@ -52,10 +52,10 @@ function judgeSubmissions(of: Case, story: Story): Violation[] {
   for (const { at } of submissions) {
     const over = of.sights.get(id)?.find(({ operation, task }) => operation.to < at && isEnded(task.status));
     if (over) found.push(violation("stranger", id, `submitted at ${at}, shown as ${over.task.status} before`));
-    const wish = [...story.cancels, ...story.deletes].find(
+    const want = [...story.cancels, ...story.deletes].find(
       ({ status, to }) => status === 200 && to + timeoutMs + leaseMs < at,
     );
-    if (wish) found.push(violation("revived", id, `submitted ${Math.round(at - wish.to)} ms after its ${wish.verb}`));
+    if (want) found.push(violation("revived", id, `submitted ${Math.round(at - want.to)} ms after its ${want.verb}`));
   }
   return found;
 }

@@ -11,7 +11,7 @@ const header = z.object({
   timeoutMs: z.number(),
   /** Wait before a submission of unknown fate may be sent again. */
   graceMs: z.number(),
-  /** Longest time for which a dispatcher may hold a task without a sign of life. */
+  /** Longest time for which a dispatcher may hold a task without a heartbeat. */
   leaseMs: z.number(),
   /** Everything has to be over so long after the last fault. */
   settleMs: z.number(),
@@ -64,12 +64,12 @@ const store = z.object({
   sets: z.record(z.string(), z.array(z.string())),
 });
 
-/** The end of the wait for rest: how long after the last fault nothing moved any more; absent when that never came. */
+/** The end of the wait until all is settled: how long after the last fault nothing moved any more; absent when that never came. */
 const quiet = z.object({
   kind: z.literal("quiet"),
   at: z.number(),
   afterMs: z.number().optional(),
-  /** What was left to do where rest never came. */
+  /** What was left to do if nothing settled. */
   left: z.string().optional(),
 });
 

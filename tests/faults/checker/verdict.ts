@@ -39,7 +39,7 @@ export function judge(lines: readonly Line[]): Verdict {
   };
 }
 
-/** The violations, each with what the history tells of its task and of the faults around it. */
+/** The violations, each with what the history shows of its task and of the faults around it. */
 export function describeVerdict(lines: readonly Line[], { violations }: Verdict, most = 10): string {
   const of = caseOf(historyOf(lines));
   const { name, seed, silence } = of.header;

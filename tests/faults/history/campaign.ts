@@ -26,7 +26,7 @@ export interface Figures {
   talks: number;
   silent: number;
   kills: number;
-  /** Longest time from a history's last fault to rest, in ms. */
+  /** Longest time from a history's last fault until all is settled, in ms. */
   slowest: number;
   /** How often each fault was played. */
   faults: Record<string, number>;

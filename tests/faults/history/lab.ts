@@ -48,7 +48,7 @@ export interface LabOptions {
 
 const leaseOf = (timeoutMs: number) => 2 * timeoutMs + Math.max(1000, Math.min(timeoutMs, 5000));
 const waitsOf = { short: { timeoutMs: 500, graceMs: 500 }, default: { timeoutMs: 10_000, graceMs: 5000 } };
-/** How long everything may take to come to rest, in ms; with room for a busy machine. */
+/** How long everything may take to settle, in ms; with a margin for a busy machine. */
 const settleOf = { short: 20_000, default: 120_000 };
 
 /** Starts all of it. */

@@ -26,7 +26,7 @@ export interface Played {
 
 export interface PlayOptions {
   /** True for violations after which there is nothing more to wait for. @default never */
-  readonly enough?: (violations: readonly Violation[]) => boolean;
+  readonly isDone?: (violations: readonly Violation[]) => boolean;
 }
 
 const pollMs = 250;
@@ -62,7 +62,7 @@ export async function playHistory(lab: Lab, plan: Plan, options: PlayOptions = {
   }
   await heal(lab, users);
   const lastFault = timeNow();
-  const quiet = await untilQuiet(lab, recorder, users, lastFault, options.enough ?? (() => false));
+  const quiet = await untilQuiet(lab, recorder, users, lastFault, options.isDone ?? (() => false));
   for (const ticket of tickets) await door.get("final", ticket);
   for (const user of users) await door.list("final", user);
   const lines = [...recorder.lines, quiet, ...(await takeSnapshot(lab, recorder, users))];
@@ -114,7 +114,7 @@ async function untilQuiet(
   recorder: Recorder,
   users: readonly string[],
   lastFault: number,
-  enough: (violations: readonly Violation[]) => boolean,
+  isDone: (violations: readonly Violation[]) => boolean,
 ): Promise<Extract<Line, { kind: "quiet" }>> {
   for (;;) {
     const now = timeNow();
@@ -124,7 +124,7 @@ async function untilQuiet(
     const left = { ...(await unfinished(lab.redis.client)), requests, jobs: jobs.length, writes };
     const open = violations.filter(({ rule }) => unsettled.has(rule));
     const rest = Object.values(left).every((amount) => amount === 0);
-    if (enough(violations) || (open.length === 0 && rest)) return quiet;
+    if (isDone(violations) || (open.length === 0 && rest)) return quiet;
     if (now > lastFault + lab.settleMs) {
       return { kind: "quiet", at: now, left: JSON.stringify({ ...left, tasks: open.map(({ task }) => task) }) };
     }

@@ -1,6 +1,6 @@
 import type { Line } from "../checker/history.ts";
 
-/** What an act came to: an answer, or none. Anything else is nothing to tell of. */
+/** What an act came to: an answer, or none. Anything else is not recorded. */
 export interface Answered {
   readonly status?: number;
   readonly body?: unknown;

@@ -57,7 +57,7 @@ const spoilt: Fault = {
       async play() {
         if (!(await replace(lab, id, text, broken))) return;
         await pause(ms);
-        // Another program mends it, unless it is gone or was mended already.
+        // Another program repairs it, unless it is gone or repaired already.
         await replace(lab, id, broken, text);
       },
     };

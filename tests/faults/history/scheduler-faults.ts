@@ -6,9 +6,9 @@ import { type Fault, insist } from "./fault.ts";
 interface Shape {
   readonly name: string;
   readonly settings: (random: Random) => Omit<FaultSettings, "on">;
-  /** False: a cancellation must not be answered so, as it would be given up. @default true */
+  /** False: a cancellation must not be answered so, as it would become a dead letter. @default true */
   readonly cancels?: boolean;
-  /** True: the request may have been carried out though no 2xx tells of it. */
+  /** True: the request may have been carried out though no 2xx shows it. */
   readonly hidden?: boolean;
 }
 
@@ -52,7 +52,7 @@ const onRequests = ({ name, settings, cancels = true, hidden = false }: Shape): 
   plan({ lab, random, ms, silent }) {
     const on = cancels && random.chance(0.2) ? ("cancel" as const) : ("submit" as const);
     const chosen = settings(random);
-    // Where nothing else tells of a run, only an answer does.
+    // Where nothing else shows a run, only an answer does.
     const fault: FaultSettings = {
       ...chosen,
       name,
@@ -96,11 +96,11 @@ export const schedulerFaults: readonly Fault[] = [
     plan({ lab, ms, random, tickets }) {
       const user = tickets.length > 0 ? random.pick(tickets).user : undefined;
       if (user === undefined) return undefined;
-      const told = random.chance(0.5);
+      const published = random.chance(0.5);
       return {
-        args: { user, told },
+        args: { user, published },
         async play() {
-          await insist(() => lab.scheduler.block(true, user, told));
+          await insist(() => lab.scheduler.block(true, user, published));
           await pause(ms);
           await insist(() => lab.scheduler.block(false, user));
         },

@@ -6,7 +6,7 @@ export type Action = { readonly after: number } & (
   | { readonly do: "submit"; readonly user: number; readonly ms: number; readonly refused: boolean }
   | { readonly do: "cancel" | "delete"; readonly task: number }
   | { readonly do: "late write"; readonly task: number; readonly ms: number }
-  | { readonly do: "block" | "unblock"; readonly user: number; readonly told: boolean }
+  | { readonly do: "block" | "unblock"; readonly user: number; readonly published: boolean }
   | { readonly do: "pause" | "resume" }
   | { readonly do: "fault"; readonly fault: FaultSettings }
   | { readonly do: "no faults" }
@@ -55,7 +55,7 @@ const kinds = [
   },
   { weight: 4, what: fc.record({ do: fc.constantFrom("cancel", "delete"), task }) },
   { weight: 1, what: fc.record({ do: just("late write"), task, ms: ms(400) }) },
-  { weight: 2, what: fc.record({ do: fc.constantFrom("block", "unblock"), user, told: fc.boolean() }) },
+  { weight: 2, what: fc.record({ do: fc.constantFrom("block", "unblock"), user, published: fc.boolean() }) },
   { weight: 1, what: fc.record({ do: fc.constantFrom("pause", "resume") }) },
   { weight: 3, what: fc.record({ do: just("fault"), fault: fc.oneof(...faults).map(honest) }) },
   { weight: 1, what: fc.record({ do: just("no faults") }) },

@@ -7,7 +7,7 @@ import type { Action } from "./actions.ts";
 /** Carries actions out and remembers what must hold from then on. */
 export interface Actor {
   readonly accepted: ReadonlyMap<string, AcceptedTask>;
-  /** When a task's owner was told that it was cancelled before it was submitted, in ms since the epoch. */
+  /** When a task's owner got the answer that it was cancelled before it was submitted, in ms since the epoch. */
   readonly cancelledUnsent: ReadonlyMap<string, number>;
   /** Dispatchers that were killed. */
   readonly killed: () => number;
@@ -31,23 +31,23 @@ export function createActor(stage: Stage, run: number): Actor {
   async function submit(user: string, parameters: Record<string, string>): Promise<void> {
     const task = await client.submit(user, parameters);
     if (!task) throw new Error("a submission was not accepted");
-    accepted.set(task.id, { ...task, wish: "none", refused: parameters.refuse !== undefined });
+    accepted.set(task.id, { ...task, want: "none", refused: parameters.refuse !== undefined });
   }
 
-  function wish(task: AcceptedTask, wanted: "cancel" | "delete"): void {
-    if (accepted.get(task.id)?.wish !== "delete") accepted.set(task.id, { ...task, wish: wanted });
+  function want(task: AcceptedTask, wanted: "cancel" | "delete"): void {
+    if (accepted.get(task.id)?.want !== "delete") accepted.set(task.id, { ...task, want: wanted });
   }
 
   async function cancel(task: AcceptedTask): Promise<void> {
-    wish(task, "cancel");
+    want(task, "cancel");
     const shown = await client.cancel(task);
-    if (!shown) return expect(accepted.get(task.id)?.wish).toBe("delete");
+    if (!shown) return expect(accepted.get(task.id)?.want).toBe("delete");
     expect(shown.status).toMatch(/^(cancel_requested|cancelled|completed|failed)$/);
     if (shown.logs.at(-1)?.endsWith(",Cancelled before it was submitted")) cancelledUnsent.set(task.id, Date.now());
   }
 
   async function remove(task: AcceptedTask): Promise<void> {
-    wish(task, "delete");
+    want(task, "delete");
     await client.delete(task);
     expect(await client.get(task)).toBeUndefined();
     expect((await client.list(task.user)).map(({ task_id }) => task_id)).not.toContain(task.id);
@@ -85,7 +85,7 @@ export function createActor(stage: Stage, run: number): Actor {
         return remove(task);
       case "block":
       case "unblock":
-        return scheduler.block(action.do === "block", nameOf(action.user), action.told);
+        return scheduler.block(action.do === "block", nameOf(action.user), action.published);
       case "pause":
       case "resume":
         return void (await client.operate("POST", `/dispatch/${action.do}`));
@@ -106,7 +106,7 @@ export function createActor(stage: Stage, run: number): Actor {
     killed: () => killed,
     act(action) {
       const done = perform(action);
-      // Its failure is told by `settle`, and must not end the process before.
+      // `settle` reports its failure, and must not end the process before.
       done.catch(() => {});
       begun.push(done);
     },

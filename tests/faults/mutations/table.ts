@@ -51,13 +51,13 @@ const sequenceSetBack: Fault = {
   }),
 };
 
-/** The places that matter, each with a text of today's sources. */
+/** The positions that matter, each with a text of today's sources. */
 export const mutations: readonly Mutation[] = [
   {
     name: "the commit of an outcome is dropped",
     replacements: [
       {
-        file: `${dispatcher}/store-outcome.ts`,
+        file: `${dispatcher}/reconcile/store-outcome.ts`,
         from: "  const left = await finish();\n",
         to: "  const left = undefined as View | undefined;\n",
       },
@@ -70,17 +70,17 @@ export const mutations: readonly Mutation[] = [
     name: "a lease is not checked",
     replacements: [
       {
-        file: "task-state/claim-script.ts",
+        file: "task-state/queue/claim-script.ts",
         from: "and holds(leases, known.lease, known.leaseUntil, watched, wall) then",
         to: "and false then",
       },
       {
-        file: "task-state/claim-script.ts",
+        file: "task-state/queue/claim-script.ts",
         from: "and whole(math.max(known.checkAt or 0, watched + grace))",
         to: "and whole(watched)",
       },
-      { file: "task-state/reclaim.ts", from: "elseif left <= 0 then", to: "elseif true then" },
-      { file: `${dispatcher}/duties.ts`, from: "const upkeepInterval = 5000;", to: "const upkeepInterval = 50;" },
+      { file: "task-state/queue/reclaim.ts", from: "elseif left <= 0 then", to: "elseif true then" },
+      { file: `${dispatcher}/maintenance.ts`, from: "const upkeepInterval = 5000;", to: "const upkeepInterval = 50;" },
     ],
     silence: "never",
     dispatchers: 2,
@@ -91,7 +91,7 @@ export const mutations: readonly Mutation[] = [
     name: "the grace is left out",
     replacements: [
       {
-        file: `${dispatcher}/settle.ts`,
+        file: `${dispatcher}/reconcile/settle.ts`,
         from: "[view.watched + policy.grace, view.now + policy.grace]",
         to: "[view.watched, view.now]",
       },
@@ -104,7 +104,7 @@ export const mutations: readonly Mutation[] = [
     name: "an id is not checked",
     replacements: [
       {
-        file: "task-state/id-sequence.ts",
+        file: "task-state/task/id-sequence.ts",
         from: "if redis.call('EXISTS', unpack(names)) > 0 then return false end",
         to: "",
       },
@@ -117,13 +117,13 @@ export const mutations: readonly Mutation[] = [
     name: "an answer's body is awaited",
     replacements: [
       {
-        file: `${dispatcher}/exchange.ts`,
+        file: `${dispatcher}/scheduler/exchange.ts`,
         from: "      known = byAnswer(statusCode);\n      ending = setTimeout(resolve, endTime, known);\n",
         to: "",
       },
       {
-        file: `${dispatcher}/exchange.ts`,
-        from: "if (told === undefined) end(outcomeOf",
+        file: `${dispatcher}/scheduler/exchange.ts`,
+        from: "if (seen === undefined) end(outcomeOf",
         to: "if (!known) end(outcomeOf",
       },
     ],

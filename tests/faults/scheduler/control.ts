@@ -16,7 +16,7 @@ interface Controlled extends Parts {
 }
 
 const switches = z.object({ up: z.boolean() });
-const block = z.object({ blocked: z.boolean(), user: z.string().optional(), told: z.boolean().default(true) });
+const block = z.object({ blocked: z.boolean(), user: z.string().optional(), published: z.boolean().default(true) });
 const task = z.object({ task_id: z.string() });
 const lateWrite = task.extend({ ms: z.number() });
 
@@ -41,8 +41,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   "POST /control/forget": ({ jobs }, body) => jobs.forget(task.parse(body).task_id),
   "POST /control/block": ({ blocks }, body) => {
-    const { blocked, user, told } = block.parse(body);
-    return blocks.set(blocked, user, told);
+    const { blocked, user, published } = block.parse(body);
+    return blocks.set(blocked, user, published);
   },
   /** Reads a running task's record now and writes it back in `ms`, whatever has become of it. */
   "POST /control/late-write": async ({ records }, body) => {
@@ -60,8 +60,8 @@ export async function openControl(controlled: Controlled): Promise<string> {
     try {
       const verb = verbs[`${request.method} ${request.url}`];
       if (!verb) throw new Error(`no such verb: ${request.method} ${request.url}`);
-      const told = (await verb(controlled, request.method === "POST" ? await json(request) : undefined)) ?? {};
-      response.end(JSON.stringify(told));
+      const answer = (await verb(controlled, request.method === "POST" ? await json(request) : undefined)) ?? {};
+      response.end(JSON.stringify(answer));
     } catch (error) {
       response.writeHead(400).end(JSON.stringify({ error: String(error) }));
     }

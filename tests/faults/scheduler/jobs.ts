@@ -99,7 +99,7 @@ export function createJobs(settings: Settings, records: Records, ledger: Ledger)
     end(run, "completed");
   }
 
-  /** Redis has failed while the acceptance was written: only the record can tell whether it was. */
+  /** Redis has failed while the acceptance was written: only the record can show whether it was. */
   async function settle(run: Run, task: TaskRecord): Promise<void> {
     for (;;) {
       await pause(retryPause);
@@ -115,7 +115,7 @@ export function createJobs(settings: Settings, records: Records, ledger: Ledger)
         unsettled.delete(run.id);
         return;
       } catch {
-        // Redis is still away.
+        // Redis is still unavailable.
       }
     }
   }

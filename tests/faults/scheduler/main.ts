@@ -1,6 +1,6 @@
 /**
  * A scheduler like the real one: it shares Redis, writes whole records without compare-and-set, drops what it does not
- * know, protects nobody from himself and counts the harm. Argument: the settings as JSON. Prints one line that tells its
+ * know, protects nobody from himself and counts the harm. Argument: the settings as JSON. Prints one line with its
  * addresses, and ends with its standard input.
  */
 import { createRandom } from "../support/random.ts";

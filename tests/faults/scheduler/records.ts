@@ -19,7 +19,7 @@ export type PlainRecord = Pick<
 
 export type RecordPatch = Partial<Pick<PlainRecord, "status" | "result" | "active_jobs">> & { readonly log?: string };
 
-/** The shared store as the Python side uses it: reads, and blind writes of whole records. Fails while Redis is away. */
+/** The shared store as the Python side uses it: reads, and blind writes of whole records. Fails while Redis is unavailable. */
 export interface Records {
   read(id: string): Promise<TaskRecord | undefined>;
   /** Asks the lookup Redis, which may lag. */

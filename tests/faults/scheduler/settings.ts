@@ -19,7 +19,7 @@ export const settingsSchema = z.object({
   jobTime: milliseconds.default(60),
   /**
    * `talks`: the record shows the acceptance before the answer, then every step. The others answer and write nothing; for
-   * `later` one write of the whole record tells of the end, for `never` none does, and its jobs never end.
+   * `later` one write of the whole record shows the end, for `never` none does, and its jobs never end.
    */
   silence: z.enum(["talks", "later", "never"]).default("talks"),
 });
@@ -76,7 +76,7 @@ export const submissionSchema = z.object({
   at: z.number(),
   /** Requests under way at its arrival, itself included. */
   concurrent: z.number(),
-  /** What it was told of the task. */
+  /** What the submission said of the task. */
   parameters: z.record(z.string(), z.string()).optional(),
   /** True when it has started a job. */
   executed: z.boolean().optional(),
@@ -101,7 +101,7 @@ export const reportSchema = z.object({
   harm: z.record(z.enum(harms), z.number()),
   /** Each harm with its task and what was seen. */
   harmed: z.array(z.object({ harm: z.enum(harms), id: z.string(), seen: z.string(), at: z.number() })),
-  /** Writes of ended runs that have brought a deleted record back. */
+  /** Writes of ended runs that have put a deleted record back. */
   lateWrites: z.array(z.string()),
   /** Requests that each fault has met, by its name. */
   met: z.record(z.string(), z.number()),

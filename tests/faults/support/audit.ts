@@ -10,7 +10,7 @@ import { tracesOf } from "./traces.ts";
 
 /** A task that was accepted, with what its owner wants of it in the end. */
 export interface AcceptedTask extends Submitted {
-  readonly wish: "none" | "cancel" | "delete";
+  readonly want: "none" | "cancel" | "delete";
   /** The scheduler does not take it. */
   readonly refused?: boolean;
 }
@@ -88,23 +88,23 @@ export async function audit(stage: Stage, accepted: Accepted): Promise<Verdict> 
     const executions = report.executions[task.id] ?? 0;
     if (executions === 1) judged.executed += 1;
     if (executions > (task.refused ? 0 : 1)) judged.twice.push(task.id);
-    if (task.wish === "delete") {
+    if (task.want === "delete") {
       if (!(await isGone(stage.redis, task.id))) judged.left.push(task.id);
     } else if (status === undefined || (isWanted(task) && executions === 0)) judged.lost.push(`${task.id}: ${raw}`);
     else if (!isTerminal(status)) judged.stuck.push(`${task.id}: ${raw}`);
-    else if (!endingsOf(task).includes(status)) judged.wrong.push(`${task.wish}: ${raw}`);
+    else if (!endingsOf(task).includes(status)) judged.wrong.push(`${task.want}: ${raw}`);
   }
   return { ...judged, report };
 }
 
-const isWanted = ({ wish, refused }: AcceptedTask) => wish === "none" && !refused;
+const isWanted = ({ want, refused }: AcceptedTask) => want === "none" && !refused;
 
-function endingsOf({ wish, refused }: AcceptedTask): Status[] {
+function endingsOf({ want, refused }: AcceptedTask): Status[] {
   const own: Status = refused ? "failed" : "completed";
-  return wish === "none" ? [own] : ["cancelled", own];
+  return want === "none" ? [own] : ["cancelled", own];
 }
 
-/** A late writer may have brought a deleted task back; dispatchers look for that every few seconds. */
+/** A late writer may have put a deleted task back; dispatchers look for that every few seconds. */
 async function isGone(redis: Redis, id: string): Promise<boolean> {
   return until(async () => (await tracesOf(redis, id)).length === 0, { timeoutMs: 8000 }).catch(() => false);
 }

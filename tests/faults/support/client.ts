@@ -26,12 +26,12 @@ export interface Client {
 }
 
 /** Longer than any answer takes whose process lives. */
-const patience = 10_000;
+const pollInterval = 10_000;
 
 /** A client that asks where `address` says, anew for each request. */
 export function createClient(address: () => string): Client {
   const send = (method: string, path: string, headers: Record<string, string> = {}) =>
-    fetch(`${address()}/api/v1${path}`, { method, headers, signal: AbortSignal.timeout(patience) });
+    fetch(`${address()}/api/v1${path}`, { method, headers, signal: AbortSignal.timeout(pollInterval) });
   const onTask = async (method: string, { id, user }: Submitted, verb = "") => {
     const response = await send(method, `/services/sync/tasks/${id}${verb}?user_id=${encodeURIComponent(user)}`);
     const body: unknown = await response.json();

@@ -33,7 +33,7 @@ export function startLoad({ address, users, random, clients = 4, pauseMs = 40 }:
   const loop = async () => {
     while (!stopping) {
       const task = await client.submit(random.pick(users));
-      if (task) accepted.set(task.id, { ...task, wish: "none" });
+      if (task) accepted.set(task.id, { ...task, want: "none" });
       else unanswered += 1;
       await pause(task ? random.int(0, pauseMs) : pauseMs);
     }

@@ -1,7 +1,7 @@
 import { until } from "../../support/until.ts";
 import { type Accepted, type AcceptedTask, audit, expectClean, figuresOf } from "./audit.ts";
 import type { ShownTask, Submitted } from "./client.ts";
-import { tell } from "./run.ts";
+import { printFigures } from "./run.ts";
 import type { Stage } from "./stage.ts";
 
 /** What users do on a stage, with the memory of what each task's owner wants in the end. */
@@ -27,16 +27,16 @@ export const judgement = 60_000;
 /** A play on a stage that may be opened later. */
 export function createPlay(stage: () => Stage): Play {
   const accepted = new Map<string, AcceptedTask>();
-  const wish = (task: Submitted, wanted: AcceptedTask["wish"]) => {
+  const want = (task: Submitted, wanted: AcceptedTask["want"]) => {
     const known = accepted.get(task.id);
-    if (known?.wish !== "delete") accepted.set(task.id, { ...(known ?? task), wish: wanted });
+    if (known?.want !== "delete") accepted.set(task.id, { ...(known ?? task), want: wanted });
   };
   const play: Play = {
     accepted,
     async submit(user, parameters = {}) {
       const task = await stage().client.submit(user, parameters);
       if (!task) throw new Error(`no 202 for ${user}`);
-      accepted.set(task.id, { ...task, wish: "none", refused: parameters.refuse !== undefined });
+      accepted.set(task.id, { ...task, want: "none", refused: parameters.refuse !== undefined });
       return task;
     },
     async run(user) {
@@ -46,11 +46,11 @@ export function createPlay(stage: () => Stage): Play {
       return task;
     },
     cancel(task) {
-      wish(task, "cancel");
+      want(task, "cancel");
       return stage().client.cancel(task);
     },
     delete(task) {
-      wish(task, "delete");
+      want(task, "delete");
       return stage().client.delete(task);
     },
     untilStatus: (task, status) =>
@@ -58,7 +58,7 @@ export function createPlay(stage: () => Stage): Play {
     untilReceived: (task) => until(async () => (await stage().scheduler.report()).submissions[task.id]),
     async judge(name, more = {}) {
       const verdict = await audit(stage(), accepted);
-      tell(name, { ...figuresOf(verdict), ...more });
+      printFigures(name, { ...figuresOf(verdict), ...more });
       expectClean(verdict, stage());
     },
   };

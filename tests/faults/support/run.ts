@@ -19,7 +19,7 @@ export function randomFor(name: string): Random {
 }
 
 /** Prints a test's figures in one line. */
-export function tell(name: string, figures: Readonly<Record<string, number | string>>): void {
-  const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value}`);
-  process.stdout.write(`${name}: ${told.join(", ")} (DMS_SEED=${seed}${isLong ? " DMS_FAULTS=long" : ""})\n`);
+export function printFigures(name: string, figures: Readonly<Record<string, number | string>>): void {
+  const words = Object.entries(figures).map(([figure, value]) => `${figure} ${value}`);
+  process.stdout.write(`${name}: ${words.join(", ")} (DMS_SEED=${seed}${isLong ? " DMS_FAULTS=long" : ""})\n`);
 }

@@ -27,8 +27,8 @@ export interface FaultScheduler {
   noFaults(): Promise<void>;
   /** False: its address refuses connections. */
   listen(up: boolean): Promise<void>;
-  /** Everybody's requests where no user is named. `told`: the shared keys say so. @default told */
-  block(blocked: boolean, user?: string, told?: boolean): Promise<void>;
+  /** Everybody's requests where no user is named. `published`: the shared keys say so. @default true */
+  block(blocked: boolean, user?: string, published?: boolean): Promise<void>;
   change(settings: Partial<SchedulerSettings>): Promise<void>;
   /** Has it read the record of a running task now and write it back in `ms`; does nothing for another task. */
   lateWrite(taskId: string, ms: number): Promise<void>;
@@ -49,7 +49,7 @@ export async function startFaultScheduler(settings: SchedulerSettings): Promise<
   const child = keep(
     spawn(process.execPath, [entry, JSON.stringify(settings)], { stdio: ["pipe", "pipe", "inherit"] }),
   );
-  hurry(child.pid);
+  raisePriority(child.pid);
   const lines = createInterface(child.stdout);
   const failed = once(child, "exit").then(() => Promise.reject(new Error("the scheduler has ended at its start")));
   const [line] = await Promise.race([once(lines, "line"), failed]);
@@ -63,19 +63,20 @@ export async function startFaultScheduler(settings: SchedulerSettings): Promise<
     if (!response.ok) throw new Error(`the scheduler says to ${verb}: ${JSON.stringify(answer)}`);
     return answer;
   }
-  const tell = async (verb: string, body: object) => {
+  const post = async (verb: string, body: object) => {
     await ask("POST", verb, body);
   };
   return {
     url: address,
-    fault: (...faults) => tell("faults", faults),
-    noFaults: () => tell("no-faults", {}),
-    listen: (up) => tell("listen", { up }),
-    block: (blocked, user, told = true) => tell("block", { blocked, told, ...(user === undefined ? {} : { user }) }),
-    change: (changed) => tell("settings", changed),
-    lateWrite: (task_id, ms) => tell("late-write", { task_id, ms }),
-    forget: (task_id) => tell("forget", { task_id }),
-    reset: () => tell("reset", {}),
+    fault: (...faults) => post("faults", faults),
+    noFaults: () => post("no-faults", {}),
+    listen: (up) => post("listen", { up }),
+    block: (blocked, user, published = true) =>
+      post("block", { blocked, published, ...(user === undefined ? {} : { user }) }),
+    change: (changed) => post("settings", changed),
+    lateWrite: (task_id, ms) => post("late-write", { task_id, ms }),
+    forget: (task_id) => post("forget", { task_id }),
+    reset: () => post("reset", {}),
     report: async () => reportSchema.parse(await ask("GET", "report")),
     state: async () => stateSchema.parse(await ask("GET", "state")),
     stop: () => end(child, "SIGKILL"),
@@ -83,7 +84,7 @@ export async function startFaultScheduler(settings: SchedulerSettings): Promise<
 }
 
 /** On a busy machine everybody may be late but the scheduler: it would be harmed by what is not the service's fault. */
-function hurry(pid = 0): void {
+function raisePriority(pid = 0): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_HIGH);
   } catch {

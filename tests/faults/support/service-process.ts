@@ -15,7 +15,7 @@ export interface ServiceProcess {
   /** Stops the process in the middle of whatever it does, until `resume`. */
   pause(): void;
   resume(): void;
-  /** Log lines that tell of a defect; none may be there. */
+  /** Log lines that show a defect; none may be there. */
   readonly defects: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export interface ServiceProcess {
 export const projectRoot = resolve(import.meta.dirname, "../../..");
 const banner = /listens on (http:\/\/[\d.:]+)/;
 /** What the service logs about itself when it does not know how it has come to this. */
-const defect = /"(dispatcher fault|janitor fault|request failed|A task was not brought to rest[^"]*)"/;
+const defect = /"(dispatcher fault|janitor fault|request failed|a task was not settled[^"]*)"/;
 
 /** A service with these environment variables, on a free port of loopback; it does not run yet. `root`: where its sources are. */
 export function serviceProcess(environment: Environment, root = projectRoot): ServiceProcess {

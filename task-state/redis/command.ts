@@ -1,0 +1,2 @@
+/** A Redis command as its words. */
+export type Command = (string | number)[];
