@@ -172,7 +172,7 @@ test("the log reports many unreadable tasks in few lines", async () => {
   for (let id = 1; id <= 30; id += 1) await redis.client.set(keys.record(String(id)), "{");
   for (let count = 0; count < 3; count += 1) await own.get("/admin/tasks", operator);
   for (let id = 1; id <= 30; id += 1) await own.get(aliceTask(String(id)));
-  const lines = () => own.logs.filter(({ msg }) => msg.startsWith("Tasks cannot be read"));
+  const lines = () => own.logs.filter(({ msg }) => msg.startsWith("unreadable tasks are set aside"));
   await until(() => lines().length > 0);
   expect(await letters()).toHaveLength(30);
   expect(lines()).toMatchObject([{ level: "error", tasks: [{ task: "1", reason: "the record is not JSON" }] }]);
