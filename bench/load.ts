@@ -26,7 +26,7 @@ export interface LoadGenerator {
 
 const run = promisify(execFile);
 
-/** wrk when it is on PATH or can be installed (root on Debian or Ubuntu), otherwise autocannon. */
+/** wrk when it is on PATH or can be installed (root on Debian or Ubuntu), otherwise autocannon, which npx downloads. */
 export async function findLoadGenerator(): Promise<LoadGenerator> {
   if (await has("wrk")) return wrk;
   if (process.getuid?.() === 0 && /\b(debian|ubuntu)\b/.test(await osRelease())) {
@@ -75,9 +75,8 @@ const autocannonResult = z.object({
 const autocannon: LoadGenerator = {
   name: "autocannon",
   async run({ url, method, connections, seconds }, signal) {
-    const file = fileURLToPath(import.meta.resolve("autocannon"));
     const options = ["--json", "--connections", String(connections), "--duration", String(seconds), "--method", method];
-    const { stdout } = await run(process.execPath, [file, ...options, url], { signal });
+    const { stdout } = await run("npx", ["--yes", "autocannon@9.0.0", ...options, url], { signal });
     const { duration, "2xx": good, non2xx, errors, latency } = autocannonResult.parse(JSON.parse(stdout));
     return sound({ perSecond: good / duration, p50: latency.p50, p99: latency.p99, failed: non2xx + errors });
   },

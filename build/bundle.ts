@@ -44,11 +44,15 @@ function entries(functions: readonly DeployableFunction[], target: Target): Plug
   };
 }
 
-/** Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`; each file is self-contained. */
+/**
+ * Bundles every function for one runtime into `<directory>/<target>/<name>.cjs`; each file is self-contained.
+ * @param changes the plugins that change dependencies
+ */
 export async function bundle(
   functions: readonly DeployableFunction[],
   target: Target,
   directory: string,
+  changes: readonly Plugin[] = [lean(target), patched()],
 ): Promise<Metafile> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
@@ -69,7 +73,7 @@ export async function bundle(
     metafile: true,
     write: false,
     logLevel: "warning",
-    plugins: [entries(functions, target), lean(target), patched],
+    plugins: [entries(functions, target), ...changes],
   });
   await mkdir(join(directory, target), { recursive: true });
   await Promise.all(

@@ -6,6 +6,9 @@ import { variables } from "../shared/config.ts";
 import type { BuiltFunction } from "./index.ts";
 import { startRedisStandIn } from "./redis-stand-in.ts";
 
+/** A function to start, and the routes to request. */
+type WarmUp = Pick<BuiltFunction, "name" | "routes">;
+
 /** Bundles that are started concurrently. */
 const concurrency = 2;
 
@@ -13,7 +16,7 @@ const concurrency = 2;
  * Starts every server bundle once and writes the code that V8 compiles for its first answers into `<name>.cache` beside
  * it. The cache is valid for the same version of Node on the same kind of machine; others ignore it.
  */
-export async function writeCodeCaches(functions: readonly BuiltFunction[], directory: string): Promise<void> {
+export async function writeCodeCaches(functions: readonly WarmUp[], directory: string): Promise<void> {
   const redis = await startRedisStandIn();
   const waiting = [...functions];
   const work = async () => {
@@ -23,7 +26,7 @@ export async function writeCodeCaches(functions: readonly BuiltFunction[], direc
   redis.close();
 }
 
-async function warmUp({ name, routes }: BuiltFunction, directory: string, redis: string): Promise<void> {
+async function warmUp({ name, routes }: WarmUp, directory: string, redis: string): Promise<void> {
   const bundle = join(directory, "server", `${name}.cjs`);
   // Any text is a valid path parameter.
   const paths = routes.map(({ path }) => path.replaceAll(/[{}]/g, ""));

@@ -1,6 +1,7 @@
-import { chmod } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build, type Plugin, transform } from "esbuild";
+import packageJson from "../package.json" with { type: "json" };
 import { endpoints } from "../shared/api/endpoints.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -48,6 +49,14 @@ const separateServer: Plugin = {
   },
 };
 
+/** The first lines of the client's file: the interpreter, and the check of the Node version. */
+async function head(): Promise<string> {
+  const check = await readFile(join(import.meta.dirname, "old-node.cjs"), "utf8");
+  const needed = JSON.stringify(packageJson.engines.node.replace(">=", ""));
+  const { code } = await transform(check, { minify: true, define: { NEEDED: needed } });
+  return `#!/usr/bin/env node\n${code.trimEnd()}`;
+}
+
 /**
  * Builds the command line into `dist/cli`: one CommonJS file for all client commands, which starts faster than an ES
  * module, and one ES module for the server, whose packages stay in node_modules.
@@ -63,7 +72,7 @@ export async function buildCli(): Promise<void> {
       target: "node22",
       minify: true,
       keepNames: true,
-      banner: { js: "#!/usr/bin/env node" },
+      banner: { js: await head() },
       plugins: [plainTable, separateServer, noChildProcess],
       logLevel: "warning",
     }),

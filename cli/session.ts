@@ -59,15 +59,18 @@ export async function openSession(
   };
 }
 
+/** What a command does in its session; no exit code means success. */
+export type RemoteAction<Options> = (
+  session: Session,
+  options: Options & RemoteOptions,
+  args: readonly string[],
+) => Promise<ExitCode | undefined>;
+
 /** Gives a command the connection options and a session, and runs the action with them. */
 export function performRemotely<Options extends object>(
   host: Host,
   command: Command,
-  action: (
-    session: Session,
-    options: Options & RemoteOptions,
-    args: readonly string[],
-  ) => Promise<ExitCode | undefined>,
+  action: RemoteAction<Options>,
   operatorToken?: (shell: Shell, options: Options) => () => Promise<string>,
 ): Command {
   addRemoteOptions(command);

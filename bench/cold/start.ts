@@ -9,6 +9,8 @@ import { freePort } from "../../local/redis-server.ts";
 export interface Cold {
   /** From the spawn to the first answer of 2xx. */
   readonly ms: number;
+  /** CPU time of the main thread until that answer, in ms; other load on the machine affects it less. */
+  readonly cpuMs: number;
   /** Resident memory after that answer. */
   readonly rssMb: number;
 }
@@ -37,7 +39,8 @@ export async function measureStart(
         throw new Error(`${bundle} does not answer 2xx to ${method} ${path}`);
       await pause(1);
     }
-    return { ms: performance.now() - startedAt, rssMb: residentMemory(child.pid) };
+    const ms = performance.now() - startedAt;
+    return { ms, cpuMs: mainThreadTime(child.pid), rssMb: residentMemory(child.pid) };
   } finally {
     const exited = child.exitCode === null ? once(child, "exit") : undefined;
     child.kill("SIGKILL");
@@ -56,13 +59,21 @@ function statusOf(port: number, method: string, path: string): Promise<number> {
   });
 }
 
-/** Resident memory from Linux's /proc; 0 on other systems. */
+function mainThreadTime(pid: number | undefined): number {
+  return Number.parseInt(processFile(`/proc/${pid}/task/${pid}/schedstat`), 10) / 1e6;
+}
+
 function residentMemory(pid: number | undefined): number {
+  const [, kilobytes = "0"] = /VmRSS:\s+(\d+)/.exec(processFile(`/proc/${pid}/status`)) ?? [];
+  return Number(kilobytes) / 1024;
+}
+
+/** A file of Linux's /proc; "0" on other systems. */
+function processFile(path: string): string {
   try {
-    const [, kilobytes = "0"] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    return Number(kilobytes) / 1024;
+    return readFileSync(path, "utf8");
   } catch {
-    return 0;
+    return "0";
   }
 }
 

@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Host } from "../command.ts";
-import { type ExitCode, exitCodes, Failure } from "../exit-code.ts";
-import type { RemoteOptions } from "../options.ts";
-import { performRemotely, type Session } from "../session.ts";
+import { exitCodes, Failure } from "../exit-code.ts";
+import { performRemotely, type RemoteAction } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { readAll } from "../tasks/parameters.ts";
 import { variables } from "../variables.ts";
@@ -24,11 +23,7 @@ export function addTokenOptions(command: Command): Command {
 export function performAsOperator<Options extends object>(
   host: Host,
   command: Command,
-  action: (
-    session: Session,
-    options: Options & RemoteOptions,
-    args: readonly string[],
-  ) => Promise<ExitCode | undefined>,
+  action: RemoteAction<Options>,
 ): Command {
   return performRemotely<Options & TokenOptions>(host, addTokenOptions(command), action, tokenReader);
 }

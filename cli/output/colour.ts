@@ -1,8 +1,7 @@
+import { inspect } from "node:util";
 import type { Shell } from "../shell.ts";
 
-const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
-
-export type Colour = keyof typeof codes;
+export type Colour = "bold" | "dim" | "red" | "green" | "yellow" | "blue" | "cyan";
 
 /** Colours a text, or leaves it alone. */
 export type Paint = (colour: Colour | undefined, text: string) => string;
@@ -10,7 +9,7 @@ export type Paint = (colour: Colour | undefined, text: string) => string;
 /** Colours for a terminal; none in a pipe, on a dumb terminal, or where NO_COLOR is set. https://no-color.org */
 export function painter({ env }: Pick<Shell, "env">, output: { isTTY?: boolean | undefined }): Paint {
   const on = output.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
-  return (colour, text) => (on && colour ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text);
+  return (colour, text) => (on && colour ? `\u001b[${inspect.colors[colour]?.[0]}m${text}\u001b[0m` : text);
 }
 
 const statusColours: Readonly<Record<string, Colour>> = {
