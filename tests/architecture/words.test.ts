@@ -5,14 +5,17 @@ import { root } from "./import-graph.ts";
 import { type Exception, type Finding, findOldWords, oldWords } from "./old-words.ts";
 
 /** Folders and files that are checked, as glob patterns. */
-const checked = ["{task-state,functions,shared,local,cli,build,bench,knative,examples,tests}/**/*.{ts,js,mjs,md}"];
+const checked = [
+  "{task-state,functions,shared,local,cli,build,bench,knative,examples,tests}/**/*.{ts,js,mjs,md}",
+  "{docs/*,README,CONTRIBUTING,SECURITY}.md",
+];
 /** The table itself, and this test. */
 const own = /^tests\/architecture\/(old-words|words\.test)\.ts$/;
 
 const exceptions: readonly Exception[] = [
   {
     old: "given up",
-    files: /^task-state\/queue\/explain\.ts$|^tests\/task-state\/explain\.test\.ts$/,
+    files: /^task-state\/queue\/explain\.ts$|^tests\/task-state\/explain\.test\.ts$|^docs\/api\.md$/,
     reason: "clients read it: the field `given_up` and the sentence of the answer `explain`",
   },
   {
@@ -20,7 +23,7 @@ const exceptions: readonly Exception[] = [
     files: /\/reconcile\/messages\.ts$|^tests\/dispatcher\/(next-step|outage)\.test\.ts$/,
     reason: "clients read it: an entry of the task's log",
   },
-  { old: "patience", files: /^(cli|tests\/cli)\//, reason: "users type it: the option `--patience`" },
+  { old: "patience", files: /^(cli|tests\/cli)\/|^docs\/cli\.md$/, reason: "users type it: the option `--patience`" },
   {
     old: "told",
     files: /^tests\/docs\/run-document\.test\.ts$/,
