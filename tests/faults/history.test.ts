@@ -11,7 +11,7 @@ const [short, usual] = inForm([8, 0], [292, 8]);
 /** The number of the only one that is to be played, with the seed that a failure prints. */
 const only = process.env.DMS_HISTORY;
 /** No history is begun any more after this time, in ms. */
-const limit = inForm(30_000, 60 * 60_000);
+const limit = inForm(30_000, 90 * 60_000);
 /** Time for the last ones to settle, in ms. */
 const settleTime = inForm(180_000, 10 * 60_000);
 
