@@ -20,8 +20,11 @@ export interface Services {
   readonly store: TaskStore;
 }
 
-/** Opens the connections that a configuration names and builds the store over them. */
-export function createServices(config: Config, log: Logger): Services {
+/**
+ * Opens the connections that a configuration names and builds the store over them.
+ * @param isLocalTimeZone true when the process runs in the time zone of its records
+ */
+export function createServices(config: Config, log: Logger, isLocalTimeZone = false): Services {
   const redis = connectRedis(config, log);
   const count = config.redisWaitReplicas;
   const context = createContext({
@@ -31,6 +34,7 @@ export function createServices(config: Config, log: Logger): Services {
     ttlSeconds: config.taskTtlSeconds,
     idempotencyTtlSeconds: config.idempotencyTtlSeconds,
     timeZone: config.timeZone,
+    isLocalTimeZone,
     onUnreadable: createUnreadableLog(log),
     onSequenceFault: (fault) => log.error({ fault }, sequenceAdvice(fault)),
   });

@@ -40,6 +40,8 @@ export interface TaskStoreOptions {
   readonly idempotencyTtlSeconds?: number;
   /** IANA time zone of the times in records. @default Asia/Seoul */
   readonly timeZone?: string;
+  /** True when the process itself runs in `timeZone` (`TZ`), so that its own clock shows the offset. @default false */
+  readonly isLocalTimeZone?: boolean;
   /** Called for each task that cannot be read and becomes a dead letter, at most once a minute. @default nothing */
   readonly onUnreadable?: (taskId: string, reason: string) => void;
   /** Called with the reason why no id can be assigned, at most once a minute for each reason. @default nothing */
@@ -101,7 +103,7 @@ export function createContext(options: TaskStoreOptions): TaskStateContext {
     limitReads: createLimiter(concurrentReads),
     submit: createSubmitter(writer, { ttlSeconds }),
     commit: createCommitter(options.primary, ttlSeconds),
-    clock: lazyClock(options.timeZone ?? "Asia/Seoul"),
+    clock: lazyClock(options.timeZone ?? "Asia/Seoul", options.isLocalTimeZone),
     ttlSeconds,
     isRefreshDue: createRefreshCheck(ttlSeconds),
     isRefreshDueAtSubmission: createRefreshCheck(ttlSeconds),
@@ -136,10 +138,10 @@ function checked(owner: Owner): Owner {
 }
 
 /** Loading a time zone is a tenth of a cold start, and most cold starts do not need the time. */
-function lazyClock(timeZone: string): Clock {
+function lazyClock(timeZone: string, isLocal = false): Clock {
   let clock: Clock | undefined;
   return () => {
-    clock ??= createClock(timeZone);
+    clock ??= createClock(timeZone, undefined, { isLocal });
     return clock();
   };
 }

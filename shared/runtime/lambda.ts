@@ -7,12 +7,13 @@ import { checkExposure } from "./exposure.ts";
 import { type HttpApiEvent, targetOf } from "./http-api-event.ts";
 import { createLambdaLogger } from "./lambda-logger.ts";
 import { reportMissingRights, rolesOf } from "./rights.ts";
+import { adoptTimeZone } from "./time-zone.ts";
 
 /** Creates the Lambda handler of an HTTP function for HTTP API events (payload 2.0); all invocations share its connections. */
 export function lambdaHandler(fn: HttpFunction, environment: Environment) {
   const config = loadConfig(environment);
   checkExposure(config, [fn]);
-  const services = createServices(config, createLambdaLogger(config));
+  const services = createServices(config, createLambdaLogger(config), adoptTimeZone(config.timeZone));
   reportMissingRights(services, rolesOf([fn]));
   const app = buildApp([fn], services);
   // The path carries the query as it was sent: API Gateway's own parsing joins duplicates with commas.

@@ -8,6 +8,7 @@ import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { runProcess, type Service } from "./process.ts";
 import { reportMissingRights, rolesOf } from "./rights.ts";
+import { adoptTimeZone } from "./time-zone.ts";
 
 /** A server on its own port. */
 export interface FunctionServer extends Service {
@@ -27,7 +28,7 @@ export async function startServer(
   log: Logger,
 ): Promise<FunctionServer> {
   checkExposure(config, functions);
-  const services = createServices(config, log);
+  const services = createServices(config, log, adoptTimeZone(config.timeZone));
   reportMissingRights(services, rolesOf(functions));
   const app = buildApp(functions, services);
   addLiveness(app);

@@ -1,13 +1,23 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { adoptTimeZone } from "../../shared/runtime/time-zone.ts";
 import { createClock } from "../../task-state/index.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** What a clock of this zone shows at a moment. */
+const ownZone = process.env.TZ;
+afterEach(() => {
+  if (ownZone === undefined) delete process.env.TZ;
+  else process.env.TZ = ownZone;
+});
+
+/** What a clock of this zone shows at a moment; the same in a process that runs in the zone. */
 function shown(timeZone: string, moment: string): string {
-  return createClock(timeZone, () => Date.parse(moment))();
+  const time = createClock(timeZone, () => Date.parse(moment))();
+  const isLocal = adoptTimeZone(timeZone);
+  expect(createClock(timeZone, () => Date.parse(moment), { isLocal })()).toBe(time);
+  return time;
 }
 
 test.each([
@@ -39,17 +49,26 @@ test.each([
   expect(clock()).toMatch(new RegExp(`T${escaped(before)}$`));
 });
 
-test("every time shows the local hour of its zone and the moment it was taken at", () => {
+test.each([
+  ["Asia/Seoul", false],
+  ["America/St_Johns", false],
+  ["Australia/Lord_Howe", false],
+  ["Africa/Casablanca", false],
+  ["Asia/Seoul", true],
+  ["America/St_Johns", true],
+  ["Australia/Lord_Howe", true],
+  ["Africa/Casablanca", true],
+])("every time in %s (adopted: %s) shows the local hour and the moment it was taken at", (timeZone, adopted) => {
   let now = 0;
-  for (const timeZone of ["Asia/Seoul", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca"]) {
-    const clock = createClock(timeZone, () => now);
-    const local = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
-    for (let hours = 0; hours < 24 * 366; hours += 11.25) {
-      now = Date.UTC(2027, 0, 1) + hours * 3_600_000;
-      const time = clock();
-      expect(time.slice(0, 19).replace("T", " ")).toBe(local.format(now));
-      expect(Date.parse(time)).toBe(now);
-    }
+  const isLocal = adopted && adoptTimeZone(timeZone);
+  expect(isLocal).toBe(adopted);
+  const clock = createClock(timeZone, () => now, { isLocal });
+  const local = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+  for (let hours = 0; hours < 24 * 366; hours += 11.25) {
+    now = Date.UTC(2027, 0, 1) + hours * 3_600_000;
+    const time = clock();
+    expect(time.slice(0, 19).replace("T", " ")).toBe(local.format(now));
+    expect(Date.parse(time)).toBe(now);
   }
 });
 

@@ -2,6 +2,7 @@ import { type Environment, loadConfig } from "../../config.ts";
 import { createServices } from "../../services.ts";
 import { createLambdaLogger } from "../lambda-logger.ts";
 import { reportMissingRights } from "../rights.ts";
+import { adoptTimeZone } from "../time-zone.ts";
 import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
 import { createRunQueue } from "./repeat.ts";
 import { reportOf } from "./report.ts";
@@ -24,7 +25,7 @@ const answerTime = 1000;
  */
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
-  const services = createServices(config, createLambdaLogger(config));
+  const services = createServices(config, createLambdaLogger(config), adoptTimeZone(config.timeZone));
   reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
   const maxMs = maxRunMs(fn, config);

@@ -10,6 +10,7 @@ import { closeApp } from "../close-app.ts";
 import { runProcess, type Service } from "../process.ts";
 import { reportMissingRights } from "../rights.ts";
 import { addLiveness, type FunctionServer } from "../server.ts";
+import { adoptTimeZone } from "../time-zone.ts";
 import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
 import { cloudEventFault } from "./cloud-event.ts";
 import { createRunQueue, type RunQueue } from "./repeat.ts";
@@ -39,7 +40,7 @@ export async function startBackgroundServer(
   log: Logger,
   resident: boolean,
 ): Promise<Service & FunctionServer> {
-  const services = createServices(config, log);
+  const services = createServices(config, log, adoptTimeZone(config.timeZone));
   reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
   const stopping = new AbortController();
