@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { completionLines } from "./completion/complete.ts";
-import { type ExitCode, exitCodes, Failure } from "./exit-code.ts";
+import { type ExitCode, exitCodes, Failure, usageFailure } from "./exit-code.ts";
 import { sanitize } from "./output/width.ts";
 import { createProgram } from "./program.ts";
 import { type Shell, write } from "./shell.ts";
@@ -45,6 +45,11 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   });
   try {
     const [first, ...words] = args;
+    const garbled = args.find((arg) => arg.includes("\ufffd"));
+    if (garbled !== undefined && first !== "__complete") {
+      // Node.js puts U+FFFD in place of bytes that are no text, and the task would work on another path.
+      throw usageFailure(`the argument ${JSON.stringify(garbled)} is not UTF-8 text, or contains U+FFFD`);
+    }
     if (first === "__complete") await complete(program, words);
     // commander's own `help` takes one word: `help tasks list` would show the help of `tasks`.
     else await program.parseAsync(first === "help" ? [...words, "--help"] : args, { from: "user" });

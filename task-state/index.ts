@@ -54,6 +54,7 @@ export {
   type TaskRecord,
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
+export { textFault } from "./record/text-fault.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";

@@ -12,6 +12,7 @@ import {
 import { type Sweep, sweep } from "./lists/sweep.ts";
 import { type Clock, createClock } from "./record/clock.ts";
 import type { Owner, Parameters, RecordChange } from "./record/record.ts";
+import { textFault } from "./record/text-fault.ts";
 import { TaskStateError } from "./redis/errors.ts";
 import { ownerFault } from "./redis/keys.ts";
 import { createRefreshCheck } from "./redis/lifetimes.ts";
@@ -61,7 +62,8 @@ export interface TaskStore {
   submitOnce(owner: Owner, parameters: Parameters, key: string, options?: SubmitOptions): Promise<Submission>;
   /**
    * Records a new `pending` task that another service runs itself; the dispatcher does not submit it.
-   * @throws TaskStateError `invalid_owner` when the service or user id is invalid
+   * @throws TaskStateError `invalid_owner` when the service or user id is invalid, `invalid_parameters` when a parameter is no
+   * text that can be stored
    */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /**
@@ -118,7 +120,7 @@ export function createTaskStore(context: TaskStateContext): TaskStore {
   return {
     submit: (owner, parameters, options) => submit(context, owner, parameters, "queued", options),
     submitOnce: (owner, parameters, key, options) => submitOnce(context, owner, parameters, key, options),
-    register: async (owner, parameters) => submit(context, checked(owner), parameters, "external"),
+    register: async (owner, parameters) => submit(context, checked(owner), checkedParameters(parameters), "external"),
     get: (id, owner) => readTask(context, id, owner),
     page: (scope, request) => readPage(context, scope, request),
     all: (scope) => readAll(context, scope),
@@ -135,6 +137,15 @@ function checked(owner: Owner): Owner {
   const fault = ownerFault(owner);
   if (fault !== undefined) throw new TaskStateError("invalid_owner", fault);
   return owner;
+}
+
+function checkedParameters(parameters: Parameters): Parameters {
+  for (const [name, value] of Object.entries(parameters)) {
+    const fault = textFault(name) ?? textFault(String(value));
+    if (fault !== undefined)
+      throw new TaskStateError("invalid_parameters", `parameter ${JSON.stringify(name)} ${fault}`);
+  }
+  return parameters;
 }
 
 /** Loading a time zone is a tenth of a cold start, and most cold starts do not need the time. */

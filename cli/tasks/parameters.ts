@@ -1,3 +1,4 @@
+import { textFault } from "../../task-state/record/text-fault.ts";
 import { usageFailure } from "../exit-code.ts";
 import type { Shell } from "../shell.ts";
 
@@ -14,6 +15,10 @@ export async function readParameters(
       throw usageFailure(`invalid parameter ${JSON.stringify(text)}`, "Use --param name=value.");
     }
     parameters.set(text.slice(0, equals), text.slice(equals + 1));
+  }
+  for (const [name, value] of parameters) {
+    const fault = textFault(name) ?? textFault(value);
+    if (fault !== undefined) throw usageFailure(`parameter ${JSON.stringify(name)} ${fault}`);
   }
   return parameters;
 }

@@ -13,8 +13,10 @@ export function answerError(error: unknown, log: Logger): Answer {
     return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");
   }
   if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
-  if (error instanceof TaskStateError && error.code !== "invalid_owner") return unavailable(error.message);
+  if (error instanceof TaskStateError && !error.code.startsWith("invalid_")) return unavailable(error.message);
   const status = (error as Partial<FastifyError>).statusCode ?? 500;
+  if ((error as Partial<FastifyError>).code === "FST_ERR_BAD_URL")
+    return problem(400, "The path must be UTF-8 text, percent-encoded");
   if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
   if (error instanceof Error && status === 503) return unavailable(error.message);
   log.error({ err: error }, "request failed");

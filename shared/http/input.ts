@@ -1,5 +1,5 @@
 import type { Endpoint, Inputs } from "../api/endpoint.ts";
-import { parseQuery } from "../api/query.ts";
+import { parseQuery, queryFault } from "../api/query.ts";
 import { type Answer, problem } from "./answer.ts";
 
 /** The checked inputs, or the answer that lists their errors. */
@@ -17,8 +17,9 @@ export function inputReader(endpoint: Endpoint): (path: Record<string, string>, 
     const faults: Fault[] = [];
     for (const check of fromPath) check(path, input, faults);
     if (fromQuery.length > 0) {
-      const values = readQuery(query);
+      const { values, fault } = readQuery(query);
       for (const check of fromQuery) check(values, input, faults);
+      if (fault) faults.push({ field: fault.name, message: fault.message });
     }
     return faults.length === 0 ? { ok: true, input } : { ok: false, answer: invalid(faults) };
   };
@@ -37,15 +38,20 @@ function checksOf(rules: Inputs): Check[] {
 }
 
 /** Decodes queries and caches short ones: a client that follows a task repeats the same query. */
-function cachedQueries(): (query: string) => Readonly<Record<string, string>> {
-  const { known, keep } = createCache<Readonly<Record<string, string>>>();
+function cachedQueries(): (query: string) => Query {
+  const { known, keep } = createCache<Query>();
   return (query) => {
     const before = known.get(query);
     if (before) return before;
-    const values = parseQuery(query);
-    keep(query, values);
-    return values;
+    const decoded = { values: parseQuery(query), fault: queryFault(query) };
+    keep(query, decoded);
+    return decoded;
   };
+}
+
+interface Query {
+  readonly values: Readonly<Record<string, string>>;
+  readonly fault: ReturnType<typeof queryFault>;
 }
 
 /** Maximum number of texts in a cache, and the maximum length of a text. */

@@ -1,5 +1,5 @@
-import type { Parameters } from "../../task-state/index.ts";
-import { parseQuery } from "../api/query.ts";
+import { type Parameters, textFault } from "../../task-state/index.ts";
+import { parseQuery, queryFault } from "../api/query.ts";
 
 /** Maximum number of parameters of a task. */
 export const maxParameters = 100;
@@ -12,6 +12,8 @@ export type ReadParameters =
 
 /** Reads a task's parameters from an undecoded query string and an optional JSON body; the query takes precedence. */
 export function readParameters(query: string, body?: Uint8Array): ReadParameters {
+  const fault = queryFault(query);
+  if (fault) return { ok: false, status: 422, detail: `parameter ${JSON.stringify(fault.name)} ${fault.message}` };
   let parameters = parseQuery(query);
   if (body !== undefined) {
     const read = parseBody(body);
@@ -53,8 +55,8 @@ function parseBody(body: Uint8Array): Record<string, string> | string {
   const parameters: Record<string, string> = Object.create(null);
   for (const [name, content] of Object.entries(given)) {
     if (typeof content !== "string") return `parameter ${JSON.stringify(name)} must be a string`;
-    if (!name.isWellFormed() || !content.isWellFormed())
-      return `parameter ${JSON.stringify(name)} must be valid Unicode`;
+    const fault = textFault(name) ?? textFault(content);
+    if (fault !== undefined) return `parameter ${JSON.stringify(name)} ${fault}`;
     parameters[name] = content;
   }
   return parameters;

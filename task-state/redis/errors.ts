@@ -7,6 +7,8 @@ export type TaskStateErrorCode =
   | "unreadable"
   /** The service or user id is invalid, see `identityFault`. */
   | "invalid_owner"
+  /** A parameter is no text that can be stored: it holds NUL or half of a surrogate pair. */
+  | "invalid_parameters"
   /** The id sequence is no integer, or at its end: no task can be submitted until an operator repairs it. */
   | "sequence_damaged"
   /** More consecutive ids are in use than one call tries; the next call continues after them. */

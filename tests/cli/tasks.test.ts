@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { keys } from "../../task-state/index.ts";
+import { bin, startProcess } from "./support/run.ts";
 import { useService } from "./support/service.ts";
 
 const service = useService({ stepMs: 2000 });
@@ -122,6 +123,28 @@ test("a parameters file in another encoding is refused, not misread", async () =
     stderr: expect.stringContaining("is not UTF-8"),
   });
 });
+
+test.each([
+  ["a byte that is no text", Buffer.from("src=/a\xff", "latin1"), "is not UTF-8"],
+  ["half of a surrogate pair in a parameters file", '{"src": "\\ud800"}', 'parameter "src" must be valid Unicode'],
+  ["NUL in a parameters file", '{"src": "a\\u0000b"}', 'parameter "src" must not contain a NUL character'],
+])("%s is refused before anything is sent", async (_, text, why) => {
+  const { env } = service.newUser();
+  const run =
+    typeof text === "string"
+      ? await service.run(["tasks", "submit", "--params-file", "-"], { env, input: text })
+      : await startProcess(
+          "sh",
+          ["-c", `exec "$0" "$1" tasks submit --param "$(printf '${octal(text)}')"`, process.execPath, bin],
+          { env, input: "" },
+        ).over;
+  expect(run).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(why) });
+});
+
+/** For printf: a shell passes on bytes that no string of Node.js holds. */
+function octal(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+}
 
 test("submissions with the same idempotency key, in any script, create one task", async () => {
   const alice = service.newUser();

@@ -4,6 +4,8 @@ import { useService } from "../support/service.ts";
 import {
   aliceTask,
   aliceTasks,
+  detailIn,
+  expectProblem,
   parametersOf,
   parseAnswer,
   requestBytes,
@@ -86,13 +88,13 @@ test.each<[string, string, [string, string][]]>([
       ["c", "%4"],
     ],
   ],
-  ["bytes that are no UTF-8 become replacement characters", "?a=%ff", [["a", "\ufffd"]]],
+  ["the replacement character is text", "?a=%EF%BF%BD", [["a", "\ufffd"]]],
   [
     "any script and any plane is kept",
     `?${encodeURIComponent("用户")}=${encodeURIComponent("ü😀")}`,
     [["用户", "ü😀"]],
   ],
-  ["control characters in values are data", "?a=%00%0a%0d%22%5c", [["a", '\u0000\n\r"\\']]],
+  ["control characters in values are data", "?a=%01%0a%0d%22%5c", [["a", '\u0001\n\r"\\']]],
   [
     "names of the API are plain data here",
     "?user_id=bob&limit=x&task_id=9",
@@ -123,6 +125,25 @@ test("a whole number as a name does not lose its task", async () => {
 test("bytes beyond ASCII that a client has not percent-encoded are refused, never garbled", async () => {
   const answer = parseAnswer(await sendBytes(service, requestBytes("POST", `/api/v1${aliceTasks}?a=ü`)));
   expect(answer.status).toBe(400);
+});
+
+test.each([
+  ["?a=%ff", 'parameter "a" must be UTF-8 text, percent-encoded'],
+  ["?a=1&a=%c3%28&a=2", 'parameter "a" must be UTF-8 text, percent-encoded'],
+  ["?a=%ed%a0%80", 'parameter "a" must be UTF-8 text, percent-encoded'],
+  ["?%ff=a", 'parameter "\ufffd" must be UTF-8 text, percent-encoded'],
+  ["?a=x%00y", 'parameter "a" must not contain a NUL character'],
+])("a submission with %s is 422 and stores nothing", async (query, detail) => {
+  const reply = await service.post(aliceTasks + query);
+  expectProblem(reply, 422);
+  expect(detailIn(reply)).toBe(detail);
+  expect(await service.redis.client.dbsize()).toBe(0);
+});
+
+test("a query of a read that is no text is 422, too", async () => {
+  const reply = await service.get("/services/sync/tasks/1?user_id=%ff");
+  expectProblem(reply, 422);
+  expect(detailIn(reply)).toContain("user_id: must be UTF-8 text, percent-encoded");
 });
 
 test("user_id is decoded like any other, and the last one counts", async () => {

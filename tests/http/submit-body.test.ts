@@ -69,6 +69,8 @@ test.each([
   ['{"parameters":{"count":7}}', 'parameter "count" must be a string'],
   ['{"parameters":{"none":null}}', 'parameter "none" must be a string'],
   ['{"parameters":{"bad":"\\ud800"}}', 'parameter "bad" must be valid Unicode'],
+  ['{"parameters":{"\\udc00":"a"}}', 'parameter "\\udc00" must be valid Unicode'],
+  ['{"parameters":{"bad":"a\\u0000b"}}', 'parameter "bad" must not contain a NUL character'],
 ])("a body %s is 422 and says why", async (body, why) => {
   const reply = await submitBody(body);
   expectProblem(reply, 422);
