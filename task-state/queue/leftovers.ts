@@ -8,9 +8,14 @@ import type { TaskStateContext } from "../task/context.ts";
 import { forgetDispatchers } from "./leases.ts";
 import { purgeOrphans } from "./orphans.ts";
 import { releaseExpiredPermits } from "./permits.ts";
+import { searchSidecars } from "./sidecar-search.ts";
+import { requeueStranded } from "./stranded.ts";
+import { createStreamTasks } from "./stream-tasks.ts";
 
-/** The numbers of leftovers removed. */
+/** The numbers of repairs. */
 export interface Leftovers {
+  /** Tasks put back on the work stream, because nothing else would have led a dispatcher to them. */
+  requeued: number;
   /** Tasks whose record another program deleted, or whose record expired. */
   purged: number;
   /** Single members that belong to tasks without any other key, or to dead dispatchers. */
@@ -83,27 +88,42 @@ return removed`,
 const prefixes = { recordPrefix: keys.record(""), sidecarPrefix: keys.sidecar("") };
 
 /**
- * Removes from our own keys the leftovers of tasks and dispatchers that are gone. Safe beside every other call, may be
- * repeated, stops at the signal.
+ * Removes from our own keys the leftovers of tasks and dispatchers that are gone, and puts tasks back on the work stream that
+ * lost their place there. Safe beside every other call, may be repeated, stops at the signal.
  */
 export async function removeLeftovers(context: TaskStateContext, signal?: AbortSignal): Promise<Leftovers> {
   const { primary } = context;
-  const purged = await purgeOrphans(context, signal);
-  if (signal?.aborted) return { purged, cleared: 0 };
+  const { purged, requeued } = await repairSidecars(context, signal);
+  const done = (cleared: number): Leftovers => ({ requeued, purged, cleared });
+  if (signal?.aborted) return done(0);
   const clock = await redisClock(primary);
   const { now } = clock;
   let cleared = (await releaseExpiredPermits(primary, now)) + (await forgetDispatchers(primary, clock));
   for await (const users of zscan(context, keys.parkedUsers)) {
-    if (signal?.aborted) return { purged, cleared };
+    if (signal?.aborted) return done(cleared);
     for (const [user] of users) cleared += await forgetParked(context, user);
   }
   for await (const ids of namedIds(context)) {
-    if (signal?.aborted) return { purged, cleared };
+    if (signal?.aborted) return done(cleared);
     const { due, inFlight, held, dead, deadLetters, deferredCancels, deleted } = keys;
     const named = { due, inFlight, held, dead, deadLetters, deferredCancels, deleted };
     cleared += Number(await forgetScript(primary, named, { ...prefixes, forgetAt: now + deletionMemory }, ids));
   }
-  return { purged, cleared };
+  return done(cleared);
+}
+
+/** Searches the sidecars once, for tasks without a record and for tasks without a place. */
+async function repairSidecars(context: TaskStateContext, signal?: AbortSignal) {
+  const done = { purged: 0, requeued: 0 };
+  if (signal?.aborted) return done;
+  const stream = createStreamTasks(context.primary);
+  // A task behind a longer backlog loses nothing until a later sweep finds it: it would wait at the end.
+  const isKnown = await stream.readOn(signal);
+  for await (const { orphans, unplaced } of searchSidecars(context, signal)) {
+    done.purged += await purgeOrphans(context, orphans);
+    if (isKnown) done.requeued += await requeueStranded(context, unplaced, stream);
+  }
+  return done;
 }
 
 async function forgetParked(context: TaskStateContext, user: string): Promise<number> {

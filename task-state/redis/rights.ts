@@ -83,6 +83,8 @@ const needs: Readonly<Record<Role, readonly Need[]>> = {
     ...tombstones,
     ["XGROUP|DELCONSUMER XINFO|CONSUMERS XTRIM", keys.work],
     ["HGETALL HDEL", keys.deferredCancels],
+    ["HINCRBY", keys.sidecar(any)],
+    ["ZSCORE", keys.leases, keys.due, keys.unreadable, keys.parkedUsers],
     ["SSCAN SREM", keys.held],
     ["ZSCAN ZREM", keys.due, keys.inFlight, keys.dead, keys.parkedUsers, keys.parked(any)],
     ["ZREMRANGEBYSCORE", keys.inFlight, keys.dispatchers, keys.leases],

@@ -48,7 +48,19 @@ test.each([
   ["one that is due is submitted", {}, { dueAt: now, attempts: 2 }, { kind: "submit" }],
   ["one that is not due yet is released until then", {}, { dueAt: later }, { kind: "release", until: later }],
   ["one at the scheduler rests", { status: "running" }, { phase: "sent" }, release],
-  ["one at the scheduler that is not running yet rests", { status: "dispatching" }, { phase: "sent" }, release],
+  [
+    "one at the scheduler whose record does not show the acceptance is acknowledged",
+    { status: "dispatching" },
+    { phase: "sent" },
+    { kind: "write", change: { record: { status: "running", logs: ["Scheduler acknowledged submission"] } } },
+  ],
+  ["one at the scheduler whose status another program wrote rests", { status: "pending" }, { phase: "sent" }, release],
+  [
+    "one at the scheduler that shall be cancelled is not acknowledged",
+    { status: "dispatching" },
+    { phase: "sent", want: "cancel" },
+    { kind: "write", change: { record: { status: "cancel_requested", datedLogs: [] }, sidecar: { wantLogged: 1 } } },
+  ],
   ["one that the service runs that registered it rests", {}, { phase: "external" }, release],
   ["one that another program runs rests", {}, { phase: "foreign" }, release],
   [
@@ -192,6 +204,11 @@ test("every combination keeps the promises", () => {
       if (want === "cancel") expect(status, shown).toBe("cancel_requested");
       if (phase === "queued") expect([1, "dispatching"], shown).toContain(step.sidecar.doubtful ?? status);
     }
-    if (step.kind === "write") expect(step.change.record?.status, shown).not.toBe("pending");
+    if (step.kind === "write") {
+      expect(step.change.record?.status, shown).not.toBe("pending");
+      if (phase === "sent" && step.change.record?.status === "running") {
+        expect([status, want], shown).toEqual(["dispatching", undefined]);
+      }
+    }
   }
 });

@@ -104,11 +104,32 @@ test.each(cases.filter(([, { readable }]) => !readable))(
     expect(await bench.sidecar(id)).toMatchObject({ phase: "sent" });
     await bench.redis.client.set(keys.record(id), raw);
     await recheck(id);
+    await bench.untilStatus("running", id);
+    expect(await bench.messages(id)).toEqual(["Dispatching to scheduler", "Scheduler acknowledged submission"]);
     await untilTrimmed();
     expect(bench.scheduler.ids("submit")).toHaveLength(2);
     expect(await letters()).toEqual([]);
   },
 );
+
+test("a task that its scheduler moved on while it could not be read keeps what the scheduler wrote", async () => {
+  const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();
+  bench.scheduler.answer(() => promise);
+  const id = await bench.submit();
+  await bench.start();
+  await bench.until(() => bench.scheduler.ids("submit").length === 1);
+  const raw = (await bench.redis.client.get(keys.record(id))) ?? "";
+  await bench.redis.client.set(keys.record(id), "{");
+  answer(202);
+  await bench.untilIdle();
+  const written = raw.replace('"status":"dispatching"', '"status":"running"');
+  expect(written).not.toBe(raw);
+  await bench.redis.client.set(keys.record(id), written);
+  expect(await recheck(id)).toBe(1);
+  await untilTrimmed();
+  expect(await bench.redis.client.get(keys.record(id))).toBe(written);
+  expect(bench.scheduler.ids("submit")).toEqual([id]);
+});
 
 test("a refusal is kept as well: the task can be judged once it can be read", async () => {
   const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();

@@ -4,7 +4,7 @@ import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, commandsDuring, contents, openStore, stages, taskIn, tracesOf } from "./support.ts";
 
 const redis = useRedis();
-const nothing = { purged: 0, cleared: 0 };
+const nothing = { requeued: 0, purged: 0, cleared: 0 };
 const memory = [keys.deleted, keys.deletedOwners];
 
 /** Deletes tasks as another frontend does, which knows nothing of our own keys. */
@@ -33,7 +33,7 @@ test.each(stages.filter((stage) => stage !== "foreign"))(
     const opened = openStore(redis);
     const id = await taskIn(stage, opened);
     await deleteElsewhere(alice, id);
-    expect(await removeLeftovers(opened.context)).toEqual({ purged: 1, cleared: 0 });
+    expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 1, cleared: 0 });
     expect(await tracesOf(redis.client, id)).toEqual(memory);
     expect(await redis.client.keys("dms:order:*")).toEqual([]);
     expect(await removeLeftovers(opened.context)).toEqual(nothing);
@@ -45,7 +45,7 @@ test.each(["cancel", "delete"] as const)("a %s that still waits goes with the re
   const id = await taskIn("sent", opened);
   await opened.store[verb](id);
   await deleteElsewhere(alice, id);
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 1, cleared: 0 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 1, cleared: 0 });
   expect(await tracesOf(redis.client, id)).toEqual(memory);
   expect(await redis.client.zscore(keys.deleted, id)).not.toBe("inf");
 });
@@ -63,7 +63,7 @@ test("a task that a dispatcher is at work on is left to it until the lease is ov
   expect(await removeLeftovers(opened.context)).toEqual(nothing);
   expect(await contents(redis.client)).toEqual(before);
   await lease(-1);
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 1, cleared: 0 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 1, cleared: 0 });
 });
 
 test("a dead letter goes with its task, whether its sidecar is still there or not; that of no task stays", async () => {
@@ -79,7 +79,7 @@ test("a dead letter goes with its task, whether its sidecar is still there or no
   const [first = "", second = "", third = ""] = ids;
   await deleteElsewhere(alice, first, second);
   await redis.client.del(keys.sidecar(first));
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 1, cleared: 1 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 1, cleared: 1 });
   expect((await redis.client.zrange(keys.dead, "0", "-1")).sort()).toEqual(["1-1", third]);
   expect(Object.keys(await redis.client.hgetall(keys.deadLetters)).sort()).toEqual(["1-1", third]);
 });
@@ -89,7 +89,7 @@ test("a hidden task of which nothing is left is remembered no longer than others
   const id = await taskIn("sent", opened);
   await opened.store.delete(id);
   await redis.client.del(keys.record(id), keys.metadata(id), keys.sidecar(id));
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 0, cleared: 1 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 0, cleared: 1 });
   expect(await redis.client.zscore(keys.deleted, id)).not.toBe("inf");
   expect(await removeLeftovers(opened.context)).toEqual(nothing);
 });
@@ -99,7 +99,7 @@ test("a deferred cancellation goes with its task", async () => {
   const id = await taskIn("sent", opened);
   await opened.store.cancel(id);
   await redis.client.del(keys.record(id), keys.sidecar(id));
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 0, cleared: 1 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 0, cleared: 1 });
   expect(await redis.client.exists(keys.deferredCancels)).toBe(0);
 });
 
@@ -114,7 +114,7 @@ test("parked tasks that are gone are taken off, and their user when none is left
   await redis.client.del(keys.record(expired), keys.sidecar(expired));
   await deleteElsewhere(alice, deleted);
   await opened.store.delete(purged);
-  expect(await removeLeftovers(opened.context)).toEqual({ purged: 1, cleared: 2 });
+  expect(await removeLeftovers(opened.context)).toEqual({ requeued: 0, purged: 1, cleared: 2 });
   expect(await redis.client.smembers(keys.held)).toEqual([kept]);
   expect(await redis.client.zrange(keys.parkedUsers, "0", "-1")).toEqual(["bob"]);
   expect(await redis.client.hgetall(keys.parkedPace)).toEqual({ bob: "1" });
@@ -127,7 +127,7 @@ test("permits and names that dead dispatchers left are taken off, others stay", 
   const { now } = await readView(context, id);
   await redis.client.zadd(keys.inFlight, now - 1, "dead", now + 60_000, id);
   await redis.client.zadd(keys.dispatchers, now - 60_000, "dead", now, "alive");
-  expect(await removeLeftovers(context)).toEqual({ purged: 0, cleared: 2 });
+  expect(await removeLeftovers(context)).toEqual({ requeued: 0, purged: 0, cleared: 2 });
   expect(await redis.client.zrange(keys.inFlight, "0", "-1")).toEqual([id]);
   expect(await redis.client.zrange(keys.dispatchers, "0", "-1")).toEqual(["alive"]);
 });
@@ -136,7 +136,7 @@ test("a sidecar that cannot be read is left, and keeps nothing up", async () => 
   const { context, store } = openStore(redis);
   await redis.client.set(keys.sidecar("7"), "spoilt");
   await deleteElsewhere(alice, await store.submit(alice, {}));
-  expect(await removeLeftovers(context)).toEqual({ purged: 1, cleared: 0 });
+  expect(await removeLeftovers(context)).toEqual({ requeued: 0, purged: 1, cleared: 0 });
   expect(await redis.client.get(keys.sidecar("7"))).toBe("spoilt");
 });
 

@@ -10,6 +10,9 @@ const redis = useRedis();
 /** Patterns that together allow what `~dms:*` does, each on its own. */
 const ours = [
   ...[
+    "clock",
+    "leases",
+    "unreadable",
     "order:*",
     "task:*",
     "work*",

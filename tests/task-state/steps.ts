@@ -9,6 +9,7 @@ import {
   recordMalformedEntry,
   releaseParked,
   releasePermit,
+  removeLeftovers,
   resumeDispatch,
   retryDeadLetter,
   sendHeartbeat,
@@ -149,6 +150,15 @@ export const chores: Step[] = [
       return id;
     },
     run: ({ context }) => enforceTombstones(context),
+  },
+  {
+    name: "requeue",
+    async prepare(open) {
+      const id = await queued(open);
+      await open.context.primary.del(keys.work);
+      return id;
+    },
+    run: ({ context }) => removeLeftovers(context),
   },
   {
     name: "repair",

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Services } from "../../../shared/services.ts";
-import { forgetConsumers, isUnavailable, removeLeftovers, trimAcknowledged } from "../../../task-state/index.ts";
+import { forgetConsumers, isUnavailable, removeLeftovers } from "../../../task-state/index.ts";
 
 /** Idle time after which a dispatcher is considered gone, in ms. */
 const consumerMemory = 60 * 60_000;
@@ -8,17 +8,15 @@ const consumerMemory = 60 * 60_000;
 type Parts = Pick<Services, "store" | "context" | "log">;
 
 /**
- * One sweep: removes leftovers of tasks that are gone, brings the indexes in line with the records, removes dispatchers that
+ * One sweep: puts tasks back on the work stream that lost their place there, removes leftovers of tasks that are gone, brings the indexes in line with the records, removes dispatchers that
  * are gone, and logs the repairs.
  * @returns the number of repairs
  */
 export async function mend({ store, context, log }: Parts, signal?: AbortSignal): Promise<number> {
-  const { purged, cleared } = await removeLeftovers(context, signal);
+  const { requeued, purged, cleared } = await removeLeftovers(context, signal);
   const { adopted, dropped, retired, returned } = await store.repair(signal);
-  // A stopped dispatcher leaves the entries on the stream that it acknowledged since its last trim.
-  await trimAcknowledged(context.primary);
   const forgotten = await forgetConsumers(context.primary, consumerMemory);
-  const done = { purged, cleared, adopted, dropped, retired, returned, forgotten };
+  const done = { requeued, purged, cleared, adopted, dropped, retired, returned, forgotten };
   const repairs = Object.values(done).reduce((sum, count) => sum + count, 0);
   log[repairs > 0 ? "info" : "debug"](done, "janitor finished a sweep");
   return repairs;

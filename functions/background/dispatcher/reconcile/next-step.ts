@@ -14,7 +14,7 @@ import {
 } from "../../../../task-state/index.ts";
 import type { Policy } from "../limits/policy.ts";
 import { countForeignLogs, messages } from "./messages.ts";
-import { recheckLater } from "./settle.ts";
+import { acknowledge, recheckLater } from "./settle.ts";
 
 /** The next step of a task's reconciliation. */
 export type Step =
@@ -47,6 +47,8 @@ export function nextStep(view: View, policy: Policy, hold?: Hold): Step {
       : markSent(record);
   }
   if (sidecar.want !== undefined) return stop(record, sidecar, now);
+  // The acceptance was stored while the record could not be read.
+  if (sidecar.phase === "sent" && record.status === "dispatching") return { kind: "write", change: acknowledge(view) };
   if (sidecar.phase !== "queued") return release;
   if (isTooOld(record, sidecar, now, policy))
     return deadLetterSubmission(sidecar, messages.tooOld(policy.maxAge / 1000));

@@ -130,7 +130,7 @@ function backInQueue(view: View, waiting: SidecarPatch, counted: boolean, logs: 
 }
 
 /** Logs that the scheduler accepted the task, and sets `running` if the scheduler has not. */
-function acknowledge({ record, sidecar }: View): Pick<Change, "record"> {
+export function acknowledge({ record, sidecar }: View): Pick<Change, "record"> {
   // A deferred cancellation is the next step, and writes its own status.
   if (!record || hasEnded(record) || sidecar?.want !== undefined) return {};
   const logs = [messages.acknowledged];
