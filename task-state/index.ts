@@ -66,7 +66,7 @@ export type { Change } from "./task/commands.ts";
 export { commit } from "./task/commit.ts";
 export type { TaskStateContext } from "./task/context.ts";
 export type { DeadLetter } from "./task/dead-letter.ts";
-export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
+export { findSequenceFault, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
 export { maxIdempotencyKeyBytes } from "./task/idempotency.ts";
 export { type QuarantinedTask, quarantine, type Unreadable } from "./task/quarantine.ts";
 export { cancellationRequested } from "./task/read.ts";
