@@ -54,7 +54,13 @@ export {
   type TaskRecord,
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
-export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
+export {
+  isUnavailable,
+  TaskStateError,
+  type TaskStateErrorCode,
+  type Unavailability,
+  unavailabilityOf,
+} from "./redis/errors.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { unavailableDetails } from "../../shared/http/unavailable.ts";
 import { keys } from "../../task-state/index.ts";
 import { type ScriptedScheduler, startScriptedScheduler } from "../dispatcher/scheduler.ts";
 import { type Access, leastAccess, limitedUrl, limitUser, withoutCommand, withoutKeys } from "../support/access.ts";
@@ -123,10 +124,19 @@ test.each(taken)("without %s, taken at run time, a submission is 503 and leaves 
     const reply = await service.post(`/services/sync/users/bob/tasks?src=/a`, init);
     expectProblem(reply, 503);
     expect(reply.text).not.toMatch(/NOPERM|script/);
+    expect(detailIn(reply)).toBe(unavailableDetails.submission.refused);
   }
   expect(await contents(redis.client)).toEqual(before);
   await limitUser(redis, leastAccess);
   expect(taskIn(await service.get(aliceTask(id))).status).toBe("pending");
+});
+
+test("a submission whose wait for replicas is refused says that the task may exist", async () => {
+  const service = await startLimited(withoutCommand("wait"), { DMS_REDIS_WAIT_REPLICAS: "1" });
+  const reply = await service.post(aliceTasks);
+  expectProblem(reply, 503);
+  expect(detailIn(reply)).toMatch(/task 1 .*may exist/);
+  expect(idsIn(await service.get(aliceTasks))).toEqual(["1"]);
 });
 
 test("a damaged id sequence is 503, and is reported by the health check and once in the log", async () => {
