@@ -10,17 +10,19 @@ import { problem } from "../shared/http/answer.ts";
 import { answerClientError } from "../shared/http/error.ts";
 import { requestId, requestIdHeader } from "../shared/http/request-id.ts";
 import { securityHeaders } from "../shared/http/security-headers.ts";
+import { alive, livenessPath } from "../shared/runtime/liveness.ts";
 import type { Routing } from "./gateway.ts";
 
 /** The port of a function; `undefined` when it is not running. */
 export type PortOf = (name: string) => number | undefined;
 
-/** A server that forwards each request unchanged to the function of its route, and returns the answer. */
+/** A server that forwards each request unchanged to the function of its route, and returns the answer. It answers `/livez` itself. */
 export function createRouter(routing: Routing, portOf: PortOf) {
   const agent = new Agent({ keepAlive: true });
   const server = createServer({ maxHeaderSize: 256 * 1024 }, (incoming, outgoing) => {
     const { method = "GET", url = "/" } = incoming;
     const [path = "/"] = url.split("?", 1);
+    if (method === "GET" && path === livenessPath) return send(incoming, outgoing, 200, alive);
     const name = routing(method, path);
     const port = name === undefined ? undefined : portOf(name);
     if (port === undefined) return refuse(incoming, outgoing, 404, "Not Found");
@@ -49,11 +51,15 @@ function endToEnd({ connection: _, "keep-alive": _also, ...headers }: IncomingHt
   return headers;
 }
 
-function refuse({ headers }: IncomingMessage, outgoing: ServerResponse, status: number, detail: string): void {
+function refuse(incoming: IncomingMessage, outgoing: ServerResponse, status: number, detail: string): void {
+  send(incoming, outgoing, status, String(problem(status, detail).body));
+}
+
+function send({ headers }: IncomingMessage, outgoing: ServerResponse, status: number, body: string): void {
   outgoing.writeHead(status, {
     ...securityHeaders,
     [requestIdHeader]: requestId(headers),
     "content-type": "application/json; charset=utf-8",
   });
-  outgoing.end(String(problem(status, detail).body));
+  outgoing.end(body);
 }

@@ -8,6 +8,7 @@ import type { Logger } from "../shared/logger.ts";
 import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
+import { addLiveness } from "../shared/runtime/liveness.ts";
 import { reportMissingRights, rolesOf } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
@@ -26,6 +27,7 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const resident = config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor];
   reportMissingRights(services, [...rolesOf(httpFunctions), ...resident.flatMap(({ roles = [] }) => roles)]);
   const app = buildApp(httpFunctions, services);
+  addLiveness(app);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady();

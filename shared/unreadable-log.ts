@@ -1,3 +1,4 @@
+import { atMostEvery } from "./log-interval.ts";
 import type { Logger } from "./logger.ts";
 
 /** Minimum time between two lines, in ms. */
@@ -10,20 +11,16 @@ const maxNamed = 10;
  */
 export function createUnreadableLog(log: Logger, intervalMs = interval): (task: string, reason: string) => void {
   let met = new Map<string, string>();
-  let pause: NodeJS.Timeout | undefined;
-  const write = () => {
-    pause = undefined;
-    if (met.size === 0) return;
+  const write = atMostEvery(intervalMs, () => {
     const tasks = [...met].slice(0, maxNamed).map(([task, reason]) => ({ task, reason }));
     log.error(
       { count: met.size, tasks },
       "unreadable tasks are set aside until the program that writes them repairs them",
     );
     met = new Map();
-    pause = setTimeout(write, intervalMs).unref();
-  };
+  });
   return (task, reason) => {
     met.set(task, reason);
-    if (!pause) write();
+    write();
   };
 }

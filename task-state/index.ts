@@ -55,7 +55,13 @@ export {
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
 export { textFault } from "./record/text-fault.ts";
-export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
+export {
+  isUnavailable,
+  TaskStateError,
+  type TaskStateErrorCode,
+  type Unavailability,
+  unavailabilityOf,
+} from "./redis/errors.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
@@ -67,7 +73,7 @@ export type { Change } from "./task/commands.ts";
 export { commit } from "./task/commit.ts";
 export type { TaskStateContext } from "./task/context.ts";
 export type { DeadLetter } from "./task/dead-letter.ts";
-export { isSequenceDamaged, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
+export { findSequenceFault, type SequenceFault, sequenceAdvice } from "./task/id-sequence.ts";
 export { maxIdempotencyKeyBytes } from "./task/idempotency.ts";
 export { type QuarantinedTask, quarantine, type Unreadable } from "./task/quarantine.ts";
 export { cancellationRequested } from "./task/read.ts";

@@ -1,20 +1,26 @@
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { type Answer, json, withRetryAfter } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
-import { isSequenceDamaged } from "../../task-state/index.ts";
+import { findSequenceFault, type SequenceFault } from "../../task-state/index.ts";
 
 export default httpFunction(endpoints.health, async (_request, { redis }) => {
   // A function without the right to read the sequence submits no tasks.
-  const damaged = isSequenceDamaged(redis.primary).catch(() => false);
+  const searched = findSequenceFault(redis.primary).catch(() => undefined);
   try {
     await redis.primary.ping();
   } catch {
     // The cause appears in the log only: it may name hosts that clients need not know.
     return unhealthy(false, "Redis cannot be reached");
   }
-  if (await damaged) return unhealthy(true, "The sequence of task ids is damaged: no task can be submitted");
+  const fault = await searched;
+  if (fault) return unhealthy(true, messages[fault]);
   return json(200, { status: "ok", redis: { connected: true } });
 });
+
+const messages: Readonly<Record<SequenceFault, string>> = {
+  sequence_damaged: "The sequence of task ids is damaged: no task can be submitted",
+  ids_taken: "The next task ids are all in use by other programs: a submission fails until one has passed them",
+};
 
 function unhealthy(connected: boolean, message: string): Answer {
   return withRetryAfter(json(503, { status: "error", redis: { connected, message }, detail: message }));

@@ -12,7 +12,11 @@ export default httpFunction(endpoints.adminRetryDeadLetter, async ({ input }, { 
       return problem(404, "Dead letter not found");
     case "unreadable":
       return problem(409, `Task ${input.task_id} cannot be read: ${retry.reason}`);
+    case "removed":
+      return problem(409, "The dead letter is gone: another request has just retried, discarded or cancelled it");
     case "not_retryable":
-      return problem(409, "There is nothing to try again: the task has ended otherwise, or the entry names no task");
+      return problem(409, `There is nothing to try again: the task is ${retry.status} by now`);
+    case "no_task":
+      return problem(409, "There is nothing to try again: the entry names no task");
   }
 });

@@ -7,6 +7,7 @@ import { createBodyReader } from "./limits/body.ts";
 import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
 import { createServer } from "./server.ts";
+import { effectOf } from "./unavailable.ts";
 
 /** Fits the largest parameters with each byte escaped. In bytes. */
 const wantedBodyLimit = 512 * 1024;
@@ -50,6 +51,7 @@ function mount(
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
   app.route({
     method: endpoint.method,
+    config: { effect: effectOf(endpoint) },
     bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler(request, reply) {

@@ -1,26 +1,37 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { FastifyError } from "fastify";
-import { isUnavailable, TaskStateError } from "../../task-state/index.ts";
+import { TaskStateError, unavailabilityOf } from "../../task-state/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Answer, problem, withRetryAfter } from "./answer.ts";
 import { requestIdHeader } from "./request-id.ts";
+import { createUnavailableLog, type Effect, unavailableDetails } from "./unavailable.ts";
 
-/** The answer to a failed request; it contains only what the client can act on. */
-export function answerError(error: unknown, log: Logger): Answer {
-  if (isUnavailable(error)) {
-    log.warn({ cause: error.message }, "Redis is unavailable");
-    return unavailable("The task store cannot be reached; try again. A submission may have been recorded all the same");
-  }
-  if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
-  if (error instanceof TaskStateError && !error.code.startsWith("invalid_")) return unavailable(error.message);
-  const status = (error as Partial<FastifyError>).statusCode ?? 500;
-  if ((error as Partial<FastifyError>).code === "FST_ERR_BAD_URL")
-    return problem(400, "The path must be UTF-8 text, percent-encoded");
-  if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
-  if (error instanceof Error && status === 503) return unavailable(error.message);
-  log.error({ err: error }, "request failed");
-  return problem(500, "Internal server error");
+/** The failed request: its id, and what it may have changed. */
+export interface FailedRequest {
+  readonly request: string;
+  readonly effect: Effect;
+}
+
+/** Creates the answers of a server to failed requests; they contain only what the client can act on. */
+export function createErrorAnswer(log: Logger): (error: unknown, failed: FailedRequest) => Answer {
+  const logUnavailable = createUnavailableLog(log);
+  return (error, { request, effect }) => {
+    const kind = unavailabilityOf(error);
+    if (kind !== undefined) {
+      logUnavailable({ kind, cause: (error as Error).message, request });
+      return unavailable(unavailableDetails[effect][kind]);
+    }
+    if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
+    if (error instanceof TaskStateError && !error.code.startsWith("invalid_")) return unavailable(error.message);
+    const status = (error as Partial<FastifyError>).statusCode ?? 500;
+    if ((error as Partial<FastifyError>).code === "FST_ERR_BAD_URL")
+      return problem(400, "The path must be UTF-8 text, percent-encoded");
+    if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
+    if (error instanceof Error && status === 503) return unavailable(error.message);
+    log.error({ request, err: error }, "request failed");
+    return problem(500, "Internal server error");
+  };
 }
 
 function unavailable(detail: string): Answer {

@@ -3,18 +3,23 @@ import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Services } from "../services.ts";
 import { problem, unreadableHeader } from "./answer.ts";
-import { answerClientError, answerError } from "./error.ts";
+import { answerClientError, createErrorAnswer } from "./error.ts";
 import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { createPipelineLimiter } from "./limits/pipelining.ts";
 import { closeStalledReaders } from "./limits/stalled-readers.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createSender, type Send } from "./send.ts";
+import type { Effect } from "./unavailable.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** In ms of `performance.now()`. */
     receivedAt: number;
+  }
+  interface FastifyContextConfig {
+    /** What a request to this route may change. @default none, or nothing that its client asked for */
+    effect?: Effect;
   }
   interface FastifyInstance {
     /** Sends an answer of this server. */
@@ -30,9 +35,10 @@ const maxParamLength = 8 * 1024;
 /** The common base of every server: limits, headers, logs and errors, without routes. */
 export function createServer({ config, log }: Services, limits: Limits = defaultLimits): FastifyInstance {
   const send = createSender(log, limits.longAnswers);
+  const answerError = createErrorAnswer(log);
   const limitPipeline = createPipelineLimiter(limits.pipelined);
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    send(reply, answerError(error, log.child({ request: request.id })));
+    send(reply, answerError(error, { request: request.id, effect: request.routeOptions.config.effect ?? "none" }));
   const app = Fastify({
     // Requests are logged with their answers: Fastify would create a child logger for each request.
     logger: false,

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from "fastify";
 import type { Config, Environment } from "../config.ts";
 import { buildApp } from "../http/app.ts";
 import type { HttpFunction } from "../http/function.ts";
@@ -6,6 +5,7 @@ import type { Logger } from "../logger.ts";
 import { createServices } from "../services.ts";
 import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
+import { addLiveness } from "./liveness.ts";
 import { runProcess, type Service } from "./process.ts";
 import { reportMissingRights, rolesOf } from "./rights.ts";
 import { adoptTimeZone } from "./time-zone.ts";
@@ -42,11 +42,4 @@ export async function startServer(
       services.redis.close();
     },
   };
-}
-
-/** Adds `/livez`: 200 as long as the process answers, independent of Redis. */
-export function addLiveness(app: FastifyInstance): void {
-  app.get("/livez", { logLevel: "silent" }, (_request, reply) =>
-    reply.header("content-type", "application/json; charset=utf-8").send('{"status":"ok"}'),
-  );
 }

@@ -69,7 +69,7 @@ async function sentence(context: TaskStateContext, view: View, record: TaskRecor
     case "sending":
       return sidecar.error === undefined
         ? "being sent to the scheduler"
-        : `attempt ${sidecar.tries ?? sidecar.attempts} ended without a clear answer (${sidecar.error}); its fate is checked ${soon(facts)}`;
+        : `attempt ${sidecar.tries ?? sidecar.attempts} ended without a clear answer (${sidecar.error}); its fate is checked ${soon(facts, "at least ")}`;
     case "queued":
       return queuedSentence(context, view.id, sidecar, facts);
   }
@@ -106,6 +106,6 @@ async function isParked({ primary }: TaskStateContext, id: string, { user }: Sid
   return (await primary.zscore(keys.parked(user), id)) !== null;
 }
 
-function soon({ next_in_seconds: seconds }: Facts): string {
-  return seconds === undefined || seconds === 0 ? "at once" : `in ${seconds} s`;
+function soon({ next_in_seconds: seconds }: Facts, bound = ""): string {
+  return seconds === undefined || seconds === 0 ? "at once" : `in ${bound}${seconds} s`;
 }

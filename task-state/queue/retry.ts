@@ -1,3 +1,4 @@
+import type { Status } from "../record/lifecycle.ts";
 import { hasEnded, untouched } from "../record/record.ts";
 import { TaskStateError } from "../redis/errors.ts";
 import { commit } from "../task/commit.ts";
@@ -11,8 +12,12 @@ export type Retry =
   | { readonly outcome: "queued"; readonly raw: string }
   /** There is no such letter, or its task is gone. */
   | { readonly outcome: "not_found" }
-  /** The task ended otherwise meanwhile, or the letter has no task: there is nothing to send. */
-  | { readonly outcome: "not_retryable" }
+  /** Another request removed the letter meanwhile: it retried or discarded it, or the owner cancelled or deleted the task. */
+  | { readonly outcome: "removed" }
+  /** Another program gave the task this status since, so there is nothing to send. */
+  | { readonly outcome: "not_retryable"; readonly status: Status }
+  /** The letter belongs to an entry of the work stream that names no task. */
+  | { readonly outcome: "no_task" }
   /** The task cannot be read, for this reason. */
   | { readonly outcome: "unreadable"; readonly reason: string };
 
@@ -30,17 +35,19 @@ const maxTries = 16;
 export async function retryDeadLetter(context: TaskStateContext, id: string): Promise<Retry> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const letter = await findDeadLetter(context.primary, id);
-    if (!letter) return { outcome: "not_found" };
-    // The letter belongs to an entry, not to a task.
-    if (letter.request === "read" && isEntryId(id)) return { outcome: "not_retryable" };
+    if (!letter) return { outcome: tries === 0 ? "not_found" : "removed" };
+    if (letter.request === "read" && isEntryId(id)) return { outcome: "no_task" };
     const view = await readView(context, id);
     if (view.unreadable !== undefined) return { outcome: "unreadable", reason: view.unreadable };
     if (letter.request === "read") await restore(context, view);
     if (!view.record || view.raw === null) return { outcome: "not_found" };
     if (letter.request === "read") return { outcome: "queued", raw: view.raw };
+    // The sidecar names the letter until one step removes both, so another request may have come between the two reads.
+    if (view.sidecar?.dead !== letter.request && !(await findDeadLetter(context.primary, id)))
+      return { outcome: "removed" };
     const submission = letter.request === "submit";
     const retryable = submission ? view.record.status === "failed" : !hasEnded(view.record);
-    if (!retryable) return { outcome: "not_retryable" };
+    if (!retryable) return { outcome: "not_retryable", status: view.record.status };
     const again = { dead: null, error: null, tries: null, dueAt: null };
     const done = await commit(context, view, {
       record: submission

@@ -28,13 +28,32 @@ export class TaskStateError extends Error {
 /** Error replies of a Redis that runs but cannot serve now. https://redis.io/docs/latest/develop/reference/protocol-spec */
 const refusals =
   /^(READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|BUSY|NOAUTH|WRONGPASS|NOPERM|ERR max number of clients|ERR The user executing the script can't)/;
+/** Errors of commands that were never written to a connection. */
+const unsent = /Stream isn't writeable|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|sentinels are unreachable/i;
 const connectionFaults =
-  /Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|max retries per request|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|sentinels are unreachable/i;
+  /Connection is closed|due to connection close|Command timed out|Socket timeout|max retries per request|ECONN|ETIMEDOUT|EPIPE/i;
+
+/** Why Redis did not serve a call, and what became of the call's write. */
+export type Unavailability =
+  /** Redis answered with an error: it wrote nothing. */
+  | "refused"
+  /** There is no connection: the command was not sent. */
+  | "unreachable"
+  /** The connection broke before the reply: Redis may have executed the command. */
+  | "reply_lost";
+
+/** How Redis is unavailable; `undefined` for an error which means that the call was wrong. */
+export function unavailabilityOf(error: unknown): Unavailability | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const matches = (pattern: RegExp) => [error, ...causesOf(error)].some(({ message }) => pattern.test(message));
+  if (matches(refusals)) return "refused";
+  if (matches(unsent)) return "unreachable";
+  return matches(connectionFaults) ? "reply_lost" : undefined;
+}
 
 /** True when an error means that Redis is unavailable, rather than that the call was wrong. */
 export function isUnavailable(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false;
-  return [error, ...causesOf(error)].some(({ message }) => refusals.test(message) || connectionFaults.test(message));
+  return unavailabilityOf(error) !== undefined;
 }
 
 /** The errors that made Redis discard a transaction; its own error (EXECABORT) does not name them. */

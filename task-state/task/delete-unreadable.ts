@@ -7,7 +7,7 @@ import { writeAll } from "../redis/write-all.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { ownerRequest } from "./owner-request.ts";
-import { ownerOnFile } from "./quarantine.ts";
+import { ignoreUnavailable, ownerOnFile } from "./quarantine.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
@@ -29,6 +29,7 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
       : ({ ...ownerRequest("delete", sidecar), remove: "hide", deadLetter: null, record: {} } as const);
   const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
   if (!(await commit(context, known, change))) return undefined;
+  // The task is deleted: an error must not say otherwise, and sweeps remove what is left.
   await writeAll(context.primary, [
     ["ZREM", keys.unreadable, id],
     // The janitor finds the other sets that hold it.
@@ -38,7 +39,7 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
           ["SREM", keys.tasks, id],
           ["ZREM", keys.ordered(keys.tasks), id],
         ] satisfies Command[])),
-  ]);
+  ]).catch(ignoreUnavailable);
   return JSON.stringify(record);
 }
 

@@ -8,6 +8,8 @@ export type SequenceFault = "sequence_damaged" | "ids_taken";
 
 /** Ids in use that one call skips; the next call continues after them. */
 const mostSteps = 1000;
+/** 2^62: a lost sequence continues after an id below this, so that as many ids follow, whatever ids other programs choose. */
+const jumpLimit = "4611686018427387904";
 
 /*
  * Lua: read_sequence() returns the sequence as decimal digits, '0' if no id was assigned yet, nil if it cannot be incremented:
@@ -36,8 +38,8 @@ end`;
  * sequence may continue (nil: leave it), and an error that {@link sequenceFaultOf} parses.
  * It writes nothing. Expects the locals sequence, deleted and ordered_tasks (names of keys).
  *
- * A sequence that was lost or restored from an old dump meets ids in use: it jumps beyond the highest indexed id, and skips
- * ids that other programs stored beyond that without an index.
+ * A sequence that was lost or restored from an old dump meets ids in use: it jumps beyond the highest indexed id below the
+ * limit of jumps, and skips ids that other programs stored beyond that without an index.
  */
 export const nextIds = `${reading}
 -- Lua's own numbers are exact up to 2^53 only.
@@ -61,9 +63,9 @@ local function are_free(ids)
   return true
 end
 local function highest_indexed()
-  local tops = redis.call('ZRANGE', ordered_tasks, largest, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 10)
+  local tops = redis.call('ZRANGE', ordered_tasks, '(${jumpLimit}', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 10)
   for _, top in ipairs(tops) do
-    if string.match(top, '^[1-9]%d*$') and is_below(top, largest) then return top end
+    if string.match(top, '^[1-9]%d*$') and is_below(top, '${jumpLimit}') then return top end
   end
   return '0'
 end
@@ -100,20 +102,26 @@ local function next_ids(count)
 end`;
 
 /*
- * keys   sequence
- * reply  1 it cannot be incremented · 0 it can
+ * Searches an id as a submission does, and writes nothing. A user who may not read the keys of tasks learns only whether the
+ * sequence is damaged.
+ * keys   sequence, deleted, tasks
+ * reply  the error of a submission · '' it would find an id
  */
 const checkScript = defineScript({
   name: "check-sequence",
-  keys: ["sequence"],
+  keys: ["sequence", "deleted", "tasks"],
   args: [],
-  lua: `${reading}
-return read_sequence() and 0 or 1`,
+  lua: `local ordered_tasks = '${keys.ordered("")}' .. tasks
+${nextIds}
+if not read_sequence() then return 'SEQUENCEDAMAGED' end
+local searched, ids, _, fault = pcall(next_ids, 1)
+return searched and not ids and fault or ''`,
 });
 
-/** True when the id sequence cannot be incremented, so that no task can be submitted until an operator repairs it. */
-export async function isSequenceDamaged(redis: Redis): Promise<boolean> {
-  return (await checkScript(redis, { sequence: keys.sequence }, {})) === 1;
+/** Why a submission would find no id now; `undefined` if it would find one. Takes one round trip and changes nothing. */
+export async function findSequenceFault(redis: Redis): Promise<SequenceFault | undefined> {
+  const { sequence, deleted, tasks } = keys;
+  return faults[String(await checkScript(redis, { sequence, deleted, tasks }, {}))];
 }
 
 /** The reason why a submission's script found no id; `undefined` for any other error. */
@@ -137,6 +145,6 @@ const messages: Readonly<Record<SequenceFault, string>> = {
 /** What an operator must do about the fault, for the log. */
 export function sequenceAdvice(fault: SequenceFault): string {
   return fault === "sequence_damaged"
-    ? `${keys.sequence} is not an integer below 2^63-1: no task can be submitted until it is set to the highest task id in use`
+    ? `${keys.sequence} is not an integer, or no id after it is free: no task can be submitted until it is set to the highest task id in use, or deleted if that is 2^63-1`
     : `${mostSteps} ids after ${keys.sequence} are in use by tasks that no index lists; each submission skips as many more: set it to the highest task id in use`;
 }

@@ -130,6 +130,7 @@ function letterStart(id: string, error: string, owner: Owner | undefined, now: n
   return JSON.stringify({ task_id: id, ...named, request: "read", attempts: 1, error, at }).slice(0, -1);
 }
 
-function ignoreUnavailable(error: unknown): void {
+/** Passes over an error which means that Redis is unavailable, of a write that a later sweep repeats. */
+export function ignoreUnavailable(error: unknown): void {
   if (!isUnavailable(error)) throw error;
 }

@@ -22,7 +22,10 @@ test("a submission is not judged before its time", () => {
 });
 
 test("without a sign of the scheduler a task waits again, and is never again taken for one that was not sent", () => {
-  const log = ["t,Dispatching to scheduler", "t,Attempt 1 ended without a clear answer (504), checked in 5 s"];
+  const log = [
+    "t,Dispatching to scheduler",
+    "t,Attempt 1 ended without a clear answer (504), checked after at least 5 s",
+  ];
   expect(judge({ logs: log })).toEqual({
     kind: "write",
     change: { sidecar: { ...judged, phase: "queued", doubtful: 1 } },

@@ -63,7 +63,7 @@ test.each(["cancel", "delete"] as const)("accepted: a %s that has waited for thi
 test("unknown fate: the task is re-checked after the grace, and stays in sending", () => {
   expect(settle({ kind: "unknown_fate", cause: "504" })).toEqual({
     change: {
-      record: { logs: ["Attempt 1 ended without a clear answer (504), checked in 5 s"] },
+      record: { logs: ["Attempt 1 ended without a clear answer (504), checked after at least 5 s"] },
       sidecar: { checkAt: now + 5000, dueAt: now + 5000, error: "504" },
     },
     done: true,

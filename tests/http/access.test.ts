@@ -1,11 +1,12 @@
 import { expect, onTestFinished, test } from "vitest";
+import { unavailableDetails } from "../../shared/http/unavailable.ts";
 import { keys } from "../../task-state/index.ts";
 import { type ScriptedScheduler, startScriptedScheduler } from "../dispatcher/scheduler.ts";
 import { type Access, leastAccess, limitedUrl, limitUser, withoutCommand, withoutKeys } from "../support/access.ts";
 import { useRedis } from "../support/redis.ts";
 import { startServiceForTest, type TestService } from "../support/service.ts";
 import { until } from "../support/until.ts";
-import { contents, tracesOf } from "../task-state/support.ts";
+import { contents, foreignRecord, tracesOf } from "../task-state/support.ts";
 import { aliceTask, aliceTasks, detailIn, expectProblem, idsIn, operator, submit, taskIn } from "./support.ts";
 
 const redis = useRedis();
@@ -123,10 +124,19 @@ test.each(taken)("without %s, taken at run time, a submission is 503 and leaves 
     const reply = await service.post(`/services/sync/users/bob/tasks?src=/a`, init);
     expectProblem(reply, 503);
     expect(reply.text).not.toMatch(/NOPERM|script/);
+    expect(detailIn(reply)).toBe(unavailableDetails.submission.refused);
   }
   expect(await contents(redis.client)).toEqual(before);
   await limitUser(redis, leastAccess);
   expect(taskIn(await service.get(aliceTask(id))).status).toBe("pending");
+});
+
+test("a submission whose wait for replicas is refused says that the task may exist", async () => {
+  const service = await startLimited(withoutCommand("wait"), { DMS_REDIS_WAIT_REPLICAS: "1" });
+  const reply = await service.post(aliceTasks);
+  expectProblem(reply, 503);
+  expect(detailIn(reply)).toMatch(/task 1 .*may exist/);
+  expect(idsIn(await service.get(aliceTasks))).toEqual(["1"]);
 });
 
 test("a damaged id sequence is 503, and is reported by the health check and once in the log", async () => {
@@ -150,4 +160,20 @@ test("a damaged id sequence is 503, and is reported by the health check and once
   await redis.client.set(keys.sequence, "41");
   expect(await submit(service)).toBe("42");
   expect((await service.get("/healthz")).status).toBe(200);
+});
+
+test.each([
+  ["no id after the sequence is free", "9223372036854775806", ["9223372036854775807"]],
+  ["thousands of ids are used that no index lists", "0", Array.from({ length: 1500 }, (_, index) => String(index + 1))],
+])("the health check is 503 when %s, as a submission is", async (_, sequence, used) => {
+  const service = await startLimited(leastAccess);
+  await redis.client.set(keys.sequence, sequence);
+  await redis.client.mset(used.flatMap((id) => [keys.record(id), foreignRecord(id)]));
+  const health = await service.get("/healthz");
+  expect(health.status).toBe(503);
+  expect(health.body).toMatchObject({ status: "error", redis: { connected: true } });
+  expectProblem(await service.post(aliceTasks), 503);
+  await redis.client.set(keys.sequence, "2000");
+  expect((await service.get("/healthz")).status).toBe(200);
+  expect(await submit(service)).toBe("2001");
 });

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { createContext, keys, recordMalformedEntry } from "../../task-state/index.ts";
 import { useService } from "../support/service.ts";
 import { change, contents } from "../task-state/support.ts";
-import { aliceTask, expectProblem, messagesOf, nextCursorIn, operator, submit, taskIn } from "./support.ts";
+import { aliceTask, detailIn, expectProblem, messagesOf, nextCursorIn, operator, submit, taskIn } from "./support.ts";
 
 const service = useService();
 const withToken = (token: string) => ({ headers: { "x-operator-token": token } });
@@ -106,12 +106,28 @@ test("a retry makes the task pending again, and removes it from the list", async
   expectProblem(await service.post(`/admin/dead-letters/${id}/retry`, operator), 404);
 });
 
+test("of ten retries at once one succeeds, and the others say that the dead letter is gone", async () => {
+  const [id] = await giveUp(1);
+  const retry = () => service.post(`/admin/dead-letters/${id}/retry`, operator);
+  const replies = await Promise.all(Array.from({ length: 10 }, retry));
+  const refused = replies.filter(({ status }) => status !== 200);
+  expect(refused).toHaveLength(9);
+  for (const reply of refused) expect(detailIn(reply)).toMatch(/^(The dead letter is gone|Dead letter not found)/);
+});
+
 test("a task that has ended otherwise and an entry without a task cannot be retried", async () => {
   const [id = ""] = await giveUp(1);
   const raw = (await service.redis.client.get(keys.record(id))) ?? "";
   await service.redis.client.set(keys.record(id), raw.replace('"failed"', '"completed"'));
   await recordMalformedEntry(service.redis.client, "5-0");
-  for (const name of [id, "5-0"]) expectProblem(await service.post(`/admin/dead-letters/${name}/retry`, operator), 409);
+  for (const [name, reason] of [
+    [id, "the task is completed by now"],
+    ["5-0", "the entry names no task"],
+  ]) {
+    const reply = await service.post(`/admin/dead-letters/${name}/retry`, operator);
+    expectProblem(reply, 409);
+    expect(detailIn(reply)).toBe(`There is nothing to try again: ${reason}`);
+  }
   expect((await list()).letters).toHaveLength(2);
 });
 

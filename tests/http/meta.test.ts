@@ -45,6 +45,13 @@ test("/healthz is at the root and reports that Redis is connected", async () => 
   expect((await fetch(`${service.address}/api/v1/healthz`)).status).toBe(404);
 });
 
+test("/livez is at the root, and answers by GET alone", async () => {
+  const reply = await fetch(`${service.address}/livez`);
+  expect([reply.status, await reply.json()]).toEqual([200, { status: "ok" }]);
+  expect((await fetch(`${service.address}/livez`, { method: "POST" })).status).toBe(404);
+  expect((await fetch(`${service.address}/api/v1/livez`)).status).toBe(404);
+});
+
 test.each([
   "/nowhere",
   "/services/sync",

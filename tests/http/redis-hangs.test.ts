@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { unavailableDetails } from "../../shared/http/unavailable.ts";
 import { startServiceForTest } from "../support/service.ts";
 import { until } from "../support/until.ts";
 import { expectAllUnavailable, expectSick, expectUnavailable, requestsTo, startFragileRedis } from "./faults.ts";
-import { aliceTask, aliceTasks, idsIn, submit, taskIn } from "./support.ts";
+import { aliceTask, aliceTasks, detailIn, idsIn, operator, submit, taskIn } from "./support.ts";
 
 test("while Redis hangs every endpoint is 503 in time, and service resumes by itself", async () => {
   const redis = await startFragileRedis();
@@ -16,6 +17,25 @@ test("while Redis hangs every endpoint is 503 in time, and service resumes by it
   await until(async () => (await service.get("/healthz")).status === 200);
   await until(async () => (await service.get(aliceTasks)).status === 200);
   expect(Number(await submit(service))).toBeGreaterThan(Number(id));
+});
+
+test("a request whose reply Redis owes says what may have become of it, and later ones that nothing has", async () => {
+  const redis = await startFragileRedis();
+  const service = await startServiceForTest(redis.server.url);
+  const id = await submit(service);
+  const details = async () => {
+    const replies = await Promise.all([
+      service.post(aliceTasks),
+      service.post("/admin/dispatch/pause", operator),
+      service.get(aliceTask(id)),
+    ]);
+    return replies.map(detailIn);
+  };
+  const { submission, change, none } = unavailableDetails;
+  redis.hang();
+  expect(await details()).toEqual([submission.reply_lost, change.reply_lost, none.reply_lost]);
+  expect(await details()).toEqual([submission.unreachable, change.unreachable, none.unreachable]);
+  redis.resume();
 });
 
 test("500 requests while Redis hangs are all answered in time, none waits in a queue, and the dispatcher resumes", async () => {

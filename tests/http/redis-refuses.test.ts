@@ -1,11 +1,12 @@
 import { afterEach, expect, test } from "vitest";
 import { freePort } from "../../local/redis-server.ts";
+import { unavailableDetails } from "../../shared/http/unavailable.ts";
 import { keys } from "../../task-state/index.ts";
 import { startServiceForTest, useService } from "../support/service.ts";
 import { until } from "../support/until.ts";
 import { contents, saveAsScheduler, tracesOf } from "../task-state/support.ts";
 import { expectAllUnavailable, expectUnavailable } from "./faults.ts";
-import { aliceTask, aliceTasks, idsIn, operator, submit, taskIn } from "./support.ts";
+import { aliceTask, aliceTasks, detailIn, expectProblem, idsIn, operator, submit, taskIn } from "./support.ts";
 
 const service = useService();
 const { redis } = service;
@@ -63,6 +64,35 @@ test.each(refusals)("while Redis is %s, writes are 503 and leave nothing half-wr
   });
   expect(next).toBe("3");
 });
+
+test.each(refusals)(
+  "while Redis is %s, answers say that nothing came of the request, and the log sums them up",
+  async (_, begin, end) => {
+    const limited = await startServiceForTest(redis.url);
+    const id = await submit(limited);
+    await begin();
+    try {
+      // The first refusal may close the connection, and later ones may meet it while it is opened.
+      await until(async () => detailIn(await limited.post(aliceTasks)) === unavailableDetails.submission.refused);
+      await until(
+        async () => detailIn(await limited.post(aliceTask(id, "/cancel"))) === unavailableDetails.change.refused,
+      );
+      for (let count = 0; count < 50; count += 1) expectProblem(await limited.post(aliceTasks), 503);
+      const lines = limited.logs.filter(({ msg }) => msg === "Redis is unavailable");
+      expect(lines.length).toBeLessThan(10);
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          kind: "refused",
+          count: 1,
+          request: expect.any(String),
+          cause: expect.stringMatching(/^[A-Z]+ /),
+        }),
+      );
+    } finally {
+      await end();
+    }
+  },
+);
 
 test.each(refusals)("while Redis is %s, operators who change the queue get 503", async (name, begin, end) => {
   await begin();

@@ -23,6 +23,7 @@ test("while Redis is unavailable every endpoint is 503 in time, and service resu
     for (const [name, send] of requestsTo(service)) await expectUnavailable(send, `${name} in round ${round}`);
     await expectSick(service);
     expect((await service.get("/help")).status).toBe(200);
+    expect((await fetch(`${service.address}/livez`)).status).toBe(200);
     await redis.startAgain();
     await until(async () => (await service.get("/healthz")).status === 200);
     expect(idsIn(await service.get(aliceTasks))).toEqual(["1", "2", "3"]);

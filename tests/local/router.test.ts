@@ -44,6 +44,14 @@ test.each([
   expect(Object.fromEntries(answer.headers)).toMatchObject({ ...securityHeaders, "x-request-id": "mine" });
 });
 
+test("the router answers /livez itself, by GET alone", async () => {
+  const router = await startRouter(undefined);
+  const answer = await fetch(`http://127.0.0.1:${router}/livez?from=probe`);
+  expect([answer.status, await answer.json()]).toEqual([200, { status: "ok" }]);
+  expect(Object.fromEntries(answer.headers)).toMatchObject(securityHeaders);
+  expect((await fetch(`http://127.0.0.1:${router}/livez`, { method: "POST" })).status).toBe(404);
+});
+
 test("a path that is too long is answered with a detail", async () => {
   const router = await startRouter(1);
   const socket = connect(router, "127.0.0.1");

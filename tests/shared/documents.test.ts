@@ -7,6 +7,7 @@ import { variables as cliVariables } from "../../cli/variables.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { endpoints } from "../../shared/api/endpoints.ts";
 import { variables } from "../../shared/config.ts";
+import { unavailableDetails } from "../../shared/http/unavailable.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** Every document by its path from the root. */
@@ -41,6 +42,11 @@ function rows(path: string, first: RegExp): string[][] {
 
 const variableRows = () => rows("docs/configuration.md", /^(DMS_[A-Z_]+|PORT|K_[A-Z]+)$/);
 const endpointRows = () => rows("docs/api.md", /^(GET|POST|PUT|PATCH|DELETE)$/);
+
+test("the API's page has every detail that a 503 of Redis gives, and no other", () => {
+  const shown = rows("docs/api.md", /^(submission|change|read)$/).map(([, detail]) => detail);
+  expect(shown).toEqual(Object.values(unavailableDetails).flatMap((details) => Object.values(details)));
+});
 
 test("the configuration table holds every variable with its default, once", () => {
   const shown = variableRows().map(([name, fallback]) => [name, fallback]);

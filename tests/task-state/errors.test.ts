@@ -1,7 +1,13 @@
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
 import { freePort } from "../../local/redis-server.ts";
-import { createContext, createTaskStore, isUnavailable, TaskStateError } from "../../task-state/index.ts";
+import {
+  createContext,
+  createTaskStore,
+  isUnavailable,
+  TaskStateError,
+  unavailabilityOf,
+} from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, contents, openStore } from "./support.ts";
 
@@ -72,15 +78,21 @@ test("a transaction that Redis discards because of a wrong command is not", asyn
 });
 
 test.each([
-  "LOADING Redis is loading the dataset in memory",
-  "MASTERDOWN Link with MASTER is down",
-  "MISCONF Errors writing to the AOF file",
-  "NOAUTH Authentication required.",
-  "ERR max number of clients reached",
-  "connect ECONNREFUSED 127.0.0.1:6379",
-  "Command timed out",
-])("%s means unavailable", (message) => {
+  ["LOADING Redis is loading the dataset in memory", "refused"],
+  ["MASTERDOWN Link with MASTER is down", "refused"],
+  ["MISCONF Errors writing to the AOF file", "refused"],
+  ["NOAUTH Authentication required.", "refused"],
+  ["NOPERM User dms has no permissions to run the 'wait' command", "refused"],
+  ["ERR max number of clients reached", "refused"],
+  ["connect ECONNREFUSED 127.0.0.1:6379", "unreachable"],
+  ["Stream isn't writeable and enableOfflineQueue options is false", "unreachable"],
+  ["Command timed out", "reply_lost"],
+  ["Connection is closed.", "reply_lost"],
+  ["Command aborted due to connection close", "reply_lost"],
+  ["Reached the max retries per request limit (which is 0).", "reply_lost"],
+])("%s means unavailable: %s", (message, kind) => {
   expect(isUnavailable(new Error(message))).toBe(true);
+  expect(unavailabilityOf(new Error(message))).toBe(kind);
 });
 
 test.each([

@@ -151,7 +151,7 @@ test.each<[string, Change[], string]>([
 test("a submission of unknown fate shows its number as the log does, and when its fate is checked", async () => {
   const sidecar = { phase: "sending", attempts: 1, tries: 4, error: "504", dueAt: inMs(4500) } as const;
   expect(await sentence({ record: { status: "dispatching" }, sidecar })).toBe(
-    "attempt 4 ended without a clear answer (504); its fate is checked in 5 s",
+    "attempt 4 ended without a clear answer (504); its fate is checked in at least 5 s",
   );
 });
 

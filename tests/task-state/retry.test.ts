@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { keys, readDeadLetters, readView, recordMalformedEntry, retryDeadLetter } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, change, contents, foreignRecord, openStore, readable, workIds } from "./support.ts";
@@ -82,7 +82,7 @@ test.each(["completed", "cancelled", "running", "pending"] as const)(
     const { context, id } = await failed();
     await redis.client.set(keys.record(id), foreignRecord(id, { status }));
     const before = await contents(redis.client);
-    expect(await retryDeadLetter(context, id)).toEqual({ outcome: "not_retryable" });
+    expect(await retryDeadLetter(context, id)).toEqual({ outcome: "not_retryable", status });
     expect(await contents(redis.client)).toEqual(before);
   },
 );
@@ -93,7 +93,7 @@ test.each(["completed", "failed", "cancelled"] as const)(
     const { context, id } = await uncancelled();
     await redis.client.set(keys.record(id), foreignRecord(id, { status }));
     const before = await contents(redis.client);
-    expect(await retryDeadLetter(context, id)).toEqual({ outcome: "not_retryable" });
+    expect(await retryDeadLetter(context, id)).toEqual({ outcome: "not_retryable", status });
     expect(await contents(redis.client)).toEqual(before);
   },
 );
@@ -108,7 +108,7 @@ test("no letter, or none of a task that is still there: not found", async () => 
 test("a malformed entry cannot be sent again", async () => {
   const { context } = openStore(redis);
   await recordMalformedEntry(redis.client, "5-1");
-  expect(await retryDeadLetter(context, "5-1")).toEqual({ outcome: "not_retryable" });
+  expect(await retryDeadLetter(context, "5-1")).toEqual({ outcome: "no_task" });
   expect((await readDeadLetters(redis.client, 10)).letters).toHaveLength(1);
 });
 
@@ -126,7 +126,28 @@ test("ten operators at once send a letter again once", async () => {
   const { context, id } = await failed();
   const retries = await Promise.all(Array.from({ length: 10 }, () => retryDeadLetter(context, id)));
   expect(retries.filter(({ outcome }) => outcome === "queued")).toHaveLength(1);
+  for (const { outcome } of retries) expect(["queued", "removed", "not_found"]).toContain(outcome);
   expect(await workIds(redis.client)).toEqual([id]);
   const { logs = [] } = readable(await redis.client.get(keys.record(id)));
   expect(logs.filter((entry) => entry.endsWith("by an operator"))).toHaveLength(1);
+});
+
+test.each([
+  ["submission", failed],
+  ["cancellation", uncancelled],
+])("a retry of a %s that another one overtakes says so, and changes nothing", async (_, prepare) => {
+  const { context, id } = await prepare();
+  const slow = redis.connect();
+  const read = slow.hget.bind(slow);
+  let overtaken: Record<string, unknown> | undefined;
+  // The other retry comes after this one has read the letter.
+  vi.spyOn(slow, "hget").mockImplementationOnce(async (key, field) => {
+    const letter = await read(key, field);
+    expect(await retryDeadLetter(context, id)).toMatchObject({ outcome: "queued" });
+    overtaken = await contents(redis.client);
+    return letter;
+  });
+  expect(await retryDeadLetter(openStore(redis, { primary: slow }).context, id)).toEqual({ outcome: "removed" });
+  expect(overtaken).toBeDefined();
+  expect(await contents(redis.client)).toEqual(overtaken);
 });

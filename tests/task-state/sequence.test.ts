@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSequenceDamaged, keys, type Submission, type TaskStore } from "../../task-state/index.ts";
+import { findSequenceFault, keys, type Submission, type TaskStore } from "../../task-state/index.ts";
 import { useRedis } from "../support/redis.ts";
 import {
   alice,
@@ -71,7 +71,7 @@ for (const [way, submit] of ways) {
     const { store } = openStore(redis);
     await expect(submit(store, 1)).rejects.toMatchObject({ name: "TaskStateError", code: "sequence_damaged" });
     expect(await contents(redis.client)).toEqual({ [keys.sequence]: value });
-    expect(await isSequenceDamaged(redis.client)).toBe(true);
+    expect(await findSequenceFault(redis.client)).toBe("sequence_damaged");
   });
 
   test(`${way} with a sequence of another type is refused, and nothing is changed`, async () => {
@@ -79,7 +79,7 @@ for (const [way, submit] of ways) {
     const { store } = openStore(redis);
     await expect(submit(store, 1)).rejects.toMatchObject({ code: "sequence_damaged" });
     expect(await contents(redis.client)).toEqual({ [keys.sequence]: ["7"] });
-    expect(await isSequenceDamaged(redis.client)).toBe(true);
+    expect(await findSequenceFault(redis.client)).toBe("sequence_damaged");
   });
 
   test.each([
@@ -117,10 +117,12 @@ for (const [way, submit] of ways) {
     await redis.client.mset(others.flatMap((id) => [keys.record(id), foreignRecord(id)]));
     const { store } = openStore(redis);
     for (const reached of ["1001", "2002"]) {
+      expect(await findSequenceFault(redis.client)).toBe("ids_taken");
       await expect(submit(store, 1)).rejects.toMatchObject({ code: "ids_taken" });
       expect(await redis.client.get(keys.sequence)).toBe(reached);
       expect(await redis.client.exists(keys.work, keys.tasks)).toBe(0);
     }
+    expect(await findSequenceFault(redis.client)).toBeUndefined();
     expect(await submit(store, 1)).toBe("2501");
   });
 
@@ -131,6 +133,36 @@ for (const [way, submit] of ways) {
     await redis.client.mset(all.flatMap((id) => [keys.record(id), foreignRecord(id)]));
     const { store } = openStore(redis);
     expect(await submit(store, 1)).toBe("3003");
+  });
+
+  test.each([
+    ["a missing one", undefined],
+    ["3", "3"],
+  ])(`${way} after %s goes on below ids that other programs use at the end of the numbers`, async (_, value) => {
+    const living = await fill(5);
+    const last = ["9223372036854775805", "9223372036854775806", "9223372036854775807"];
+    for (const id of last) await saveAsScheduler(redis.client, id);
+    await redis.client.zadd(keys.ordered(keys.tasks), ...last.flatMap((id) => [id, id]));
+    await (value === undefined ? redis.client.del(keys.sequence) : redis.client.set(keys.sequence, value));
+    const before = await recordsOf([...living, ...last]);
+    const { store } = openStore(redis);
+    for (const [number, id] of ["6", "7", "8"].entries()) {
+      expect(await findSequenceFault(redis.client)).toBeUndefined();
+      expect(await submit(store, number)).toBe(id);
+    }
+    expect(await recordsOf([...living, ...last])).toEqual(before);
+  });
+
+  test(`${way} is refused, and known to be, when every id after the sequence is in use`, async () => {
+    await redis.client.set(keys.sequence, "9223372036854775805");
+    for (const id of ["9223372036854775806", "9223372036854775807"]) {
+      await redis.client.set(keys.record(id), foreignRecord(id));
+    }
+    const { store } = openStore(redis);
+    expect(await findSequenceFault(redis.client)).toBe("sequence_damaged");
+    await expect(submit(store, 1)).rejects.toMatchObject({ code: "sequence_damaged" });
+    await redis.client.del(keys.sequence);
+    expect(await submit(store, 1)).toBe("1");
   });
 
   test(`${way} does not jump to the end of all numbers because of a record there`, async () => {

@@ -13,7 +13,7 @@ export const messages = {
   refused: (detail: string) => `Scheduler refused the task: ${detail}`,
   cancelRefused: (detail: string) => `Scheduler refused the cancellation: ${detail}`,
   checked: (attempt: number, cause: string, wait: number) =>
-    `Attempt ${attempt} ended without a clear answer (${cause}), checked in ${inSeconds(wait)}`,
+    `Attempt ${attempt} ended without a clear answer (${cause}), checked after at least ${inSeconds(wait)}`,
   retry: (attempt: number, cause: string, wait: number) =>
     `Attempt ${attempt} failed with ${cause}, next in ${inSeconds(wait)}`,
   cancelRetry: (attempt: number, cause: string, wait: number) =>
