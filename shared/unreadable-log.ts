@@ -14,7 +14,7 @@ export function createUnreadableLog(log: Logger, intervalMs = interval): (task: 
   const write = () => {
     pause = undefined;
     if (met.size === 0) return;
-    const tasks = [...met].slice(0, maxNamed).map(([task, reason]) => ({ task, reason }));
+    const tasks = [...met].slice(0, maxNamed).map(([task_id, reason]) => ({ task_id, reason }));
     log.error(
       { count: met.size, tasks },
       "unreadable tasks are set aside until the program that writes them repairs them",

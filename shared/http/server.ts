@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { TaskStateError } from "../../task-state/index.ts";
 import type { Services } from "../services.ts";
 import { problem, unreadableHeader } from "./answer.ts";
 import { answerClientError, answerError } from "./error.ts";
 import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { createPipelineLimiter } from "./limits/pipelining.ts";
 import { closeStalledReaders } from "./limits/stalled-readers.ts";
+import { requestFields } from "./request-fields.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createSender, type Send } from "./send.ts";
@@ -31,8 +33,11 @@ const maxParamLength = 8 * 1024;
 export function createServer({ config, log }: Services, limits: Limits = defaultLimits): FastifyInstance {
   const send = createSender(log, limits.longAnswers);
   const limitPipeline = createPipelineLimiter(limits.pipelined);
-  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    send(reply, answerError(error, log.child({ request: request.id })));
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const taskId = error instanceof TaskStateError ? error.taskId : undefined;
+    const answer = answerError(error, log.child(requestFields(request, taskId)));
+    send(reply, taskId === undefined ? answer : { ...answer, taskId });
+  };
   const app = Fastify({
     // Requests are logged with their answers: Fastify would create a child logger for each request.
     logger: false,
