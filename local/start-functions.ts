@@ -12,6 +12,7 @@ import { abortOnSignal, reportError } from "./signals.ts";
 async function main(signal: AbortSignal): Promise<void> {
   const root = join(import.meta.dirname, "..");
   const output = createLogOutput();
+  output.onDropped((count) => output.write(`${count} lines were dropped: nobody read them, or the disk was full\n`));
   const dist = join(root, "dist");
   if (!existsSync(join(dist, "functions.json"))) throw new Error("no bundles found: run `npm run build` first");
   const dependencies = await startDependencies(process.env, process.cwd());

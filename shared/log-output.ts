@@ -84,6 +84,7 @@ export function createLogOutput({ fd = 1, immediate = false, format }: LogOutput
     clearTimeout(timer);
     schedule(pause || batchTime);
   };
+  /** Writes once what waits, without waiting for the result. */
   function deliver(): void {
     if (busy) return;
     if (buffer.size() === 0) {
