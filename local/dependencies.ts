@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { httpFunctions } from "../functions/index.ts";
 import { type Config, loadConfig, variables } from "../shared/config.ts";
+import { createLogOutput } from "../shared/log-output.ts";
 import { createLogger, type Logger } from "../shared/logger.ts";
 import { maskUrl } from "../shared/mask.ts";
 import { checkExposure, isWeakToken } from "../shared/runtime/exposure.ts";
@@ -87,9 +88,7 @@ function unreachable(environment: Environment): string {
 
 async function developmentLogger(config: Config): Promise<Logger> {
   if (config.logJson) return createLogger(config);
-  const { PinoPretty } = await import("pino-pretty");
-  return createLogger(
-    config,
-    PinoPretty({ translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname,app", singleLine: true }),
-  );
+  const { prettyFactory } = await import("pino-pretty");
+  const format = prettyFactory({ translateTime: "SYS:HH:MM:ss", ignore: "pid,hostname,app", singleLine: true });
+  return createLogger(config, createLogOutput({ format }));
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "../shared/config.ts";
 import { startDependencies } from "./dependencies.ts";
+import { createPrinter } from "./printer.ts";
 import { abortOnSignal, reportError } from "./signals.ts";
 
 /** The entry of `npm run offline`: serverless-offline on port 3000, or on `--httpPort`. */
@@ -30,7 +31,7 @@ async function main(signal: AbortSignal): Promise<void> {
     const exited = once(child, "exit");
     // A second Ctrl-C ends this process without waiting for the child.
     process.once("exit", () => child.kill());
-    process.stdout.write(`${dependencies.lines.join("\n")}\n`);
+    createPrinter(1)(dependencies.lines.join("\n"));
     await Promise.race([once(signal, "abort"), exited]);
     child.kill("SIGTERM");
     const [code] = await exited;

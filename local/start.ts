@@ -1,3 +1,4 @@
+import { createPrinter } from "./printer.ts";
 import { runDevelopment } from "./run.ts";
 import { abortOnSignal, reportError } from "./signals.ts";
 
@@ -6,7 +7,7 @@ await runDevelopment({
   environment: process.env,
   signal: abortOnSignal(),
   command: [import.meta.filename],
-  print: (text) => process.stdout.write(`${text}\n`),
+  print: createPrinter(1),
 }).then((code) => {
   process.exitCode = code;
 }, reportError);

@@ -1,24 +1,37 @@
-import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 import type { Config } from "./config.ts";
+import { createLogOutput, type LogOutput } from "./log-output.ts";
 
 export type { Logger } from "pino";
 
 type LoggerSettings = Pick<Config, "appName" | "logLevel"> &
   Partial<Pick<Config, "knativeService" | "knativeRevision">>;
 
-/** Logs JSON lines to stdout, or to another stream, such as one that prints human-readable text. */
-export function createLogger(config: LoggerSettings, stream?: DestinationStream): Logger {
+/** What takes the lines of a logger. */
+export type LogStream = DestinationStream & Partial<Pick<LogOutput, "flush" | "onDropped">>;
+
+/**
+ * Logs JSON lines to stdout, or to another stream. Lines that the stream drops are counted in a line of their own.
+ * @param mixin gives fields of every line at the time when it is logged
+ */
+export function createLogger(
+  config: LoggerSettings,
+  stream: LogStream = createLogOutput(),
+  mixin?: () => object,
+): Logger {
   const { appName: app, knativeService: k_service, knativeRevision: k_revision } = config;
-  return pino(
+  const log = pino(
     {
       level: config.logLevel,
       base: { app, ...(k_service ? { k_service, k_revision } : {}) },
       timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }) },
+      ...(mixin ? { mixin } : {}),
     },
-    // Lines are buffered for at most this many ms: one write per line would cost more than the request.
-    stream ?? destination({ sync: false, minLength: 4096, periodicFlush: 100 }),
+    stream,
   );
+  stream.onDropped?.((count) => log.error({ count }, "log lines were dropped: nobody read them, or the disk was full"));
+  return log;
 }
 
 /** ISO 8601 in UTC; made once per ms, because many lines share one. */

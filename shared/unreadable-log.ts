@@ -12,7 +12,7 @@ const maxNamed = 10;
 export function createUnreadableLog(log: Logger, intervalMs = interval): (task: string, reason: string) => void {
   let met = new Map<string, string>();
   const write = atMostEvery(intervalMs, () => {
-    const tasks = [...met].slice(0, maxNamed).map(([task, reason]) => ({ task, reason }));
+    const tasks = [...met].slice(0, maxNamed).map(([task_id, reason]) => ({ task_id, reason }));
     log.error(
       { count: met.size, tasks },
       "unreadable tasks are set aside until the program that writes them repairs them",

@@ -35,11 +35,9 @@ function serverCommand(host: Host, name: "serve" | "dev", text: Parameters<typeo
     )
     .option("--reload", "restart when a source file changes, after finishing work in flight");
   return perform(host, command, async (_args, options: ServerOptions) => {
-    const { env, signal, stderr, stdout } = host.shell;
+    const { env, signal } = host.shell;
     const { serve } = await import("./server-side.ts");
-    // `serve` logs JSON to standard output, so other messages go to standard error.
-    const output = name === "serve" ? stderr : stdout;
-    const code = await serve(name, options, { env, signal, print: (line) => void output.write(`${line}\n`) });
+    const code = await serve(name, options, { env, signal });
     return code === 0 ? exitCodes.done : exitCodes.failed;
   });
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { createPrinter } from "../../local/printer.ts";
 import { runDevelopment, runServer } from "../../local/run.ts";
 import { type Config, loadConfig, variables } from "../../shared/config.ts";
 import type { Variable } from "../../shared/variable.ts";
@@ -16,21 +17,18 @@ export interface ServerOptions {
 export interface ServerProcess {
   readonly env: Environment;
   readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
 }
 
 /** Runs `serve` or `dev` until the signal aborts. */
-export function serve(
-  name: "serve" | "dev",
-  options: ServerOptions,
-  { env, signal, print }: ServerProcess,
-): Promise<number> {
+export function serve(name: "serve" | "dev", options: ServerOptions, { env, signal }: ServerProcess): Promise<number> {
   const environment = withOptions(env, options);
   const address = [
     ...(options.host === undefined ? [] : ["--host", options.host]),
     ...(options.port === undefined ? [] : ["--port", options.port]),
   ];
   const run = name === "dev" ? runDevelopment : runServer;
+  // `serve` logs JSON to standard output, so other messages go to standard error.
+  const print = createPrinter(name === "serve" ? 2 : 1);
   return run({ environment, signal, print, command: [entry(), name, ...address] });
 }
 

@@ -11,12 +11,12 @@ import {
   type TaskStore,
 } from "../../task-state/index.ts";
 
-export default httpFunction(endpoints.submitTask, async ({ input, query, body, headers }, { store }) => {
+export default httpFunction(endpoints.submitTask, async ({ input, query, body, headers, requestId }, { store }) => {
   const read = readParameters(query, body);
   if (!read.ok) return problem(read.status, read.detail);
   const owner = { service: input.service, user: input.user_id };
   const trace = traceOf(headers);
-  const options = trace === undefined ? {} : { trace };
+  const options = { request: requestId, ...(trace === undefined ? {} : { trace }) };
   const key = headers["idempotency-key"];
   if (key !== undefined) return submitOnce(store, owner, read.parameters, String(key), options);
   return accepted(await store.submit(owner, read.parameters, options));
@@ -36,9 +36,9 @@ async function submitOnce(
   const { outcome, id } = await store.submitOnce(owner, parameters, key, options);
   if (outcome === "submitted") return accepted(id);
   if (outcome === "replayed") return { ...accepted(id), headers: { "idempotency-replayed": "true" } };
-  return problem(422, `Idempotency-Key: was used before with other parameters, for task ${id}`);
+  return { ...problem(422, `Idempotency-Key: was used before with other parameters, for task ${id}`), taskId: id };
 }
 
 function accepted(id: string): Answer {
-  return json(202, { task_id: id, status: "pending" });
+  return { ...json(202, { task_id: id, status: "pending" }), taskId: id };
 }

@@ -84,15 +84,12 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
       try {
         const step = await record(job);
         if (step !== "continues") {
-          log.info(
-            { taskId: job.taskId },
-            step === "ended" ? "job ended" : "job stopped: its task has ended otherwise",
-          );
+          log.info(logFields(job), step === "ended" ? "job ended" : "job stopped: its task has ended otherwise");
           return;
         }
         job = { ...job, step: job.step + 1 };
       } catch (error) {
-        log.warn({ taskId: job.taskId, error: String(error) }, "could not record a step; retrying");
+        log.warn({ ...logFields(job), error: String(error) }, "could not record a step; retrying");
       }
     }
   }
@@ -109,19 +106,19 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
       for (const [taskId, text] of Object.entries(left)) {
         const job = parseJob(text);
         if (!job) {
-          log.warn({ taskId }, "dropped an unreadable job");
+          log.warn({ task_id: taskId }, "dropped an unreadable job");
           await forget(taskId);
           continue;
         }
-        log.info({ taskId, step: job.step }, "job resumed");
+        log.info({ ...logFields(job), step: job.step }, "job resumed");
         work(taskId, (signal) => run(job, signal));
       }
     },
 
     async start(task) {
-      const { task_id: taskId, status } = task;
+      const { task_id: taskId, service, status } = task;
       if (working.has(taskId) || (status !== "pending" && status !== "dispatching")) {
-        log.warn({ taskId, status }, "repeated submission: the task is not executed again");
+        log.warn({ task_id: taskId, service, status }, "repeated submission: the task is not executed again");
         return "not_executed";
       }
       const job = newJob(task);
@@ -136,7 +133,7 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
       const step = await accepted;
       if (step === "not_found") return "not_found";
       if (step === "continues") return "started";
-      log.warn({ taskId }, "task not executed: it ended or was cancelled before it was accepted");
+      log.warn({ task_id: taskId, service }, "task not executed: it ended or was cancelled before it was accepted");
       return "not_executed";
     },
 
@@ -158,4 +155,8 @@ export function createJobs({ store, redis, log, steps, stepMs }: JobsOptions): J
       await Promise.all([...working.values()].map(({ over }) => over));
     },
   };
+}
+
+function logFields({ taskId, service }: Job) {
+  return { task_id: taskId, service };
 }

@@ -13,6 +13,8 @@ export interface Answer {
   readonly body: string | LongText;
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The task that the answer names, for the log. @default the one of the request's path */
+  readonly taskId?: string;
   /** Fields that are known only after a body in parts, lower-case names; sent to clients that ask with `TE: trailers`. */
   readonly trailers?: Readonly<Record<string, () => string>>;
 }

@@ -62,7 +62,8 @@ function mount(
       const parsed = readInput(request.params as Record<string, string>, query);
       if (!parsed.ok) return send(reply, parsed.answer);
       const body = endpoint.readsBody ? (request.body as Buffer | undefined) : undefined;
-      const answer = handle({ input: parsed.input as never, query, body, headers: request.headers }, services);
+      const { headers, id: requestId } = request;
+      const answer = handle({ input: parsed.input as never, query, body, headers, requestId }, services);
       if (!(answer instanceof Promise)) return send(reply, answer);
       answer.then(
         (given) => send(reply, given),

@@ -4,22 +4,23 @@ import type { FastifyError } from "fastify";
 import { TaskStateError, unavailabilityOf } from "../../task-state/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Answer, problem, withRetryAfter } from "./answer.ts";
+import type { RequestFields } from "./request-fields.ts";
 import { requestIdHeader } from "./request-id.ts";
 import { createUnavailableLog, type Effect, unavailableDetails } from "./unavailable.ts";
 
-/** The failed request: its id, and what it may have changed. */
+/** The failed request: how the log names it, and what it may have changed. */
 export interface FailedRequest {
-  readonly request: string;
+  readonly fields: RequestFields;
   readonly effect: Effect;
 }
 
 /** Creates the answers of a server to failed requests; they contain only what the client can act on. */
 export function createErrorAnswer(log: Logger): (error: unknown, failed: FailedRequest) => Answer {
   const logUnavailable = createUnavailableLog(log);
-  return (error, { request, effect }) => {
+  return (error, { fields, effect }) => {
     const kind = unavailabilityOf(error);
     if (kind !== undefined) {
-      logUnavailable({ kind, cause: (error as Error).message, request });
+      logUnavailable({ kind, cause: (error as Error).message, fields });
       return unavailable(unavailableDetails[effect][kind]);
     }
     if (error instanceof TaskStateError && error.code === "unreadable") return problem(409, error.message);
@@ -29,7 +30,7 @@ export function createErrorAnswer(log: Logger): (error: unknown, failed: FailedR
       return problem(400, "The path must be UTF-8 text, percent-encoded");
     if (error instanceof Error && status >= 400 && status < 500) return problem(status, error.message);
     if (error instanceof Error && status === 503) return unavailable(error.message);
-    log.error({ request, err: error }, "request failed");
+    log.error({ ...fields, err: error }, "request failed");
     return problem(500, "Internal server error");
   };
 }

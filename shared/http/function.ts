@@ -9,6 +9,8 @@ export interface FunctionRequest<Input> {
   readonly query: string;
   /** JSON text when the endpoint reads a body and the client sent one. */
   readonly body?: Buffer | undefined;
+  /** The id of the request, as its log lines carry it. */
+  readonly requestId: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }

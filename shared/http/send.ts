@@ -2,6 +2,7 @@ import type { FastifyReply } from "fastify";
 import type { Logger } from "../logger.ts";
 import { type Answer, type LongText, problem, withRetryAfter } from "./answer.ts";
 import { createLongAnswers } from "./limits/long-answers.ts";
+import { requestFields } from "./request-fields.ts";
 import { createRequestLog } from "./request-log.ts";
 
 /** Sends an answer and logs the request. */
@@ -16,24 +17,24 @@ export function createSender(log: Logger, longAnswers: number): Send {
   const logRequest = createRequestLog(log);
   const long = createLongAnswers(longAnswers);
 
-  const send: Send = (reply, { status, body, headers, trailers = {} }) => {
+  const send: Send = (reply, { status, body, headers, taskId, trailers = {} }) => {
     if (typeof body === "string" && body.length <= writtenAtOnce) {
       if (headers) reply.headers(headers);
       reply.code(status).header("content-type", "application/json; charset=utf-8").send(body);
-      logRequest(reply.request, status);
+      logRequest(reply.request, status, taskId);
       return;
     }
     const stream = long.open(typeof body === "string" ? wholeText(body) : body);
     if (!stream) return send(reply, tooManyReaders);
-    const request = reply.request.id;
-    stream.once("error", ({ message }: Error) => log.warn({ request, cause: message }, "an answer was cut off"));
+    const fields = requestFields(reply.request);
+    stream.once("error", ({ message }: Error) => log.warn({ ...fields, cause: message }, "an answer was cut off"));
     if (headers) reply.headers(headers);
     if (typeof body === "string") reply.header("content-length", Buffer.byteLength(body));
     else if (wantsTrailers(reply.request.headers.te)) {
       for (const [name, value] of Object.entries(trailers)) reply.trailer(name, async () => value());
     }
     reply.code(status).header("content-type", "application/json; charset=utf-8").send(stream);
-    logRequest(reply.request, status);
+    logRequest(reply.request, status, taskId);
   };
   return send;
 }

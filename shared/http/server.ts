@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { TaskStateError } from "../../task-state/index.ts";
 import type { Services } from "../services.ts";
 import { problem, unreadableHeader } from "./answer.ts";
 import { answerClientError, createErrorAnswer } from "./error.ts";
 import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
 import { createPipelineLimiter } from "./limits/pipelining.ts";
 import { closeStalledReaders } from "./limits/stalled-readers.ts";
+import { requestFields } from "./request-fields.ts";
 import { requestId, requestIdHeader } from "./request-id.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { createSender, type Send } from "./send.ts";
@@ -37,8 +39,12 @@ export function createServer({ config, log }: Services, limits: Limits = default
   const send = createSender(log, limits.longAnswers);
   const answerError = createErrorAnswer(log);
   const limitPipeline = createPipelineLimiter(limits.pipelined);
-  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    send(reply, answerError(error, { request: request.id, effect: request.routeOptions.config.effect ?? "none" }));
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const taskId = error instanceof TaskStateError ? error.taskId : undefined;
+    const { effect = "none" } = request.routeOptions.config;
+    const answer = answerError(error, { fields: requestFields(request, taskId), effect });
+    send(reply, taskId === undefined ? answer : { ...answer, taskId });
+  };
   const app = Fastify({
     // Requests are logged with their answers: Fastify would create a child logger for each request.
     logger: false,

@@ -2,6 +2,7 @@ import type { Unavailability } from "../../task-state/index.ts";
 import type { Endpoint } from "../api/endpoint.ts";
 import { atMostEvery } from "../log-interval.ts";
 import type { Logger } from "../logger.ts";
+import type { RequestFields } from "./request-fields.ts";
 
 /** What a request may change. Only a `change` and a `submission` can have taken effect without an answer. */
 export type Effect = "submission" | "change" | "none";
@@ -37,8 +38,8 @@ export interface UnavailableRequest {
   readonly kind: Unavailability;
   /** The error of Redis or of its connection. */
   readonly cause: string;
-  /** The request's id. */
-  readonly request: string;
+  /** How the log names the request. */
+  readonly fields: RequestFields;
 }
 
 /** Minimum time between two lines of one kind, in ms. */
@@ -54,7 +55,7 @@ export function createUnavailableLog(log: Logger, intervalMs = interval): (faile
     let count = 0;
     let last: UnavailableRequest | undefined;
     const write = atMostEvery(intervalMs, () => {
-      log.warn({ ...last, count }, "Redis is unavailable");
+      log.warn({ kind: last?.kind, cause: last?.cause, ...last?.fields, count }, "Redis is unavailable");
       count = 0;
     });
     return (failed: UnavailableRequest) => {

@@ -22,7 +22,7 @@ import { leaseFunction } from "./leases.ts";
  *          per task: false · 1 the caller holds the lease already · 2 not read, because the call reached its limit of bytes
  *          · { record or false, sidecar as a flat list, deleted 0|1, blocks of its user or false, checkAt or false }
  *          · why its keys cannot be read
- *          · begun: { record, { service, user, rev, place, trace and since or false } of the sidecar before } }
+ *          · begun: { record, { service, user, rev, place, trace, since and request or false } of the sidecar before } }
  */
 const claiming = {
   keys: ["work", "deleted", "paused", "blocksAll", "clock", "leases"],
@@ -70,7 +70,8 @@ check_write('ZADD', leases)
 redis.call('ZADD', leases, whole(watched + leaseMs), holder)
 
 -- Any change of a task since its submission leaves a field that is not among these.
-local at_first = { service = true, user = true, phase = true, rev = true, place = true, trace = true, since = true }
+local at_first = {}
+for _, field in ipairs({ 'service', 'user', 'phase', 'rev', 'place', 'trace', 'since', 'request' }) do at_first[field] = true end
 local user_blocks = {}
 local function blocks_of(user)
   if user_blocks[user] == nil then user_blocks[user] = text_of(blocksPrefix .. user) end
@@ -130,7 +131,8 @@ local function claim_whole(entry, id, deliveries, idle)
   redis.call('SET', record, next_raw, 'EX', ttl)
   redis.call('EXPIRE', record .. metadataSuffix, metadataTtl)
   redis.call('EXPIRE', sidecar, sidecarTtl)
-  return { next_raw, { known.service, known.user, known.rev, known.place or false, known.trace or false, known.since or false } }
+  local place, trace, since, request = known.place or false, known.trace or false, known.since or false, known.request or false
+  return { next_raw, { known.service, known.user, known.rev, place, trace, since, request } }
 end
 -- An invalid sidecar fails its own task only; an error of Redis itself fails the call.
 local function claim(entry, id, deliveries, idle)
@@ -221,6 +223,7 @@ export type FreshValues = readonly [
   place: string | null,
   trace: string | null,
   since: string | null,
+  request: string | null,
 ];
 
 /** True for a task that the claim began. */

@@ -198,7 +198,7 @@ function faultOf(flat: readonly string[]): string | undefined {
 }
 
 /** The sidecar of a fresh task. */
-function sidecarOf([service, user, rev, place, trace, since]: FreshValues): Sidecar {
+function sidecarOf([service, user, rev, place, trace, since, request]: FreshValues): Sidecar {
   return {
     service,
     user,
@@ -209,5 +209,6 @@ function sidecarOf([service, user, rev, place, trace, since]: FreshValues): Side
     ...(place === null ? {} : { place: Number(place) }),
     ...(trace === null ? {} : { trace }),
     ...(since === null ? {} : { since: Number(since) }),
+    ...(request === null ? {} : { request }),
   };
 }

@@ -17,11 +17,14 @@ export type TaskStateErrorCode =
 /** An unexpected error of this library. Redis's own errors pass through, see {@link isUnavailable}. */
 export class TaskStateError extends Error {
   readonly code: TaskStateErrorCode;
+  /** The task that a submission has stored all the same. */
+  readonly taskId: string | undefined;
 
-  constructor(code: TaskStateErrorCode, message: string) {
+  constructor(code: TaskStateErrorCode, message: string, taskId?: string) {
     super(message);
     this.name = "TaskStateError";
     this.code = code;
+    this.taskId = taskId;
   }
 }
 

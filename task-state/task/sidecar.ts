@@ -55,6 +55,8 @@ export interface Sidecar {
   readonly error?: string;
   /** The W3C `traceparent` of the request that submitted the task. */
   readonly trace?: string;
+  /** The id of that request; missing in tasks of earlier versions and of other programs. */
+  readonly request?: string;
   /** The dispatcher that holds the lease, valid as long as it sends heartbeats, see `leaseFunction`. */
   readonly lease?: string;
   /** For earlier versions: the end of the lease, in ms of Redis's own time. */

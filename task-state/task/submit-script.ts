@@ -12,7 +12,7 @@ import { nextIds } from "./id-sequence.ts";
  * keys   the id sequence, the counter of the work stream's entries, the set of all tasks, the work stream, the deleted ids,
  *        the clock
  * args   witness, ttl, metadataTtl, sidecarTtl (seconds); then per task: tail (the record after its task_id), service, user, phase,
- *        trace ('' for none), 1 to set the expiry of its sets (else 0), and the sets of its service, of that service's users, of
+ *        trace and request ('' for none), 1 to set the expiry of its sets (else 0), and the sets of its service, of that service's users, of
  *        its owner and of its user
  * reply  per task: { its id } · the error of one of its keys that has the wrong type; then the task is not stored
  */
@@ -41,7 +41,7 @@ local function fault_in(command, key)
   end
   return seen[key]
 end
-local function fault_of(_, _, _, _, _, _, service, users, owner, user)
+local function fault_of(_, _, _, _, _, _, _, service, users, owner, user)
   for _, set in ipairs({ service, users, owner }) do
     local fault = fault_in('SCARD', set) or fault_in('ZCARD', ordered(set))
     if fault then return fault end
@@ -76,7 +76,7 @@ local function scored(members, score)
   return unpack(flat)
 end
 
-local function prepare(id, _, _, user_id, _, _, refresh, service, users, owner, user)
+local function prepare(id, _, _, user_id, _, _, _, refresh, service, users, owner, user)
   local metadata, sidecar = ${named(keys.metadata)}, ${named(keys.sidecar)}
   check_right('SET', ${named(keys.record)})
   check_right('HSET', metadata)
@@ -93,7 +93,7 @@ local function prepare(id, _, _, user_id, _, _, refresh, service, users, owner, 
   end
 end
 
-local function store(id, tail, service_id, user_id, phase, trace)
+local function store(id, tail, service_id, user_id, phase, trace, request)
   local metadata, sidecar = ${named(keys.metadata)}, ${named(keys.sidecar)}
   redis.call('SET', ${named(keys.record)}, '{"task_id":"' .. id .. '",' .. tail, 'EX', ttl)
   redis.call('HSET', metadata, 'service', service_id, 'user_id', user_id)
@@ -108,11 +108,15 @@ local function store(id, tail, service_id, user_id, phase, trace)
     more[#more + 1] = 'trace'
     more[#more + 1] = trace
   end
+  if request ~= '' then
+    more[#more + 1] = 'request'
+    more[#more + 1] = request
+  end
   redis.call('HSET', sidecar, 'service', service_id, 'user', user_id, 'phase', phase, 'rev', 1, 'since', since, unpack(more))
   redis.call('EXPIRE', sidecar, sidecarTtl)
 end
 
-local width = 10
+local width = 11
 local function words(task)
   local index = first + (task - 1) * width
   return unpack(ARGV, index, index + width - 1)

@@ -20,6 +20,8 @@ export type Submission =
 export interface SubmitOptions {
   /** The W3C `traceparent` of the request, passed on to the scheduler. */
   readonly trace?: string;
+  /** The id of the request, by which log lines of later steps are joined with it. */
+  readonly request?: string;
 }
 
 /**
@@ -81,7 +83,7 @@ async function untilReplicated({ replicated }: TaskStateContext, id: string): Pr
     return false;
   });
   if (done) return;
-  throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`);
+  throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`, id);
 }
 
 /** The arguments for one task. One lookup decides whether the expiry of all its sets is set. */
@@ -90,7 +92,7 @@ function wordsOf(
   owner: Owner,
   parameters: Parameters,
   phase: Extract<Phase, "queued" | "external">,
-  { trace = "" }: SubmitOptions,
+  { trace = "", request = "" }: SubmitOptions,
 ): TaskWords {
   const { service, user } = owner;
   const sets = [keys.service(service), keys.users(service), keys.owner(owner), keys.user(user)];
@@ -100,6 +102,7 @@ function wordsOf(
     user,
     phase,
     trace,
+    request,
     isRefreshDueAtSubmission(keys.owner(owner)) ? 1 : 0,
     ...sets,
   ];

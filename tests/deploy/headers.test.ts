@@ -56,7 +56,7 @@ test("a request's id appears in its log line", async () => {
   const service = await startServiceForTest(redis.url);
   await service.get("/nothing", { headers: { "x-request-id": "mine" } });
   expect(service.logs).toContainEqual(
-    expect.objectContaining({ msg: "request", request: "mine", path: "/api/v1/nothing" }),
+    expect.objectContaining({ msg: "request", request_id: "mine", path: "/api/v1/nothing" }),
   );
 });
 

@@ -61,8 +61,8 @@ test("log lines are JSON with the Knative service, its revision and the request'
   const started = await start("help", { K_SERVICE: "help", K_REVISION: "help-00007", DMS_LOG_LEVEL: "DEBUG" });
   await untilLive(started);
   await fetch(`http://127.0.0.1:${started.port}/api/v1/help`, { headers: { "x-request-id": "one" } });
-  const expected = { k_service: "help", k_revision: "help-00007", request: "one", status: 200 };
-  await until(() => started.lines.some((line) => line.request === "one"));
+  const expected = { k_service: "help", k_revision: "help-00007", request_id: "one", status: 200 };
+  await until(() => started.lines.some((line) => line.request_id === "one"));
   expect(started.lines).toContainEqual(expect.objectContaining(expected));
 });
 
@@ -74,9 +74,9 @@ test("a request that changes something or is refused is logged at info, one that
   await ask("GET", "/healthz", "read");
   await ask("GET", "/nothing", "refused");
   await ask("POST", "/api/v1/services/sync/users/alice/tasks?a=secret", "change");
-  await until(() => started.lines.some((line) => line.request === "change"));
-  expect(started.lines.map(({ request }) => request)).not.toContain("read");
-  expect(started.lines).toContainEqual(expect.objectContaining({ level: "info", request: "refused", status: 404 }));
+  await until(() => started.lines.some((line) => line.request_id === "change"));
+  expect(started.lines.map(({ request_id }) => request_id)).not.toContain("read");
+  expect(started.lines).toContainEqual(expect.objectContaining({ level: "info", request_id: "refused", status: 404 }));
   expect(JSON.stringify(started.lines)).not.toContain("secret");
 });
 

@@ -76,7 +76,7 @@ test("a grace that ends first is logged with what was lost, and the process does
   expect(
     dispatcher.logs.find(({ msg }) => msg === "the outcome of a request was lost: it could not be stored"),
   ).toMatchObject({
-    task: id,
+    task_id: id,
     request: "submit",
     outcome: { kind: "accepted" },
   });

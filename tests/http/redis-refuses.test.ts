@@ -84,7 +84,7 @@ test.each(refusals)(
         expect.objectContaining({
           kind: "refused",
           count: 1,
-          request: expect.any(String),
+          request_id: expect.any(String),
           cause: expect.stringMatching(/^[A-Z]+ /),
         }),
       );

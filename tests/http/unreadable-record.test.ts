@@ -175,7 +175,7 @@ test("the log reports many unreadable tasks in few lines", async () => {
   const lines = () => own.logs.filter(({ msg }) => msg.startsWith("unreadable tasks are set aside"));
   await until(() => lines().length > 0);
   expect(await letters()).toHaveLength(30);
-  expect(lines()).toMatchObject([{ level: "error", tasks: [{ task: "1", reason: "the record is not JSON" }] }]);
+  expect(lines()).toMatchObject([{ level: "error", tasks: [{ task_id: "1", reason: "the record is not JSON" }] }]);
 });
 
 test("the reason is reported even while Redis refuses writes", async () => {

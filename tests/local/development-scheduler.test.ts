@@ -23,7 +23,7 @@ test("a second submission while the task runs is answered with 202, warned about
   expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
   expect(await messages(id)).toEqual(["Task accepted by scheduler"]);
   expect(warnings).toHaveLength(2);
-  expect(warnings[0]?.fields).toMatchObject({ taskId: id });
+  expect(warnings[0]?.fields).toMatchObject({ task_id: id });
 });
 
 test.each(["completed", "failed", "cancelled", "cancel_requested"] as const)(
@@ -150,7 +150,7 @@ test("a pino logger is a valid log", async () => {
   const id = await store.submit(alice, {});
   await store.update(id, { status: "failed" });
   await submit(id);
-  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ level: 40, taskId: id, status: "failed" });
+  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ level: 40, task_id: id, status: "failed" });
 });
 
 test("the endpoints are also available under /tasks", async () => {

@@ -1,6 +1,9 @@
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { FastifyRequest } from "fastify";
 import { beforeAll, expect, test } from "vitest";
+import { taskFields } from "../../functions/background/dispatcher/reconcile/task-fields.ts";
+import { requestFields } from "../../shared/http/request-fields.ts";
 import { type SequenceFault, sequenceAdvice } from "../../task-state/index.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -36,4 +39,15 @@ test("every line in the tables is one of the source", () => {
     message.split("…").some((part) => !texts.includes(part.trim())),
   );
   expect(strange).toEqual([]);
+});
+
+test("the table of fields has the fields by which lines are joined, in requests, in the dispatcher and on Lambda", () => {
+  const [, table = ""] = page.split(/^\| Field +\| Value +\|$/m);
+  const [rows = ""] = table.trimStart().split("\n\n");
+  const documented = [...rows.matchAll(/^\| `(\w+)` /gm)].map(([, field]) => field);
+  const view = { id: "1", raw: null, record: undefined, sidecar: undefined, deleted: false, now: 0, watched: 0 };
+  const request = { id: "one", headers: {}, params: {} } as FastifyRequest;
+  const joining = Object.keys(taskFields(view));
+  expect(Object.keys(requestFields(request)).toSorted()).toEqual(joining.toSorted());
+  expect(documented).toEqual([...joining, "awsRequestId"]);
 });

@@ -72,7 +72,7 @@ test("the fast path leaves what commits of the same changes leave, whatever the 
   await fc.assert(
     fc.asyncProperty(owners, parameters, fc.boolean(), async (owner: Owner, given: Parameters, traced) => {
       await redis.client.flushall();
-      const options = traced ? { trace: "00-1-2-01" } : {};
+      const options = traced ? { trace: "00-1-2-01", request: "a-request" } : {};
       const times = ["2026-11-24T05:00:00.000001+09:00", "2026-11-24T05:00:00.000002+09:00"];
 
       const long = openAt("2026-11-24T05:00:00.000000+09:00", ...times);

@@ -17,6 +17,7 @@ import { createConcurrencyPermit } from "./limits/concurrency-permit.ts";
 import { isCapped } from "./limits/policy.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import type { Reconciliation } from "./reconcile/reconciliation.ts";
+import { taskFields } from "./reconcile/task-fields.ts";
 
 /** Claims tasks under permits that are already acquired; releases each permit once its task needs no further request. */
 export interface Intake {
@@ -73,7 +74,7 @@ export function createIntake(
       onHandled();
     } catch (error) {
       onFault();
-      logFault(log, error);
+      logFault(log, error, taskFields(view));
     } finally {
       inProgress.end(entry.entryId, view.id);
       permit.release();
@@ -176,9 +177,12 @@ async function dropMalformed({ context, log }: Reconciliation, entries: readonly
   }
 }
 
-/** Redis may be unavailable for a while; any other error is a defect. */
-export function logFault(log: Logger, error: unknown): void {
+/** Redis may be unavailable for a while; any other error is a defect. @param fields those of the task that it concerns */
+export function logFault(log: Logger, error: unknown, fields: object = {}): void {
   if (isUnavailable(error))
-    log.warn({ cause: error.message }, "Redis is unavailable; the dispatcher waits until it is available again");
-  else log.error({ err: error }, "dispatcher fault");
+    log.warn(
+      { ...fields, cause: error.message },
+      "Redis is unavailable; the dispatcher waits until it is available again",
+    );
+  else log.error({ ...fields, err: error }, "dispatcher fault");
 }

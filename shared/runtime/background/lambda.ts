@@ -1,6 +1,6 @@
 import { type Environment, loadConfig } from "../../config.ts";
 import { createServices } from "../../services.ts";
-import { createLambdaLogger } from "../lambda-logger.ts";
+import { createLambdaLogger, type Invocation } from "../lambda-logger.ts";
 import { reportMissingRights } from "../rights.ts";
 import { adoptTimeZone } from "../time-zone.ts";
 import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
@@ -8,7 +8,7 @@ import { createRunQueue } from "./repeat.ts";
 import { reportOf } from "./report.ts";
 
 /** The used part of an invocation's context. */
-interface LambdaContext {
+interface LambdaContext extends Invocation {
   getRemainingTimeInMillis(): number;
 }
 
@@ -25,12 +25,14 @@ const answerTime = 1000;
  */
 export function backgroundLambdaHandler(fn: BackgroundFunction, environment: Environment) {
   const config = loadConfig(environment);
-  const services = createServices(config, createLambdaLogger(config), adoptTimeZone(config.timeZone));
+  const { log, begin } = createLambdaLogger(config);
+  const services = createServices(config, log, adoptTimeZone(config.timeZone));
   reportMissingRights(services, fn.roles ?? []);
   const background = fn.open(services);
   const maxMs = maxRunMs(fn, config);
   const { request } = createRunQueue((budget) => background.run(budget));
   return async (event: unknown, context: LambdaContext) => {
+    begin(context);
     await services.redis.untilReady();
     const result = await request(() => budgetOf(context, maxMs));
     const report = reportOf(result);

@@ -13,6 +13,7 @@ import { nextStep, type Step } from "./next-step.ts";
 import type { Attempt, Reconciliation } from "./reconciliation.ts";
 import { request, submitBegun } from "./request.ts";
 import { type Result, releaseLease } from "./store-outcome.ts";
+import { taskFields } from "./task-fields.ts";
 
 /** More steps than a reconciliation ever needs; a wrong decision must not loop for ever. */
 const maxSteps = 50;
@@ -64,7 +65,7 @@ async function runSteps(reconciliation: Reconciliation, claim: Claim, permit: Co
     }
     if (view.sidecar.lease !== holder) return true;
   }
-  log.error({ task: view.id }, "a task was not settled; it is listed among the dead letters and re-checked");
+  log.error(taskFields(view), "a task was not settled; it is listed among the dead letters and re-checked");
   return false;
 }
 

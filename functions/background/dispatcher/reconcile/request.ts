@@ -6,6 +6,7 @@ import type { Outcome } from "../scheduler/outcome.ts";
 import type { Attempt, Reconciliation } from "./reconciliation.ts";
 import { beginCancellation, beginSubmission } from "./settle.ts";
 import { type Request, type Result, releaseLease, storeOutcome } from "./store-outcome.ts";
+import { taskFields } from "./task-fields.ts";
 
 /** Sends one request to the scheduler between two commits, if circuit breaker, limits and lease allow it. */
 export async function request(
@@ -96,11 +97,11 @@ async function send(
 ): Promise<Outcome> {
   const sentAt = performance.now();
   const { trace, generation = 0 } = begun.sidecar ?? {};
-  const outcome = await client[kind](record, forceStop, { trace, generation });
+  const fields = { ...taskFields(begun), request: kind };
+  const outcome = await client[kind](record, forceStop, { trace, generation, fields });
   const ms = Math.round(performance.now() - sentAt);
   const accepted = outcome.kind === "accepted";
-  if (!accepted) log.warn({ task: record.task_id, request: kind, outcome, ms }, "scheduler did not accept the request");
-  else if (log.isLevelEnabled("debug"))
-    log.debug({ task: record.task_id, request: kind, ms }, "scheduler accepted the request");
+  if (!accepted) log.warn({ ...fields, outcome, ms }, "scheduler did not accept the request");
+  else if (log.isLevelEnabled("debug")) log.debug({ ...fields, ms }, "scheduler accepted the request");
   return outcome;
 }

@@ -14,6 +14,7 @@ import { isCapped } from "../limits/policy.ts";
 import type { Outcome } from "../scheduler/outcome.ts";
 import type { Attempt, Reconciliation } from "./reconciliation.ts";
 import { settleCancellation, settleSubmission } from "./settle.ts";
+import { taskFields } from "./task-fields.ts";
 
 /** The task afterwards; `done` when its lease is released; `undefined` when it changed and must be read again. */
 export type Result = View | "done" | undefined;
@@ -52,7 +53,7 @@ export async function storeOutcome(reconciliation: Reconciliation, known: Known)
       return await storeAgainst(reconciliation, known, await readView(context, begun.id));
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      const fields = { task: begun.id, request: kind, outcome, cause };
+      const fields = { ...taskFields(begun), request: kind, outcome, cause };
       if (failures === 0)
         log.warn(fields, "could not store the outcome of a request; the dispatcher keeps it and retries");
       if (forceStop.aborted || (!isUnavailable(error) && failures >= maxErrors)) {

@@ -12,6 +12,8 @@ export interface RequestMarks {
   readonly trace?: string | undefined;
   /** How often an operator retried the submission: each such retry is a new submission to the scheduler. */
   readonly generation: number;
+  /** Fields of the log lines about the request. @default none */
+  readonly fields?: object;
 }
 
 /** The client of the scheduler. Every call resolves with an outcome within the request timeout; none throws. */
@@ -61,6 +63,7 @@ export function createSchedulerClient(
     body: unknown,
     headersOfTask: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    fields: object = {},
   ): Promise<Outcome> {
     unsettled += 1;
     const [oldest] = draining;
@@ -70,7 +73,7 @@ export function createSchedulerClient(
     const exchange = createExchange(limit, (cut) => {
       over = true;
       draining.delete(exchange);
-      if (cut) log?.info({ cause: cut.message }, "the scheduler's answer was cut off after its status line");
+      if (cut) log?.info({ ...fields, cause: cut.message }, "the scheduler's answer was cut off after its status line");
     });
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -84,15 +87,16 @@ export function createSchedulerClient(
   }
 
   return {
-    submit: ({ task_id, service, user_id, parameters }, signal, { trace, generation } = unmarked) =>
+    submit: ({ task_id, service, user_id, parameters }, signal, { trace, generation, fields } = unmarked) =>
       post(
         settings.schedulerTaskEndpoint,
         { task_id, service, user_id, parameters },
         { "idempotency-key": `${task_id}-${generation}`, ...traceHeader(trace) },
         signal,
+        fields,
       ),
-    cancel: ({ task_id, service, user_id }, signal, { trace } = unmarked) =>
-      post(settings.schedulerCancelEndpoint, { task_id, service, user_id }, traceHeader(trace), signal),
+    cancel: ({ task_id, service, user_id }, signal, { trace, fields } = unmarked) =>
+      post(settings.schedulerCancelEndpoint, { task_id, service, user_id }, traceHeader(trace), signal, fields),
     close: () => pool.destroy(),
   };
 }
