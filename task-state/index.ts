@@ -55,7 +55,7 @@ export {
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
-export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
+export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes, mayNameTask } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
 export { createReplicationBarrier } from "./redis/replication.ts";

@@ -7,7 +7,7 @@ import { isGarbled, mayBeGarbled, wrongType } from "../redis/record-text.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { reportUnreadable, type Unreadable } from "../task/quarantine.ts";
 import { withDeferredCancel } from "../task/read.ts";
-import { healIfBehind } from "./heal.ts";
+import { catchUp } from "./catch-up.ts";
 import { idsBehind } from "./ids-behind.ts";
 
 /** The tasks that a list shows: all, those of a service, or those of one user in a service. */
@@ -97,7 +97,7 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
   let position: "start" | "middle" | "end" = "start";
   return async () => {
     if (position === "end") return undefined;
-    if (position === "start") await healIfBehind(context, set);
+    if (position === "start") await catchUp(context, set);
     const wanted = Math.min(tasksLeft, idsAtOnce);
     // Read anew for each piece, because only the index shows which tasks were deleted while the reader waited.
     const ids = await nextIds(context, set, order, cursor, wanted + 1);
@@ -123,7 +123,7 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
 
 /** The users of a service who have tasks, sorted by code point. */
 export async function readUsers(context: TaskStateContext, service: string): Promise<string[]> {
-  await healIfBehind(context, keys.service(service));
+  await catchUp(context, keys.service(service));
   const ordered = keys.ordered(keys.users(service));
   const users: string[] = [];
   for (;;) {

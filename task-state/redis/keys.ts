@@ -28,8 +28,12 @@ export const keys = {
   /** string; `{"blocked": bool}`, written by the scheduler. */
   blocksUser: (user: string) => `blocks:user:${user}`,
 
-  /** sorted set beside a shared set of ids (score: the id) or of users (score: 0). */
+  /** sorted set beside a shared set of ids (score: the number, or `+inf` for a name) or of users (score: 0). */
   ordered: (sharedSet: string) => `dms:order:${sharedSet}`,
+  /** string; the number up to which lists have looked at every id of the sequence. Under `ordered`'s prefix, but no set's twin. */
+  seen: "dms:order:seen",
+  /** sorted set; numbers of the sequence that had no record yet when a list looked, by the time in ms until which to look again. */
+  unwritten: "dms:order:unwritten",
   /** hash; our own state of the task, see `Sidecar`. */
   sidecar: (id: string) => `dms:task:${id}`,
   /** stream; an entry says "reconcile task `id`". */
@@ -127,8 +131,25 @@ export function isTaskId(text: string): boolean {
   return text.length < largestTaskId.length || text <= largestTaskId;
 }
 
-/** Compares task ids by their numbers, however large. */
+/**
+ * True for every id under which a program may keep a task: numbers, and names such as `demo`. Any other text is no task id,
+ * above all one whose record key is another key of the programs, such as `id:sequence`.
+ */
+export function mayNameTask(text: string): boolean {
+  if (isTaskId(text)) return true;
+  return identityFault("user", text) === undefined && text !== "id:sequence" && !text.endsWith(":metadata");
+}
+
+/** The score of an id in an ordered set: names come after all numbers, and Redis orders them by their bytes. */
+export function scoreOf(id: string): string {
+  return isTaskId(id) ? id : "+inf";
+}
+
+/** Compares task ids as lists order them: numbers by their value, however large, then names by their bytes. */
 export function compareTaskIds(a: string, b: string): number {
+  const isNumber = isTaskId(a);
+  if (isNumber !== isTaskId(b)) return isNumber ? -1 : 1;
+  if (!isNumber) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);
 }
