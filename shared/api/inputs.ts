@@ -26,10 +26,13 @@ export const limit = z
 /** The `next_cursor` of the previous page. */
 export const cursor = z.string().refine(mayNameTask, "must be the next_cursor of an earlier page").optional();
 
-/** The `next_cursor` of the previous page of dead letters. */
+/** The `next_cursor` of the previous page of dead letters: a time and the name of a letter. */
 export const deadLetterCursor = z
   .string()
-  .regex(/^\d{1,16}:[\d-]{1,64}$/, "must be the next_cursor of an earlier page")
+  .refine((text) => {
+    const [, name] = /^\d{1,16}:(.+)$/s.exec(text) ?? [];
+    return name !== undefined && mayNameTask(name);
+  }, "must be the next_cursor of an earlier page")
   .optional();
 
 /** By task id. */

@@ -140,6 +140,13 @@ export function mayNameTask(text: string): boolean {
   return identityFault("user", text) === undefined && text !== "id:sequence" && !text.endsWith(":metadata");
 }
 
+/** Lua: may_name_task(text) says the same. */
+export const mayNameTaskFunction = String.raw`
+local function may_name_task(text)
+  if text == '' or #text > ${maxIdentityBytes} or text == 'id:sequence' or string.sub(text, -9) == ':metadata' then return false end
+  return not string.find(text, '[%z\1-\31\127]') and not string.find(text, '\194[\128-\159]')
+end`;
+
 /** The score of an id in an ordered set: names come after all numbers, and Redis orders them by their bytes. */
 export function scoreOf(id: string): string {
   return isTaskId(id) ? id : "+inf";
