@@ -6,10 +6,10 @@ import {
   pieceReader,
   readAll,
   readPage,
-  readUsers,
   type Scope,
 } from "./lists/lists.ts";
 import { type Sweep, sweep } from "./lists/sweep.ts";
+import { readUsers } from "./lists/users.ts";
 import { type Clock, createClock } from "./record/clock.ts";
 import type { Owner, Parameters, RecordChange } from "./record/record.ts";
 import { TaskStateError } from "./redis/errors.ts";

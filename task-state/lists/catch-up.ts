@@ -7,15 +7,15 @@ import { type Adoption, adoptTasks } from "./adopt.ts";
 import { repairSet } from "./heal.ts";
 import { bounds, readSigns, type Signs } from "./signs.ts";
 
-/** How long a number without a record is looked at again, in ms: its program has taken it and stores the record next. */
+/** How long a number without a record is re-checked, in ms: its program has taken it and stores the record next. */
 const unwrittenFor = 60_000;
-/** Numbers without a record that are looked at again, the highest ones. */
+/** The largest count of numbers that are re-checked; the highest ones are kept. */
 const mostUnwritten = 1000;
 /** New numbers from which on it is worth a write to note that all of them are known. */
 const worthNoting = 1000;
 
 /*
- * Notes how far the sequence was examined, and the numbers to look at again.
+ * Stores how far the sequence was checked, and the numbers to re-check.
  * keys   sequence, seen, unwritten
  * args   reached, lasting (ms), most; then numbers without a record
  */
@@ -67,7 +67,7 @@ export async function adoptSigned(context: TaskStateContext, set: string): Promi
     if (ids.length > 0) adopted += (await adoptTasks(context, ids)).adopted;
     const isNew = (id: string) => Number(id) > from;
     const gaps = unwritten.filter(isNew);
-    // Noted after the adoption: a process that dies before it leaves the numbers to the next look.
+    // Stored after the adoption: a process that dies before it leaves the numbers to the next check.
     if (gaps.length > 0 || written.some(isNew) || reached - from >= worthNoting) await note(context, reached, gaps);
     if (reached >= last) return { ...signs, adopted };
   }

@@ -121,20 +121,6 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
   };
 }
 
-/** The users of a service who have tasks, sorted by code point. */
-export async function readUsers(context: TaskStateContext, service: string): Promise<string[]> {
-  await catchUp(context, keys.service(service));
-  const ordered = keys.ordered(keys.users(service));
-  const users: string[] = [];
-  for (;;) {
-    const last = users.at(-1);
-    const from = last === undefined ? "-" : `(${last}`;
-    const piece = await context.primary.zrange(ordered, from, "+", "BYLEX", "LIMIT", 0, chunkSize);
-    users.push(...piece);
-    if (piece.length < chunkSize) return users;
-  }
-}
-
 function nextIds(
   context: TaskStateContext,
   set: string,

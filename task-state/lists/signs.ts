@@ -2,7 +2,7 @@ import { keys } from "../redis/keys.ts";
 import { defineScript } from "../redis/script.ts";
 import type { TaskStateContext } from "../task/context.ts";
 
-/** What one look at a list's keys shows of the tasks that other programs have added. */
+/** What one check of a list's keys shows of the tasks that other programs have added. */
 export interface Signs {
   /** Members of the shared set. */
   readonly size: number;
@@ -10,9 +10,9 @@ export interface Signs {
   readonly indexed: number;
   /** The highest number that the sequence has given out; 0 if it cannot tell. */
   readonly last: number;
-  /** The number up to which this look, and those before it, have examined every id of the sequence. */
+  /** The number up to which every id of the sequence is checked, with this check. */
   readonly reached: number;
-  /** The number up to which those before it had. */
+  /** The number up to which earlier checks came. */
   readonly from: number;
   /** Numbers of the sequence that have a record and are in no index of ours. */
   readonly written: readonly string[];
@@ -22,20 +22,20 @@ export interface Signs {
   readonly behind: readonly string[];
 }
 
-/** What one look examines at most. */
+/** The limits of one check. */
 export const bounds = {
-  /** Unknown numbers in one look; the caller looks again until it has reached the last one. */
+  /** Unknown numbers in one reply; the caller continues until it has reached the last one. */
   numbers: 1000,
-  /** Numbers below the last one that are examined at all, if so many are unknown. Older tasks are found by the sets alone. */
+  /** If more numbers are unknown, only so many below the last one are checked. Older tasks are found by the sets alone. */
   lookBack: 10_000,
-  /** The largest set that is compared member by member at every look. */
+  /** The largest set that is always compared member by member. */
   compared: 500,
   /** The largest set that is compared if its size differs from that of its twin. */
   comparedIfUnequal: 5000,
 } as const;
 
 /*
- * Other programs take their ids from the same sequence. So the numbers that it has given out since the last look and that our
+ * Other programs take their ids from the same sequence. So the numbers that it has given out since the last check and that our
  * index of all tasks does not hold are exactly their new tasks, and ours that were deleted meanwhile. ZCOUNT finds them by
  * bisection. It is not used beyond 2^53, where scores are no longer exact.
  * keys   sequence, seen, unwritten, deleted, tasks (ordered), set, ordered (its twin)
@@ -115,7 +115,7 @@ end
 return { size, indexed, text(last), text(reached), text(from), written, gaps, behind }`,
 });
 
-/** Looks for tasks of other programs, in one round trip that writes nothing. */
+/** Checks for tasks of other programs, in one round trip that writes nothing. */
 export async function readSigns({ primary }: TaskStateContext, set: string): Promise<Signs> {
   const { sequence, seen, unwritten, deleted, tasks, ordered } = keys;
   const reply = await signsScript(

@@ -30,9 +30,9 @@ export const keys = {
 
   /** sorted set beside a shared set of ids (score: the number, or `+inf` for a name) or of users (score: 0). */
   ordered: (sharedSet: string) => `dms:order:${sharedSet}`,
-  /** string; the number up to which lists have looked at every id of the sequence. Under `ordered`'s prefix, but no set's twin. */
+  /** string; the number up to which lists have checked every id of the sequence. Has the prefix of `ordered`, but is no set's twin. */
   seen: "dms:order:seen",
-  /** sorted set; numbers of the sequence that had no record yet when a list looked, by the time in ms until which to look again. */
+  /** sorted set; numbers of the sequence that had no record yet, by the time in ms until which lists re-check them. */
   unwritten: "dms:order:unwritten",
   /** hash; our own state of the task, see `Sidecar`. */
   sidecar: (id: string) => `dms:task:${id}`,

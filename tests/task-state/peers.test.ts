@@ -203,3 +203,43 @@ test("a name in a set of more than 5,000 tasks is found in the background", asyn
   await newest(store);
   await until(async () => (await newest(store, {}, 1))[0] === "demo");
 });
+
+test("a user whose last task another program deleted is no longer named, whether it removed the name or not", async () => {
+  const { store } = openStore(redis);
+  const [first, second] = [await store.submit(alice, {}), await store.submit(alice, {})];
+  await submitMany(store, 1, bob);
+  await peer().delete(second, alice);
+  expect(await store.users("sync")).toEqual(["alice", "bob"]);
+  await peer().delete(first, alice);
+  await redis.client.sadd(keys.users("sync"), "alice");
+  expect(await store.users("sync")).toEqual(["bob"]);
+  await store.repair();
+  expect(await redis.client.smembers(keys.users("sync"))).toEqual(["bob"]);
+});
+
+test("a user whose records have all expired is not named, though all sets still hold the ids", async () => {
+  const { store } = openStore(redis);
+  const ids = [await store.submit(alice, {}), await store.submit(alice, {}), await store.submit(bob, {})];
+  await redis.client.del(ids.slice(0, 2).map(keys.record));
+  expect(await store.users("sync")).toEqual(["bob"]);
+  expect(await store.users("sync")).toEqual(["bob"]);
+});
+
+test("a user whose only task cannot be read is named", async () => {
+  const { store } = openStore(redis);
+  const [, second] = [await store.submit(alice, {}), await store.submit(alice, {})];
+  await redis.client.set(keys.record("1"), "{");
+  await peer().delete(second ?? "", alice);
+  expect(await store.users("sync")).toEqual(["alice"]);
+});
+
+test("another frontend's new users are named at once, in their order, also between many", async () => {
+  const { store } = openStore(redis);
+  const owner = (index: number) => ({ service: "sync", user: `u${String(index).padStart(4, "0")}` });
+  await Promise.all(Array.from({ length: 1201 }, (_, index) => store.submit(owner(2 * index), {})));
+  await peer().submit(owner(1));
+  await peer().delete("1", owner(0));
+  await peer().store("demo", owner(3));
+  expect((await store.users("sync")).slice(0, 3)).toEqual(["u0001", "u0002", "u0003"]);
+  expect(await store.users("sync")).toHaveLength(1202);
+});
