@@ -54,6 +54,7 @@ export {
   type TaskRecord,
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
+export type { ShownRecord } from "./record/shown-record.ts";
 export { isUnavailable, TaskStateError, type TaskStateErrorCode } from "./redis/errors.ts";
 export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes, mayNameTask } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";

@@ -63,7 +63,7 @@ export interface TaskStore {
    */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /**
-   * Reads the task's JSON as stored; `undefined` when there is none for this owner (for any owner if none is given).
+   * Reads the task's JSON, with the usual values of members that other programs left out; `undefined` when there is none for this owner (for any owner if none is given).
    * @throws TaskStateError `unreadable` when it cannot be read; so do `update`, `cancel` and, for an owner, `delete`
    */
   get(id: string, owner?: Owner): Promise<string | undefined>;

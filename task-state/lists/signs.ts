@@ -27,7 +27,7 @@ export const bounds = {
   /** Unknown numbers in one reply; the caller continues until it has reached the last one. */
   numbers: 1000,
   /** If more numbers are unknown, only so many below the last one are checked. Older tasks are found by the sets alone. */
-  lookBack: 10_000,
+  newest: 10_000,
   /** The largest set that is always compared member by member. */
   compared: 500,
   /** The largest set that is compared if its size differs from that of its twin. */
@@ -39,15 +39,15 @@ export const bounds = {
  * index of all tasks does not hold are exactly their new tasks, and ours that were deleted meanwhile. ZCOUNT finds them by
  * bisection. It is not used beyond 2^53, where scores are no longer exact.
  * keys   sequence, seen, unwritten, deleted, tasks (ordered), set, ordered (its twin)
- * args   recordPrefix, numbers, lookBack, compared, comparedIfUnequal (see `bounds`)
+ * args   recordPrefix, numbers, newest, compared, comparedIfUnequal (see `bounds`)
  * reply  { size, indexed, last, reached, from, written, unwritten, behind }
  */
 const signsScript = defineScript({
   name: "signs",
   keys: ["sequence", "seen", "unwritten", "deleted", "tasks", "set", "ordered"],
-  args: ["recordPrefix", "numbers", "lookBack", "compared", "comparedIfUnequal"],
+  args: ["recordPrefix", "numbers", "newest", "compared", "comparedIfUnequal"],
   lua: `
-numbers, lookBack = tonumber(numbers), tonumber(lookBack)
+numbers, newest = tonumber(numbers), tonumber(newest)
 local function text(number) return string.format('%.0f', number) end
 local function integer(key)
   local value = redis.pcall('GET', key)
@@ -58,8 +58,8 @@ local function unknown_in(low, high)
 end
 
 local last, from = integer(sequence) or 0, integer(seen)
-if not from or from > last or (last - from > lookBack and unknown_in(from + 1, last) > lookBack) then
-  from = math.max(0, last - lookBack)
+if not from or from > last or (last - from > newest and unknown_in(from + 1, last) > newest) then
+  from = math.max(0, last - newest)
 end
 local reached, found = last, {}
 local function list(low, high)

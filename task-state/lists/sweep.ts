@@ -23,7 +23,7 @@ const pieceSize = 500;
 export async function sweep(context: TaskStateContext, signal?: AbortSignal): Promise<Sweep> {
   const returned = await enforceTombstones(context, signal);
   if (signal?.aborted) return { adopted: 0, dropped: 0, retired: 0, returned };
-  // Regularly, so that no list has many numbers to look at.
+  // Regularly, so that no list has many numbers to check.
   const { adopted } = await adoptSigned(context, keys.tasks);
   const total: Sweep = { adopted, dropped: 0, retired: 0, returned };
   const services = new Set<string>();

@@ -34,6 +34,8 @@ export const keys = {
   seen: "dms:order:seen",
   /** sorted set; numbers of the sequence that had no record yet, by the time in ms until which lists re-check them. */
   unwritten: "dms:order:unwritten",
+  /** sorted set; ended tasks that were changed again, by the time in ms until which lists read them from the primary. */
+  amended: "dms:order:amended",
   /** hash; our own state of the task, see `Sidecar`. */
   sidecar: (id: string) => `dms:task:${id}`,
   /** stream; an entry says "reconcile task `id`". */
