@@ -121,6 +121,7 @@ function purge(view: View, owner: Owner | undefined): Command[] {
     ["ZREM", keys.due, id],
     ["HDEL", keys.deferredCancels, id],
     ["ZREM", keys.inFlight, id],
+    ["ZREM", keys.amended, id],
     ["SREM", keys.held, id],
     ["ZREM", keys.dead, id],
     ["HDEL", keys.deadLetters, id],

@@ -243,3 +243,35 @@ test("another frontend's new users are named at once, in their order, also betwe
   expect((await store.users("sync")).slice(0, 3)).toEqual(["u0001", "u0002", "u0003"]);
   expect(await store.users("sync")).toHaveLength(1202);
 });
+
+test("a worker's record under a number that the sequence has not reached is not overwritten, and its task is listed", async () => {
+  const { store } = openStore(redis);
+  await submitMany(store, 2);
+  for (const id of ["3", "6", "40"]) await peer().store(id, bob, { status: "running" });
+  const before = await redis.client.mget(["3", "6", "40"].map(keys.record));
+  await newest(store);
+  await redis.client.del(keys.ordered(keys.tasks), keys.ordered(keys.service("sync")), keys.ordered(keys.owner(bob)));
+  const ids = await Promise.all(Array.from({ length: 5 }, () => store.submit(alice, {})));
+  expect(new Set([...ids, "3", "6", "40"]).size).toBe(8);
+  expect(await redis.client.mget(["3", "6", "40"].map(keys.record))).toEqual(before);
+  const own = [...ids, "1", "2"];
+  expect((await whole(store, alice)).sort()).toEqual(own.sort());
+  expect(await whole(store, bob)).toEqual(["3", "6", "40"]);
+});
+
+test("an update by a library user shows in every list at once, whatever status the task has", async () => {
+  const { store } = openStore(redis);
+  const id = await store.register(alice, {});
+  const foreign = await peer().submit(alice);
+  for (const [name, change] of [
+    ["running", { status: "running", logs: ["started"] }],
+    ["completed", { status: "completed", result: { launcher_output: "all" } }],
+    ["later", { logs: ["archived"] }],
+  ] as const) {
+    for (const task of [id, foreign]) {
+      await store.update(task, change);
+      for (const [, scope] of scopes)
+        expect((await piecesOf(store.all(scope))).flat(), name).toContain(await store.get(task));
+    }
+  }
+});
