@@ -4,7 +4,7 @@ import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { type Adoption, adoptTasks } from "./adopt.ts";
-import { repairSet } from "./heal.ts";
+import { drop, repairSet } from "./heal.ts";
 import { bounds, readSigns, type Signs } from "./signs.ts";
 
 /** How long a number without a record is re-checked, in ms: its program has taken it and stores the record next. */
@@ -44,13 +44,13 @@ return 1`,
 
 /**
  * Brings a list up to date with the tasks that other programs have added, before it is read: those with a number of the
- * sequence at once whatever the list's length, others at once in lists of at most 500 tasks, and of at most 5,000 if
+ * sequence at once whatever the list's length, others at once in lists of at most 128 tasks, and of at most 2,000 if
  * sizes differ. Beyond that the set is repaired in the background, and by the janitor. A Redis that refuses writes leaves the
  * list as it is.
  */
 export async function catchUp(context: TaskStateContext, set: string): Promise<void> {
   const signs = await ifWritable(adoptSigned(context, set));
-  if (signs && signs.size > bounds.comparedIfUnequal && signs.size > signs.indexed)
+  if (signs && signs.size > bounds.comparedIfUnequal && signs.size > signs.indexed + signs.adopted)
     await repairLater(context, set, signs.size);
 }
 
@@ -62,9 +62,10 @@ export async function adoptSigned(context: TaskStateContext, set: string): Promi
   let adopted = 0;
   for (;;) {
     const signs = await readSigns(context, set);
-    const { written, unwritten, behind, reached, last, from } = signs;
+    const { written, unwritten, behind, stale, reached, last, from } = signs;
     const ids = [...new Set([...written, ...behind.filter(mayNameTask)])];
     if (ids.length > 0) adopted += (await adoptTasks(context, ids)).adopted;
+    await drop(context, set, stale);
     const isNew = (id: string) => Number(id) > from;
     const gaps = unwritten.filter(isNew);
     // Stored after the adoption: a process that dies before it leaves the numbers to the next check.

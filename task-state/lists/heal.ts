@@ -68,7 +68,8 @@ async function repairIds(context: TaskStateContext, set: string, ids: string[], 
   repair.dropped += await drop(context, set, gone);
 }
 
-async function drop(context: TaskStateContext, set: string, ids: readonly string[]): Promise<number> {
+/** Removes those of the ids that have no record from a shared set and its twin. @returns how many there were */
+export async function drop(context: TaskStateContext, set: string, ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0;
   const named = { set, ordered: keys.ordered(set) };
   return Number(await dropScript(context.primary, named, { prefix: keys.record("") }, ids));

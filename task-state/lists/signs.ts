@@ -20,6 +20,8 @@ export interface Signs {
   readonly unwritten: readonly string[];
   /** Members of the shared set that its twin lacks; only compared as far as {@link bounds} say. */
   readonly behind: readonly string[];
+  /** Members of the twin that the shared set lacks and that have no record; only found together with `behind`, if sizes differ. */
+  readonly stale: readonly string[];
 }
 
 /** The limits of one check. */
@@ -29,9 +31,9 @@ export const bounds = {
   /** If more numbers are unknown, only so many below the last one are checked. Older tasks are found by the sets alone. */
   newest: 10_000,
   /** The largest set that is always compared member by member. */
-  compared: 500,
+  compared: 128,
   /** The largest set that is compared if its size differs from that of its twin. */
-  comparedIfUnequal: 5000,
+  comparedIfUnequal: 2000,
 } as const;
 
 /*
@@ -40,7 +42,7 @@ export const bounds = {
  * bisection. It is not used beyond 2^53, where scores are no longer exact.
  * keys   sequence, seen, unwritten, deleted, tasks (ordered), set, ordered (its twin)
  * args   recordPrefix, numbers, newest, compared, comparedIfUnequal (see `bounds`)
- * reply  { size, indexed, last, reached, from, written, unwritten, behind }
+ * reply  { size, indexed, last, reached, from, written, unwritten, behind, stale }
  */
 const signsScript = defineScript({
   name: "signs",
@@ -95,24 +97,29 @@ for _, id in ipairs(found) do
 end
 
 local size, indexed = redis.call('SCARD', set), redis.call('ZCARD', ordered)
-local behind = {}
+local behind, stale = {}, {}
 if size > 0 and (size <= tonumber(compared) or (size ~= indexed and size <= tonumber(comparedIfUnequal))) then
+  -- Read as a whole: single look-ups in a short sorted set are slow, because Redis keeps it as a list.
+  local known = {}
+  for _, member in ipairs(redis.call('ZRANGE', ordered, 0, 2 * size)) do known[member] = true end
   local cursor = '0'
   repeat
     local step = redis.call('SSCAN', set, cursor, 'COUNT', 1000)
     cursor = step[1]
-    local members = step[2]
-    for start = 1, #members, 1000 do
-      local finish = math.min(start + 999, #members)
-      local scores = redis.call('ZMSCORE', ordered, unpack(members, start, finish))
-      for offset, score in ipairs(scores) do
-        local member = members[start + offset - 1]
-        if not score and not redis.call('ZSCORE', deleted, member) then behind[#behind + 1] = member end
+    for _, member in ipairs(step[2]) do
+      if known[member] then
+        known[member] = nil
+      elseif not redis.call('ZSCORE', ordered, member) and not redis.call('ZSCORE', deleted, member) then
+        behind[#behind + 1] = member
       end
     end
   until cursor == '0'
+  -- Stale members would hide a new one, because the sizes are equal again.
+  for member in pairs(known) do
+    if redis.call('EXISTS', recordPrefix .. member) == 0 then stale[#stale + 1] = member end
+  end
 end
-return { size, indexed, text(last), text(reached), text(from), written, gaps, behind }`,
+return { size, indexed, text(last), text(reached), text(from), written, gaps, behind, stale }`,
 });
 
 /** Checks for tasks of other programs, in one round trip that writes nothing. */
@@ -123,14 +130,14 @@ export async function readSigns({ primary }: TaskStateContext, set: string): Pro
     { sequence, seen, unwritten, deleted, tasks: ordered(tasks), set, ordered: ordered(set) },
     { recordPrefix: keys.record(""), ...bounds },
   );
-  const [size, indexed, last, reached, from, written, gaps, behind] = reply as [
+  const [size, indexed, last, reached, from, written, gaps, behind, stale] = reply as [
     number,
     number,
     ...numbers: [string, string, string],
-    ...ids: [string[], string[], string[]],
+    ...ids: [string[], string[], string[], string[]],
   ];
   return {
     ...{ size, indexed, last: Number(last), reached: Number(reached), from: Number(from) },
-    ...{ written, unwritten: gaps, behind },
+    ...{ written, unwritten: gaps, behind, stale },
   };
 }

@@ -196,9 +196,28 @@ test("a janitor's round notes that all numbers are known, so that the next list 
   expect(await redis.client.get(keys.seen)).toBe("1000");
 });
 
-test("a name in a set of more than 5,000 tasks is found in the background", async () => {
+test.each([3, 100])("a name that takes the place of a number among %i tasks is shown at once", async (count) => {
   const { store } = openStore(redis);
-  await submitMany(store, 5001);
+  await submitMany(store, count);
+  for (const [, scope] of scopes) await newest(store, scope);
+  await peer().delete("2", alice);
+  await peer().store("demo", alice);
+  for (const [, scope] of scopes) expect(await newest(store, scope, 2)).toEqual(["demo", String(count)]);
+});
+
+test("a name among 2,000 tasks is shown at once after a list has seen that another task is gone", async () => {
+  const { store } = openStore(redis);
+  await submitMany(store, 2000);
+  await peer().delete("2", alice);
+  await newest(store, alice);
+  expect(await redis.client.zscore(keys.ordered(keys.owner(alice)), "2")).toBeNull();
+  await peer().store("demo", alice);
+  expect(await newest(store, alice, 2)).toEqual(["demo", "2000"]);
+});
+
+test("a name in a set of more than 2,000 tasks is found in the background", async () => {
+  const { store } = openStore(redis);
+  await submitMany(store, 2001);
   await peer().store("demo", alice);
   await newest(store);
   await until(async () => (await newest(store, {}, 1))[0] === "demo");
