@@ -1,4 +1,4 @@
-import { compareTaskIds, isTaskId } from "../task-state/redis/keys.ts";
+import { compareTaskIds, isTaskId, mayNameTask } from "../task-state/redis/keys.ts";
 import { usageFailure } from "./exit-code.ts";
 
 const maxIds = 100_000;
@@ -6,8 +6,8 @@ const maxIds = 100_000;
 const entryId = /^\d{13}-\d+$/;
 
 /**
- * Parses lists and ranges of task ids such as `1,2,5-9`: each id once, in the given order. With `entries`, also accepts
- * ids of queue entries, which name dead letters without a task.
+ * Parses lists and ranges of task ids such as `1,2,5-9,demo`: each id once, in the given order. Two numbers with a hyphen are
+ * a range. With `entries`, also accepts ids of queue entries, which name dead letters without a task.
  * @throws Failure with the usage code
  */
 export function parseIds(texts: readonly string[], { entries = false } = {}): string[] {
@@ -22,7 +22,9 @@ export function parseIds(texts: readonly string[], { entries = false } = {}): st
 }
 
 function idsOf(part: string): string[] {
-  const [, from = part, to = from] = /^(\d+)-(\d+)$/.exec(part) ?? [];
+  const range = /^(\d+)-(\d+)$/.exec(part);
+  if (!range && mayNameTask(part)) return [part];
+  const [, from = "", to = ""] = range ?? [];
   if (!isTaskId(from) || !isTaskId(to)) {
     throw usageFailure(
       `${JSON.stringify(part)} is not a task id`,

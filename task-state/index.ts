@@ -54,6 +54,7 @@ export {
   type TaskRecord,
 } from "./record/record.ts";
 export { maxRecordBytes, type RecordReading, readRecord } from "./record/record-reader.ts";
+export type { ShownRecord } from "./record/shown-record.ts";
 export { textFault } from "./record/text-fault.ts";
 export {
   isUnavailable,
@@ -62,7 +63,7 @@ export {
   type Unavailability,
   unavailabilityOf,
 } from "./redis/errors.ts";
-export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes } from "./redis/keys.ts";
+export { dispatchGroup, identityFault, isTaskId, keys, maxIdentityBytes, mayNameTask } from "./redis/keys.ts";
 export { deletionMemory } from "./redis/lifetimes.ts";
 export { type RedisClock, redisClock } from "./redis/redis-clock.ts";
 export { createReplicationBarrier } from "./redis/replication.ts";

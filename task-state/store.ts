@@ -6,10 +6,10 @@ import {
   pieceReader,
   readAll,
   readPage,
-  readUsers,
   type Scope,
 } from "./lists/lists.ts";
 import { type Sweep, sweep } from "./lists/sweep.ts";
+import { readUsers } from "./lists/users.ts";
 import { type Clock, createClock } from "./record/clock.ts";
 import type { Owner, Parameters, RecordChange } from "./record/record.ts";
 import { textFault } from "./record/text-fault.ts";
@@ -67,7 +67,7 @@ export interface TaskStore {
    */
   register(owner: Owner, parameters: Parameters): Promise<string>;
   /**
-   * Reads the task's JSON as stored; `undefined` when there is none for this owner (for any owner if none is given).
+   * Reads the task's JSON, with the usual values of members that other programs left out; `undefined` when there is none for this owner (for any owner if none is given).
    * @throws TaskStateError `unreadable` when it cannot be read; so do `update`, `cancel` and, for an owner, `delete`
    */
   get(id: string, owner?: Owner): Promise<string | undefined>;

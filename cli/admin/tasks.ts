@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { endpoints } from "../../shared/api/endpoints.ts";
+import { isTaskId } from "../../task-state/redis/keys.ts";
 import { describeCommand, type Host } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { printTasks } from "../display/print-list.ts";
@@ -49,9 +50,7 @@ export function adminTaskCommand(host: Host): Command {
   return performAsOperator<IdsOptions & TimeOptions>(host, command, async (session, options, args) => {
     const [id, second] = idsOf(args, options);
     if (id === undefined || second !== undefined) throw usageFailure("admin task takes exactly one task id");
-    // The list is ordered by id: the first task after the previous id is this one, or it does not exist.
-    const before = BigInt(id) - 1n;
-    const values = { limit: "1", order: "asc", cursor: before === 0n ? undefined : String(before) };
+    const values = { limit: "1", ...neighbour(id) };
     const [task] = parseTaskPage(await session.client.text({ route: endpoints.adminListTasks, values })).tasks;
     if (task?.task_id !== id) throw new Failure(exitCodes.notFound, "Task not found");
     const showTime = timeFormat(options, session.now);
@@ -60,6 +59,16 @@ export function adminTaskCommand(host: Host): Command {
     else await printTasks(session, once({ tasks: [task], cutOff: false }), { showTime });
     return undefined;
   });
+}
+
+/**
+ * The position in the list from which this task comes next, if it exists: after the previous number; or, going down, before the
+ * name with one more blank, which is the lowest character.
+ */
+function neighbour(id: string): { order: string; cursor: string | undefined } {
+  if (!isTaskId(id)) return { order: "desc", cursor: `${id} ` };
+  const before = BigInt(id) - 1n;
+  return { order: "asc", cursor: before === 0n ? undefined : String(before) };
 }
 
 async function* once<Item>(item: Item): AsyncGenerator<Item> {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { identityFault, isTaskId } from "../../task-state/index.ts";
+import { identityFault, mayNameTask } from "../../task-state/index.ts";
 
 /** A service or user id; one that could make two index keys collide is rejected. */
 function identity(kind: "service" | "user") {
@@ -24,12 +24,15 @@ export const limit = z
   .optional();
 
 /** The `next_cursor` of the previous page. */
-export const cursor = z.string().refine(isTaskId, "must be the next_cursor of an earlier page").optional();
+export const cursor = z.string().refine(mayNameTask, "must be the next_cursor of an earlier page").optional();
 
-/** The `next_cursor` of the previous page of dead letters. */
+/** The `next_cursor` of the previous page of dead letters: a time and the name of a letter. */
 export const deadLetterCursor = z
   .string()
-  .regex(/^\d{1,16}:[\d-]{1,64}$/, "must be the next_cursor of an earlier page")
+  .refine((text) => {
+    const [, name] = /^\d{1,16}:(.+)$/s.exec(text) ?? [];
+    return name !== undefined && mayNameTask(name);
+  }, "must be the next_cursor of an earlier page")
   .optional();
 
 /** By task id. */

@@ -1,4 +1,4 @@
-import { isTaskId } from "../../task-state/index.ts";
+import { mayNameTask } from "../../task-state/index.ts";
 
 /** A text that is never held in memory as a whole. */
 export interface LongText {
@@ -63,5 +63,5 @@ export function taskAnswer(raw: string | undefined): Answer {
 
 /** Reads a task only under an id that can exist: others would reach keys that are not tasks. */
 export function answerTask(id: string, find: (id: string) => Promise<string | undefined>): Answer | Promise<Answer> {
-  return isTaskId(id) ? find(id).then(taskAnswer) : taskNotFound;
+  return mayNameTask(id) ? find(id).then(taskAnswer) : taskNotFound;
 }

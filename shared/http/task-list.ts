@@ -48,7 +48,7 @@ function listText(read: PieceReader) {
       if (!piece) return undefined;
       const { tasks, nextCursor, last } = piece;
       unreadable += piece.unreadable ?? 0;
-      const cursorText = nextCursor === undefined ? "" : `,"next_cursor":"${nextCursor}"`;
+      const cursorText = nextCursor === undefined ? "" : `,"next_cursor":${JSON.stringify(nextCursor)}`;
       const text = opening + (tasks.length > 0 ? separator : "") + tasks.join(",") + (last ? `]${cursorText}}` : "");
       opening = "";
       if (tasks.length > 0) separator = ",";

@@ -1,5 +1,6 @@
 import { hasEnded } from "../record/record.ts";
 import { notUtf8, type RecordReading, unreadable } from "../record/record-reader.ts";
+import { shownText } from "../record/shown-record.ts";
 import { ifWritable, isUnavailable } from "../redis/errors.ts";
 import { keys } from "../redis/keys.ts";
 import { pageBytes, pieceBytes, type RawRecord, readRaw, readRaws } from "../redis/raw-records.ts";
@@ -7,7 +8,7 @@ import { isGarbled, mayBeGarbled, wrongType } from "../redis/record-text.ts";
 import type { TaskStateContext } from "../task/context.ts";
 import { reportUnreadable, type Unreadable } from "../task/quarantine.ts";
 import { withDeferredCancel } from "../task/read.ts";
-import { healIfBehind } from "./heal.ts";
+import { catchUp } from "./catch-up.ts";
 import { idsBehind } from "./ids-behind.ts";
 
 /** The tasks that a list shows: all, those of a service, or those of one user in a service. */
@@ -28,7 +29,7 @@ export interface PageRequest {
 }
 
 export interface Page {
-  /** Records as stored, in the order of their ids. */
+  /** Records as `shownText` gives them, in the order of their ids. */
   readonly tasks: string[];
   /** Pass it as `cursor` to get the next page; absent on the last one. */
   readonly nextCursor?: string;
@@ -97,7 +98,7 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
   let position: "start" | "middle" | "end" = "start";
   return async () => {
     if (position === "end") return undefined;
-    if (position === "start") await healIfBehind(context, set);
+    if (position === "start") await catchUp(context, set);
     const wanted = Math.min(tasksLeft, idsAtOnce);
     // Read anew for each piece, because only the index shows which tasks were deleted while the reader waited.
     const ids = await nextIds(context, set, order, cursor, wanted + 1);
@@ -119,20 +120,6 @@ export function pieceReader(context: TaskStateContext, scope: Scope, page?: Page
       ...(passedOver > 0 ? { unreadable: passedOver } : {}),
     };
   };
-}
-
-/** The users of a service who have tasks, sorted by code point. */
-export async function readUsers(context: TaskStateContext, service: string): Promise<string[]> {
-  await healIfBehind(context, keys.service(service));
-  const ordered = keys.ordered(keys.users(service));
-  const users: string[] = [];
-  for (;;) {
-    const last = users.at(-1);
-    const from = last === undefined ? "-" : `(${last}`;
-    const piece = await context.primary.zrange(ordered, from, "+", "BYLEX", "LIMIT", 0, chunkSize);
-    users.push(...piece);
-    if (piece.length < chunkSize) return users;
-  }
 }
 
 function nextIds(
@@ -176,7 +163,7 @@ async function readRecords(context: TaskStateContext, set: string, ids: readonly
     if (reading.kind === "unreadable") passedOver.push({ id, reason: reading.reason });
     else {
       const since = deferred[index] ?? undefined;
-      tasks.push(since === undefined ? raw : withDeferredCancel(reading.record, raw, since));
+      tasks.push(since === undefined ? shownText(reading.record, raw) : withDeferredCancel(reading.record, raw, since));
     }
   }
   const replaced = await existing(context, expired);
@@ -200,15 +187,16 @@ async function existing({ primary }: TaskStateContext, ids: readonly string[]): 
 }
 
 /**
- * Trusts a replica only where its lag makes no difference: an ended task does not change any more, and the index, which comes
- * from the primary, shows whether it is deleted. Everything else is read again from the primary.
+ * Trusts a replica only where its lag makes no difference: an ended task does not change any more, unless it was amended, and
+ * the index, which comes from the primary, shows whether it is deleted. Everything else is read again from the primary.
  */
 async function readBodies(context: TaskStateContext, ids: readonly string[]): Promise<(Body | undefined)[]> {
-  const bodies = parseBodies(ids, await askReplica(context, ids));
-  if (context.replica === context.primary) return bodies;
+  if (context.replica === context.primary) return parseBodies(ids, await readRaws(context.primary, ids));
+  const [raws, amended] = await Promise.all([askReplica(context, ids), context.primary.zmscore(keys.amended, ...ids)]);
+  const bodies = parseBodies(ids, raws);
   const doubtful = [...bodies.keys()].filter((index) => {
     const reading = bodies[index]?.reading;
-    return !(reading?.kind === "record" && hasEnded(reading.record));
+    return !(reading?.kind === "record" && hasEnded(reading.record)) || amended[index] !== null;
   });
   if (doubtful.length === 0) return bodies;
   const asked = doubtful.map((index) => ids[index] as string);
@@ -219,11 +207,11 @@ async function readBodies(context: TaskStateContext, ids: readonly string[]): Pr
 }
 
 /** Reads from the replica; if that is unavailable, everything is read from the primary. */
-async function askReplica({ primary, replica }: TaskStateContext, ids: readonly string[]): Promise<RawRecord[]> {
+async function askReplica({ replica }: TaskStateContext, ids: readonly string[]): Promise<RawRecord[]> {
   try {
     return await readRaws(replica, ids);
   } catch (error) {
-    if (replica === primary || !isUnavailable(error)) throw error;
+    if (!isUnavailable(error)) throw error;
     return ids.map(() => null);
   }
 }

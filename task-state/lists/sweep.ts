@@ -1,6 +1,7 @@
 import { keys } from "../redis/keys.ts";
 import { scan } from "../redis/scan.ts";
 import type { TaskStateContext } from "../task/context.ts";
+import { adoptSigned } from "./catch-up.ts";
 import { type Repair, repairSet } from "./heal.ts";
 import { retire } from "./retire.ts";
 import { enforceTombstones } from "./tombstones.ts";
@@ -20,7 +21,11 @@ const pieceSize = 500;
  * tasks, removes deleted tasks that were put back. Safe beside every other call, may be repeated, stops at the signal.
  */
 export async function sweep(context: TaskStateContext, signal?: AbortSignal): Promise<Sweep> {
-  const total: Sweep = { adopted: 0, dropped: 0, retired: 0, returned: await enforceTombstones(context, signal) };
+  const returned = await enforceTombstones(context, signal);
+  if (signal?.aborted) return { adopted: 0, dropped: 0, retired: 0, returned };
+  // Regularly, so that no list has many numbers to check.
+  const { adopted } = await adoptSigned(context, keys.tasks);
+  const total: Sweep = { adopted, dropped: 0, retired: 0, returned };
   const services = new Set<string>();
   for await (const set of indexKeys(context)) {
     if (signal?.aborted) return total;

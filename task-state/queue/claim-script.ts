@@ -1,5 +1,6 @@
 import { editFunction } from "../record/record-edit.ts";
 import { maxRecordBytes, tooLarge } from "../record/record-reader.ts";
+import { mayNameTaskFunction } from "../redis/keys.ts";
 import { clockFunction } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
@@ -175,6 +176,7 @@ export const readAndClaimScript = defineScript({
   ...claiming,
   args: [...claiming.args, "count"],
   lua: `${claiming.lua}
+${mayNameTaskFunction}
 -- An entry that is read belongs to the reader, so every right that it needs is checked before.
 for _, command in ipairs({ 'HSET', 'HINCRBY', 'EXPIRE' }) do check_right(command, sidecarPrefix .. '1') end
 check_right('SET', recordPrefix .. '1')
@@ -182,7 +184,7 @@ check_right('EXPIRE', recordPrefix .. '1' .. metadataSuffix)
 check_right('XACK', work)
 local read = redis.call('XREADGROUP', 'GROUP', group, holder, 'COUNT', count, 'STREAMS', work, '>')
 for _, entry in ipairs(read and read[1][2] or {}) do
-  local id = entry[2] and entry[2][1] == 'id' and string.match(entry[2][2], '^%d+$')
+  local id = entry[2] and entry[2][1] == 'id' and may_name_task(entry[2][2]) and entry[2][2]
   reply[#reply + 1] = { entry[1], id, id and claim(entry[1], id, 1) }
 end
 return reply`,

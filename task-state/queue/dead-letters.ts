@@ -50,14 +50,14 @@ return texts`,
  * @param cursor the `nextCursor` of the previous page
  */
 export async function readDeadLetters(redis: Redis, limit: number, cursor?: string): Promise<DeadLetterPage> {
-  const [at = "-inf", last] = cursor?.split(":") ?? [];
+  const [, at = "-inf", last] = /^(\d+):(.*)$/s.exec(cursor ?? "") ?? [];
   // Letters of the same ms are ordered by name, so those up to the last one are skipped.
   const ties = last === undefined ? 0 : await redis.zcount(keys.dead, at, at);
   const found = await redis.zrange(keys.dead, at, "+inf", "BYSCORE", "LIMIT", 0, limit + ties + 1, "WITHSCORES");
   const names: [name: string, at: string][] = [];
   for (let index = 0; index < found.length; index += 2) {
     const [name, score] = [found[index] as string, found[index + 1] as string];
-    if (last === undefined || score !== at || name > last) names.push([name, score]);
+    if (last === undefined || score !== at || follows(name, last)) names.push([name, score]);
   }
   if (names.length === 0) return { letters: [] };
   const wanted = names.slice(0, limit).map(([name]) => name);
@@ -68,6 +68,11 @@ export async function readDeadLetters(redis: Redis, limit: number, cursor?: stri
   const letters = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as DeadLetter]));
   const [name, score] = names[texts.length - 1] ?? [];
   return names.length > texts.length ? { letters, nextCursor: `${score}:${name}` } : { letters };
+}
+
+/** The order of Redis for members of one score: by their bytes. */
+function follows(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) > 0;
 }
 
 /** Reads one letter; `undefined` if there is none. */

@@ -27,18 +27,18 @@ const pieceSize = 500;
 /*
  * Removes the members of tasks without record and sidecar. A hidden one among them can make no progress, so its tombstone
  * gets the lifetime of a purged task's.
- * keys   due, inFlight, held, dead, deadLetters, deferredCancels, deleted
+ * keys   due, inFlight, held, dead, deadLetters, deferredCancels, deleted, unreadable, amended
  * args   recordPrefix, sidecarPrefix, forgetAt (ms), then ids
  * reply  the number of members removed
  */
 const forgetScript = defineScript({
   name: "forget",
-  keys: ["due", "inFlight", "held", "dead", "deadLetters", "deferredCancels", "deleted"],
+  keys: ["due", "inFlight", "held", "dead", "deadLetters", "deferredCancels", "deleted", "unreadable", "amended"],
   args: ["recordPrefix", "sidecarPrefix", "forgetAt"],
   lua: `${writeCheck}
 check_writes({
   { 'HDEL', deadLetters }, { 'ZREM', due }, { 'ZREM', inFlight }, { 'SREM', held }, { 'ZREM', dead },
-  { 'HDEL', deferredCancels }, { 'ZADD', deleted }, { 'ZSCORE', deleted },
+  { 'HDEL', deferredCancels }, { 'ZADD', deleted }, { 'ZSCORE', deleted }, { 'ZREM', unreadable }, { 'ZREM', amended },
 })
 local removed = 0
 for index = first, #ARGV do
@@ -47,6 +47,7 @@ for index = first, #ARGV do
     redis.call('HDEL', deadLetters, id)
     removed = removed + redis.call('ZREM', due, id) + redis.call('ZREM', inFlight, id) + redis.call('SREM', held, id)
       + redis.call('ZREM', dead, id) + redis.call('HDEL', deferredCancels, id)
+      + redis.call('ZREM', unreadable, id) + redis.call('ZREM', amended, id)
     if redis.call('ZSCORE', deleted, id) == 'inf' then
       redis.call('ZADD', deleted, forgetAt, id)
       removed = removed + 1
@@ -105,8 +106,8 @@ export async function removeLeftovers(context: TaskStateContext, signal?: AbortS
   }
   for await (const ids of namedIds(context)) {
     if (signal?.aborted) return done(cleared);
-    const { due, inFlight, held, dead, deadLetters, deferredCancels, deleted } = keys;
-    const named = { due, inFlight, held, dead, deadLetters, deferredCancels, deleted };
+    const { due, inFlight, held, dead, deadLetters, deferredCancels, deleted, unreadable, amended } = keys;
+    const named = { due, inFlight, held, dead, deadLetters, deferredCancels, deleted, unreadable, amended };
     cleared += Number(await forgetScript(primary, named, { ...prefixes, forgetAt: now + deletionMemory }, ids));
   }
   return done(cleared);
@@ -147,7 +148,7 @@ async function forgetParked(context: TaskStateContext, user: string): Promise<nu
 async function* namedIds(context: TaskStateContext): AsyncGenerator<string[], void> {
   const { primary } = context;
   for await (const ids of scan((cursor) => primary.sscan(keys.held, cursor, "COUNT", pieceSize))) yield ids;
-  for (const key of [keys.due, keys.inFlight, keys.dead]) {
+  for (const key of [keys.due, keys.inFlight, keys.dead, keys.unreadable, keys.amended]) {
     // A dead letter without a task has the id of a stream entry, and waits for an operator.
     for await (const members of zscan(context, key)) yield members.map(([id]) => id).filter((id) => !isEntryId(id));
   }

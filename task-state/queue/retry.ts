@@ -1,5 +1,6 @@
 import type { Status } from "../record/lifecycle.ts";
 import { hasEnded, untouched } from "../record/record.ts";
+import { shownText } from "../record/shown-record.ts";
 import { TaskStateError } from "../redis/errors.ts";
 import { commit } from "../task/commit.ts";
 import type { TaskStateContext } from "../task/context.ts";
@@ -41,7 +42,7 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
     if (view.unreadable !== undefined) return { outcome: "unreadable", reason: view.unreadable };
     if (letter.request === "read") await restore(context, view);
     if (!view.record || view.raw === null) return { outcome: "not_found" };
-    if (letter.request === "read") return { outcome: "queued", raw: view.raw };
+    if (letter.request === "read") return { outcome: "queued", raw: shownText(view.record, view.raw) };
     // The sidecar names the letter until one step removes both, so another request may have come between the two reads.
     if (view.sidecar?.dead !== letter.request && !(await findDeadLetter(context.primary, id)))
       return { outcome: "removed" };
@@ -67,7 +68,7 @@ export async function retryDeadLetter(context: TaskStateContext, id: string): Pr
       deadLetter: null,
       enqueue: true,
     });
-    if (done?.raw) return { outcome: "queued", raw: done.raw };
+    if (done?.raw) return { outcome: "queued", raw: shownText(done.record ?? view.record, done.raw) };
   }
   throw new TaskStateError("contended", `Task ${id} is being changed by others; try again`);
 }

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { dispatchGroup, keys } from "../redis/keys.ts";
+import { dispatchGroup, keys, mayNameTask } from "../redis/keys.ts";
 import { clockFunction, witness } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
 import { writeCheck } from "../redis/write-check.ts";
@@ -88,5 +88,5 @@ export type RawEntry = [string, string[] | null];
 /** Parses an entry; any content is accepted. */
 export function parseEntry([entryId, fields]: RawEntry): WorkEntry {
   const [name, id] = fields ?? [];
-  return { entryId, taskId: name === "id" && id !== undefined && /^\d+$/.test(id) ? id : undefined };
+  return { entryId, taskId: name === "id" && id !== undefined && mayNameTask(id) ? id : undefined };
 }

@@ -18,7 +18,7 @@ const maxDepth = 500;
 
 /**
  * Parses the text stored under `task:{id}`. A record names its own task and has every member that all programs rely on, with
- * its type; optional members are never `null`. Unknown members may be anything and are kept.
+ * its type. Members that readers get in their usual form in any case, see `shownRecord`, and unknown ones may be anything.
  */
 export function readRecord(id: string, raw: string): RecordReading {
   if (raw.length * 3 > maxRecordBytes && Buffer.byteLength(raw) > maxRecordBytes) return unreadable(tooLarge);
@@ -40,7 +40,7 @@ export function unreadable(reason: string): RecordReading {
 
 /** The reason why a JSON object is no record of this task; `undefined` if it is one. */
 function faultIn(id: string, record: Readonly<Record<string, unknown>>): string | undefined {
-  const { task_id, status, priority, parameters, logs, result, active_jobs } = record;
+  const { task_id, status, parameters, logs } = record;
   for (const member of texts) {
     if (typeof record[member] !== "string") return wrong(member, "a string", record[member]);
   }
@@ -51,13 +51,6 @@ function faultIn(id: string, record: Readonly<Record<string, unknown>>): string 
     if (!Array.isArray(logs)) return wrong("logs", "a list", logs);
     const odd = logs.findIndex((entry) => typeof entry !== "string");
     if (odd >= 0) return wrong(`logs[${odd}]`, "a string", logs[odd]);
-  }
-  if (result !== undefined && !isObject(result)) return wrong("result", "an object", result);
-  if (active_jobs !== undefined && !Array.isArray(active_jobs)) return wrong("active_jobs", "a list", active_jobs);
-  if (priority !== undefined && priority !== "high" && priority !== "low") {
-    return typeof priority === "string"
-      ? `priority is unknown: ${shortened(priority)}`
-      : wrong("priority", "a string", priority);
   }
   return isDeeper(record, maxDepth) ? `the record is nested deeper than ${maxDepth} levels` : undefined;
 }

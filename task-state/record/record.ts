@@ -17,9 +17,12 @@ export interface TaskRecord {
   readonly updated_at: string;
   /** `<time>,<message>` each, split at the first comma. */
   readonly logs?: readonly string[];
-  readonly result?: { readonly pod_status?: unknown; readonly launcher_output?: unknown };
-  readonly priority?: "high" | "low";
-  readonly active_jobs?: readonly unknown[];
+  /** `{"pod_status", "launcher_output"}`. Other programs may leave out this and the next two, or store something odd. */
+  readonly result?: unknown;
+  /** `high` or `low`. */
+  readonly priority?: unknown;
+  /** A list of job names. */
+  readonly active_jobs?: unknown;
   readonly [unknownField: string]: unknown;
 }
 
@@ -40,9 +43,9 @@ export function hasEnded(record: TaskRecord): boolean {
   return isTerminal(record.status);
 }
 
-/** True while the scheduler lists jobs of the task. */
-export function hasJobs({ active_jobs }: TaskRecord): boolean {
-  return (active_jobs?.length ?? 0) > 0;
+/** True while the scheduler lists jobs of the task, in whatever form. */
+export function hasJobs({ active_jobs = [] }: TaskRecord): boolean {
+  return Object.keys(Object(active_jobs)).length > 0;
 }
 
 /** The owner that a record names. */
@@ -80,7 +83,7 @@ export interface RecordChange {
   readonly logs?: readonly string[];
   /** Complete log entries, `<time>,<message>`, added before `logs`. */
   readonly datedLogs?: readonly string[];
-  readonly result?: NonNullable<TaskRecord["result"]>;
+  readonly result?: { readonly pod_status?: unknown; readonly launcher_output?: unknown };
   readonly priority?: "high" | "low";
   readonly active_jobs?: readonly unknown[];
 }

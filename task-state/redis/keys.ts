@@ -28,8 +28,14 @@ export const keys = {
   /** string; `{"blocked": bool}`, written by the scheduler. */
   blocksUser: (user: string) => `blocks:user:${user}`,
 
-  /** sorted set beside a shared set of ids (score: the id) or of users (score: 0). */
+  /** sorted set beside a shared set of ids (score: the number, or `+inf` for a name) or of users (score: 0). */
   ordered: (sharedSet: string) => `dms:order:${sharedSet}`,
+  /** string; the number up to which lists have checked every id of the sequence. Has the prefix of `ordered`, but is no set's twin. */
+  seen: "dms:order:seen",
+  /** sorted set; numbers of the sequence that had no record yet, by the time in ms until which lists re-check them. */
+  unwritten: "dms:order:unwritten",
+  /** sorted set; ended tasks that were changed again, by the time in ms until which lists read them from the primary. */
+  amended: "dms:order:amended",
   /** hash; our own state of the task, see `Sidecar`. */
   sidecar: (id: string) => `dms:task:${id}`,
   /** stream; an entry says "reconcile task `id`". */
@@ -127,8 +133,32 @@ export function isTaskId(text: string): boolean {
   return text.length < largestTaskId.length || text <= largestTaskId;
 }
 
-/** Compares task ids by their numbers, however large. */
+/**
+ * True for every id under which a program may keep a task: numbers, and names such as `demo`. Any other text is no task id,
+ * above all one whose record key is another key of the programs, such as `id:sequence`.
+ */
+export function mayNameTask(text: string): boolean {
+  if (isTaskId(text)) return true;
+  return identityFault("user", text) === undefined && text !== "id:sequence" && !text.endsWith(":metadata");
+}
+
+/** Lua: may_name_task(text) says the same. */
+export const mayNameTaskFunction = String.raw`
+local function may_name_task(text)
+  if text == '' or #text > ${maxIdentityBytes} or text == 'id:sequence' or string.sub(text, -9) == ':metadata' then return false end
+  return not string.find(text, '[%z\1-\31\127]') and not string.find(text, '\194[\128-\159]')
+end`;
+
+/** The score of an id in an ordered set: names come after all numbers, and Redis orders them by their bytes. */
+export function scoreOf(id: string): string {
+  return isTaskId(id) ? id : "+inf";
+}
+
+/** Compares task ids as lists order them: numbers by their value, however large, then names by their bytes. */
 export function compareTaskIds(a: string, b: string): number {
+  const isNumber = isTaskId(a);
+  if (isNumber !== isTaskId(b)) return isNumber ? -1 : 1;
+  if (!isNumber) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : Number(a > b);
 }

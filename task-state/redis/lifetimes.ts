@@ -24,5 +24,8 @@ export function createRefreshCheck(ttlSeconds: number): (set: string) => boolean
   return createThrottle(ttlSeconds);
 }
 
+/** How long lists read an ended task from the primary after a change, in ms: no replica is expected to lag longer. */
+export const amendedMemory = 10 * 60_000;
+
 /** Lifetime of the tombstone of a deleted task, which keeps a late writer from restoring the task, in ms. */
 export const deletionMemory = 15 * 60_000;

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { canMove, type Status } from "../record/lifecycle.ts";
 import { hasEnded, type Owner, type RecordChange, type TaskRecord } from "../record/record.ts";
+import { shownText } from "../record/shown-record.ts";
 import { TaskStateError } from "../redis/errors.ts";
 import type { Change } from "./commands.ts";
 import { commit } from "./commit.ts";
@@ -59,7 +60,7 @@ export function cancelTask(
 ): Promise<string | undefined> {
   return decideAndCommit(context, id, owner, (view) => {
     const { record, raw, sidecar } = view;
-    const shown = () => raw;
+    const shown = () => shownText(record, raw);
     if (hasEnded(record)) return { shown };
     if (isUnsent(record, sidecar)) {
       const logs = [cancellationRequested, "Cancelled before it was submitted"];
@@ -108,7 +109,7 @@ export function deleteTask(
   owner: Owner | undefined,
 ): Promise<string | undefined> {
   const decide = (view: Seen): Decision => {
-    const shown = () => view.raw;
+    const shown = () => shownText(view.record, view.raw);
     const { record, sidecar } = view;
     const nowhereElse = isUnsent(record, sidecar) || isRunByItsService(record, sidecar);
     if (hasEnded(record) || nowhereElse) return { shown, change: { remove: "purge" } };
@@ -143,9 +144,8 @@ async function decideAndCommit(
     const view = await visible(context, seen, owner);
     if (!view) return undefined;
     const { change, shown } = decide(view);
-    if (!change) return (shown ?? (() => view.raw))();
-    const done = await commit(context, view, change);
-    if (done) return shown ? shown() : (done.raw ?? view.raw);
+    const done = change ? await commit(context, view, change) : view;
+    if (done) return shown ? shown() : shownText(done.record ?? view.record, done.raw ?? view.raw);
     await backOff(tries);
   }
   throw contended(id);

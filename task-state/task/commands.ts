@@ -1,7 +1,7 @@
-import type { Owner, RecordChange } from "../record/record.ts";
+import { hasEnded, type Owner, type RecordChange } from "../record/record.ts";
 import type { Command } from "../redis/command.ts";
 import { dispatchGroup, idSets, keys } from "../redis/keys.ts";
-import { deletionMemory, metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
+import { amendedMemory, deletionMemory, metadataTtl, sidecarTtl } from "../redis/lifetimes.ts";
 import type { TaskStateContext } from "./context.ts";
 import { deadLetterCommands, type NewDeadLetter } from "./dead-letter.ts";
 import { park } from "./park.ts";
@@ -46,6 +46,7 @@ export function commandsFor(
   const { id } = view;
   const commands: Command[] = [];
   if (saved && owner) commands.push(...refresh(context, id, owner));
+  if (saved && view.record && hasEnded(view.record)) commands.push(...amend(view));
   if (change.remove === "purge") commands.push(...purge(view, owner));
   else if (change.sidecar && sidecar) commands.push(...saveSidecar(context, view, sidecar, change));
   if (change.remove === "hide") commands.push(...tombstone(id, owner, "+inf"));
@@ -59,6 +60,15 @@ function refresh(context: TaskStateContext, id: string, owner: Owner): Command[]
     ["EXPIRE", keys.metadata(id), metadataTtl(context)],
     ["EXPIRE", keys.sidecar(id), sidecarTtl(context)],
     ...refreshSets(context, owner),
+  ];
+}
+
+/** An ended task does not change as a rule, so lists may read it from a replica: not this one, for a while. */
+function amend({ id, now }: View): Command[] {
+  return [
+    ["ZREMRANGEBYSCORE", keys.amended, "-inf", now],
+    ["ZADD", keys.amended, now + amendedMemory, id],
+    ["EXPIRE", keys.amended, amendedMemory / 1000],
   ];
 }
 
@@ -111,6 +121,7 @@ function purge(view: View, owner: Owner | undefined): Command[] {
     ["ZREM", keys.due, id],
     ["HDEL", keys.deferredCancels, id],
     ["ZREM", keys.inFlight, id],
+    ["ZREM", keys.amended, id],
     ["SREM", keys.held, id],
     ["ZREM", keys.dead, id],
     ["HDEL", keys.deadLetters, id],

@@ -1,5 +1,6 @@
 import { changeRecord, hasEnded, type Owner, rewritable, type TaskRecord } from "../record/record.ts";
 import { notUtf8, readRecord, unreadable } from "../record/record-reader.ts";
+import { shownRecord, shownText } from "../record/shown-record.ts";
 import { isGarbled, mayBeGarbled } from "../redis/record-text.ts";
 import type { TaskStateContext } from "./context.ts";
 import { refuseUnreadable } from "./quarantine.ts";
@@ -8,7 +9,7 @@ import { refuseUnreadable } from "./quarantine.ts";
 export const cancellationRequested = "Cancellation requested";
 
 /**
- * Reads the stored JSON of a task that readers may see; `undefined` when there is none, or none for this owner.
+ * Reads the JSON of a task that readers may see, see {@link shownText}; `undefined` when there is none, or none for this owner.
  * Always reads from the primary: a lagging replica would show a deleted task, or a cancelled one as running.
  * @throws TaskStateError `unreadable` when the record cannot be read and sidecar or metadata name this owner
  */
@@ -27,7 +28,7 @@ export async function readTask(
   if (parsed.kind === "unreadable") return refuse(parsed.reason);
   const { record } = parsed;
   if (owner && !belongsTo(record, owner)) return undefined;
-  return second === undefined ? raw : withDeferredCancel(record, raw, second);
+  return second === undefined ? shownText(record, raw) : withDeferredCancel(record, raw, second);
 }
 
 /** True when the record names this owner. */
@@ -40,11 +41,11 @@ export function belongsTo(record: TaskRecord, owner: Owner): boolean {
  * the scheduler revives a task that it finds in `cancel_requested` when the submission arrives.
  */
 export function withDeferredCancel(record: TaskRecord, raw: string, since: string): string {
-  if (hasEnded(record) || record.status === "cancel_requested") return raw;
+  if (hasEnded(record) || record.status === "cancel_requested") return shownText(record, raw);
   const shown = changeRecord(
     rewritable(record, raw),
     { status: "cancel_requested", datedLogs: [`${since},${cancellationRequested}`] },
     since,
   );
-  return JSON.stringify(shown);
+  return JSON.stringify(shownRecord(shown));
 }

@@ -50,7 +50,7 @@ test("2: the command line is invalid, and a typo gets a suggestion", async () =>
     stderr: expect.stringContaining("--user"),
   });
   expect(await run(["tasks", "status", ...owner])).toMatchObject({ code: 2 });
-  expect(await run(["tasks", "status", ...owner, "1,x"])).toMatchObject({ code: 2 });
+  expect(await run(["tasks", "status", ...owner, "1,,x"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "status", ...owner, "9-5"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "submit", ...owner, "--param", "novalue"])).toMatchObject({ code: 2 });
   expect(await run(["tasks", "wait", ...owner, "1", "--timeout", "soon"])).toMatchObject({ code: 2 });

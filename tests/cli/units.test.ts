@@ -42,10 +42,23 @@ describe("ids", () => {
     expect(parseIds(["9007199254740991"])).toEqual(["9007199254740991"]);
   });
 
-  test.each([[], [""], ["0"], ["01"], ["x"], ["1,,2"], ["9-5"], ["1-9999999"], ["1795563019000-0"]])(
-    "%j is refused",
-    (...texts) => expect(() => parseIds(texts)).toThrow(),
-  );
+  test("ids that are no numbers are taken as they are, also with hyphens", () => {
+    expect(parseIds(["demo,7", "a-b", "1-a", "0", "用户", "demo"])).toEqual(["demo", "7", "a-b", "1-a", "0", "用户"]);
+  });
+
+  test.each([
+    [],
+    [""],
+    ["1,,2"],
+    ["id:sequence"],
+    ["1:metadata"],
+    ["a\nb"],
+    ["x".repeat(257)],
+    ["1-0"],
+    ["9-5"],
+    ["1-9999999"],
+    ["1795563019000-0"],
+  ])("%j is refused", (...texts) => expect(() => parseIds(texts)).toThrow());
 });
 
 describe("texts in a terminal", () => {

@@ -6,10 +6,10 @@ const bench = useDispatcher();
 
 test.each([
   ["no id", ["task", "1"]],
-  ["an id that is no number", ["id", "abc"]],
   ["an id of another key", ["id", "1:metadata"]],
+  ["the sequence's name as id", ["id", "id:sequence"]],
   ["an empty id", ["id", ""]],
-  ["a negative id", ["id", "-1"]],
+  ["a control character in the id", ["id", "a\u0085b"]],
 ])("an entry with %s goes to the dead letters, and the queue goes on", async (_, fields) => {
   const before = await bench.submit();
   const entryId = await bench.redis.client.xadd(keys.work, "*", ...fields);
@@ -24,7 +24,8 @@ test.each([
 });
 
 test("an entry of a task that does not exist is done with, without a request", async () => {
-  for (const id of ["99", "0", "007", "9".repeat(40)]) await bench.redis.client.xadd(keys.work, "*", "id", id);
+  for (const id of ["99", "0", "007", "9".repeat(40), "abc", "-1"])
+    await bench.redis.client.xadd(keys.work, "*", "id", id);
   const id = await bench.submit();
   await bench.start();
   await bench.untilStatus("running", id);

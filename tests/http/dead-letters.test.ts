@@ -89,12 +89,18 @@ test("a page has a hundred dead letters by default", async () => {
   expect(idsIn(await list(`?cursor=${cursor}`))).toHaveLength(1);
 });
 
-test.each(["limit=0", "limit=1001", "limit=x", "cursor=1", "cursor=x:1", "cursor=1:1:1", "cursor=1:%0A", "cursor="])(
-  "?%s is 422",
-  async (query) => {
-    expectProblem(await service.get(`/admin/dead-letters?${query}`, operator), 422);
-  },
-);
+test.each([
+  "limit=0",
+  "limit=1001",
+  "limit=x",
+  "cursor=1",
+  "cursor=x:1",
+  "cursor=1:1:metadata",
+  "cursor=1:%0A",
+  "cursor=",
+])("?%s is 422", async (query) => {
+  expectProblem(await service.get(`/admin/dead-letters?${query}`, operator), 422);
+});
 
 test("a retry makes the task pending again, and removes it from the list", async () => {
   const [id = ""] = await giveUp(1);

@@ -76,7 +76,7 @@ test.each(lists)("%s rejects an invalid value with a 422 that names it", async (
   await submit(service);
   const wrong: Record<string, string[]> = {
     limit: ["0", "1001", "-1", "1.5", "1e2", "ten", "", "+5", "0x5", "99999999999999999999"],
-    cursor: ["0", "-1", "1.5", "abc", "", "9223372036854775808", "-inf", "%285"],
+    cursor: ["", "id:sequence", "1:metadata", "a%0Ab", "%C2%9F", "x".repeat(257)],
     order: ["", "ASC", "newest", "asc,desc", "__proto__"],
   };
   for (const [name, values] of Object.entries(wrong)) {
@@ -87,7 +87,7 @@ test.each(lists)("%s rejects an invalid value with a 422 that names it", async (
       expect(reply.body).toMatchObject({ errors: [{ field: name }] });
     }
   }
-  const several = await list(`${path}?limit=0&cursor=x&order=up`);
+  const several = await list(`${path}?limit=0&cursor=&order=up`);
   expect(several.body).toMatchObject({ errors: [{ field: "limit" }, { field: "cursor" }, { field: "order" }] });
 });
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "vitest";
 import { z } from "zod";
-import type { TaskRecord } from "../../task-state/index.ts";
+import type { ShownRecord, TaskRecord } from "../../task-state/index.ts";
 import { parseRecord } from "../support/record.ts";
 import type { Reply, TestService } from "../support/service.ts";
 
@@ -27,13 +27,13 @@ export async function submit(service: TestService, query = "", tasks = aliceTask
 }
 
 /** The record of a `{"task": …}` answer. */
-export function taskIn(reply: Reply): TaskRecord {
+export function taskIn(reply: Reply): ShownRecord {
   expect(reply.status, reply.text).toBe(200);
   return readable(z.strictObject({ task: z.unknown() }).parse(reply.body).task);
 }
 
 /** The records of a `{"tasks": …}` answer. */
-export function tasksIn(reply: Reply): TaskRecord[] {
+export function tasksIn(reply: Reply): ShownRecord[] {
   expect(reply.status, reply.text).toBe(200);
   const list = z.strictObject({ tasks: z.array(z.unknown()), next_cursor: z.string().optional() });
   return list.parse(reply.body).tasks.map(readable);
@@ -128,7 +128,7 @@ function parse(content: string): unknown {
   }
 }
 
-function readable(value: unknown): TaskRecord {
+function readable(value: unknown): ShownRecord {
   const record = parseRecord(JSON.stringify(value));
   if (!record) throw new Error(`not a task record: ${JSON.stringify(value)}`);
   return record;

@@ -69,20 +69,25 @@ test.each(["hide", "purge"] as const)(
   },
 );
 
-test("members of a shared set without a record are dropped from it, others stay", async () => {
+test("members of a shared set without a record are dropped from it by a repair, others stay", async () => {
   const { store } = openStore(redis);
   await saveAsScheduler(redis.client, "7");
-  await redis.client.sadd(keys.tasks, "8", "9");
+  await redis.client.sadd(keys.tasks, "8", "9", "demo");
   expect(await listed(store)).toEqual(["7"]);
+  expect(await redis.client.scard(keys.tasks)).toBe(4);
+  await store.repair();
   expect(await redis.client.smembers(keys.tasks)).toEqual(["7"]);
 });
 
-test.each(["abc", "0", "-1", "1e3", "9223372036854775808", "user 1"])(
+test.each(["", "id:sequence", "1:metadata", "a\nb", "x".repeat(257)])(
   "the member %j of a shared set is no task id and is left alone",
   async (member) => {
     const { store } = openStore(redis);
+    await store.submit(alice, {});
+    await store.delete("1", alice);
     await redis.client.sadd(keys.tasks, member);
     expect(await listed(store)).toEqual([]);
+    await store.repair();
     expect(await redis.client.smembers(keys.tasks)).toEqual([member]);
   },
 );
@@ -98,26 +103,37 @@ test("a foreign record is not shown when it is unreadable, and not adopted when 
   expect(await store.users("a")).toEqual([]);
 });
 
-test("a set that stays ahead is scanned once, and again after a pause", async () => {
+test("a set that stays ahead is compared again by each list, without a scan", async () => {
   const { store } = openStore(redis);
   await saveAsScheduler(redis.client, "7");
   await redis.client.set(keys.record("7"), "{");
   await redis.client.del(keys.metadata("7"));
   await listed(store);
-  const names = (await commandsDuring(redis, () => listed(store))).map(([name]) => name);
+  await saveAsScheduler(redis.client, "8");
+  const names = (await commandsDuring(redis, async () => expect(await listed(store)).toEqual(["8"]))).map(
+    ([name]) => name,
+  );
   expect(names).not.toContain("sscan");
+  expect(await redis.client.exists(keys.healing(keys.tasks))).toBe(0);
+});
+
+test("a large set that stays ahead is scanned again after a pause", async () => {
+  const { store } = openStore(redis);
+  const junk = Array.from({ length: 6000 }, (_, index) => `${index}:metadata`);
+  await redis.client.sadd(keys.tasks, ...junk);
+  await listed(store);
   await saveAsScheduler(redis.client, "8");
   expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeLessThanOrEqual(10);
   expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeGreaterThan(0);
   await endPause();
-  expect(await listed(store)).toEqual(["8"]);
+  await until(async () => (await listed(store)).includes("8"));
 });
 
 test("a large set is scanned after the answer of the list that found it ahead", async () => {
   const { store } = openStore(redis);
   const ids = Array.from({ length: 6000 }, (_, index) => String(index + 1));
   await Promise.all(ids.map((id) => saveAsScheduler(redis.client, id)));
-  expect(await listed(store)).toEqual([]);
+  expect(await listed(store)).not.toEqual(ids.slice(0, 100));
   await until(async () => (await redis.client.zcard(keys.ordered(keys.tasks))) === ids.length);
   expect(await listed(store)).toEqual(ids.slice(0, 100));
 });
@@ -134,7 +150,7 @@ test("a set that is not ahead is not scanned", async () => {
   const { store } = openStore(redis);
   await store.submit(alice, {});
   const names = (await commandsDuring(redis, () => listed(store))).map(([name]) => name);
-  expect(names.sort()).toEqual(["evalsha", "hmget", "scard", "zcard", "zrange"]);
+  expect(names.sort()).toEqual(["evalsha", "evalsha", "hmget", "zrange"]);
 });
 
 test("1000 foreign tasks are adopted at once, each exactly once", async () => {

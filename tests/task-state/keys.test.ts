@@ -1,5 +1,10 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { identityFault, isTaskId, keys, maxIdentityBytes } from "../../task-state/index.ts";
+import { identityFault, isTaskId, keys, maxIdentityBytes, mayNameTask } from "../../task-state/index.ts";
+import { compareTaskIds, mayNameTaskFunction } from "../../task-state/redis/keys.ts";
+import { useRedis } from "../support/redis.ts";
+
+const redis = useRedis();
 
 const allowed = (kind: "service" | "user") => (id: string) => identityFault(kind, id) === undefined;
 
@@ -139,4 +144,32 @@ test.each([
   ...["1:metadata", "9223372036854775808", "9999999999999999999", "99999999999999999999"],
 ])("%j is no task id", (id) => {
   expect(isTaskId(id)).toBe(false);
+});
+
+test.each(["1", "9223372036854775808", "0", "demo", "a b", "a:b", "用户", "metadata", "x".repeat(256)])(
+  "another program may keep a task under %j",
+  (id) => expect(mayNameTask(id)).toBe(true),
+);
+
+test.each(["", "id:sequence", "1:metadata", ":metadata", "a\nb", "a\u0085", "\ud800", "x".repeat(257)])(
+  "no program can keep a task under %j",
+  (id) => expect(mayNameTask(id)).toBe(false),
+);
+
+test("ids are ordered by their numbers, then names by their bytes", () => {
+  const ids = ["2", "10", "9007199254740992", "9007199254740993", "9223372036854775807"];
+  const names = ["", "0", "01", "A", "a", "a ", "aa", "é", "\uffee", "😀"];
+  expect([...names, ...ids].toReversed().sort(compareTaskIds)).toEqual([...ids, ...names]);
+});
+
+test("scripts know the same names", async () => {
+  const texts = fc.sample(fc.string({ unit: "binary", maxLength: 8 }), 2000).filter((text) => text.isWellFormed());
+  const odd = ["id:sequence", "1:metadata", "", "\u0080", "\u009f", "\u00a0", "\u007f", "\u001f", "用".repeat(86)];
+  const all = [...texts, ...odd];
+  const script = `${mayNameTaskFunction}
+    local known = {}
+    for index, text in ipairs(ARGV) do known[index] = may_name_task(text) and 1 or 0 end
+    return known`;
+  const known = (await redis.client.eval(script, 0, ...all)) as number[];
+  expect(known).toEqual(all.map((text) => Number(mayNameTask(text))));
 });

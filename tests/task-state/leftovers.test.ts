@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { commit, keys, type Owner, readView, recordMalformedEntry, removeLeftovers } from "../../task-state/index.ts";
+import { PythonPeer } from "../support/python-peer.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, bob, change, commandsDuring, contents, openStore, stages, taskIn, tracesOf } from "./support.ts";
 
@@ -192,4 +193,27 @@ test("a search that is aborted on its way stops after its step, and the next one
   expect(first.purged).toBeLessThan(1500);
   const second = await removeLeftovers(context);
   expect(first.purged + second.purged).toBe(1500);
+});
+
+test("of a task with a name, an unreadable one and an amended one that another program deletes nothing is left", async () => {
+  const { store, context } = openStore(redis);
+  const peer = new PythonPeer(redis.client);
+  await peer.store("demo", alice, { status: "running" });
+  await store.cancel("demo");
+  const [broken, amended] = [await peer.submit(alice), await peer.submit(alice, { status: "completed" })];
+  await redis.client.set(keys.record(broken), "{");
+  await expect(store.get(broken)).rejects.toMatchObject({ code: "unreadable" });
+  await store.update(amended, { logs: ["archived"] });
+  for (const id of ["demo", broken, amended]) {
+    expect(await tracesOf(redis.client, id)).not.toEqual([]);
+    await peer.delete(id, alice);
+  }
+  await removeLeftovers(context);
+  await store.repair();
+  // Numbers without a record are remembered for a minute, whoever took them.
+  for (const id of [broken, amended]) {
+    expect((await tracesOf(redis.client, id)).filter((key) => key !== keys.unwritten)).toEqual([]);
+  }
+  expect(await tracesOf(redis.client, "demo")).toEqual(memory);
+  expect(await store.users("sync")).toEqual([]);
 });

@@ -41,8 +41,8 @@ test("a claim is the same, whether its entry was read before or with it", async 
 test("entries that name no task are given without a claim", async () => {
   const { context, ids } = await submitted(1);
   for (const fields of [
-    ["id", "x"],
-    ["id", "1x"],
+    ["id", "id:sequence"],
+    ["id", "1\u0000"],
     ["other", "1"],
   ] as const) {
     await redis.client.xadd(keys.work, "*", ...fields);

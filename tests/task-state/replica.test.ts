@@ -60,6 +60,18 @@ test.each(["completed", "failed", "cancelled"] as const)(
   },
 );
 
+test("an ended task that is updated shows the update in lists at once, whatever the replica has", async () => {
+  const { store } = await withTasks(3);
+  await store.update("2", { status: "completed" });
+  await replica.client.set(keys.record("2"), (await primary.client.get(keys.record("2"))) ?? "");
+  await store.update("2", { logs: ["archived"], result: { launcher_output: "done" } });
+  const current = await primary.client.get(keys.record("2"));
+  for (const scope of [{}, { service: "sync" }, alice]) {
+    expect((await store.page(scope, { limit: 10, order: "asc" })).tasks[1]).toContain("archived");
+    expect(readable((await piecesOf(store.all(scope))).flat()[1])).toMatchObject(JSON.parse(current ?? ""));
+  }
+});
+
 test("only the tasks in doubt are asked at the primary", async () => {
   const { store } = await withTasks(4);
   await replicate("1", { status: "failed" });

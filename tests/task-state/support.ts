@@ -7,6 +7,7 @@ import {
   keys,
   type Owner,
   readView,
+  type ShownRecord,
   type TaskRecord,
   type TaskStateContext,
   type TaskStore,
@@ -34,7 +35,7 @@ export function openStore(redis: TestRedis, options: Partial<TaskStoreOptions> =
 }
 
 /** The record in a stored JSON text; fails where there is none. */
-export function readable(raw: string | null | undefined): TaskRecord {
+export function readable(raw: string | null | undefined): ShownRecord {
   const record = typeof raw === "string" ? parseRecord(raw) : undefined;
   if (!record) throw new Error(`not a task record: ${raw}`);
   return record;
@@ -91,6 +92,9 @@ export function foreignRecord(id: string, fields: Partial<TaskRecord> = {}): str
     parameters: {},
     created_at: time,
     updated_at: time,
+    result: { pod_status: null, launcher_output: null },
+    priority: "low",
+    active_jobs: [],
     ...fields,
   });
 }

@@ -98,10 +98,11 @@ test.each(["read", "takeOver"] as const)("%s creates the group again when it is 
 
 test.each([
   ["another field", ["task", "1"]],
-  ["no number", ["id", "abc"]],
   ["an empty id", ["id", ""]],
   ["a key of another kind", ["id", "1:metadata"]],
-  ["a negative number", ["id", "-1"]],
+  ["the sequence's name", ["id", "id:sequence"]],
+  ["a control character", ["id", "a\u0000b"]],
+  ["more than 256 bytes", ["id", "x".repeat(257)]],
   ["the id in second place", ["x", "y", "id", "1"]],
 ])("an entry with %s names no task and is never claimed", async (_, fields) => {
   const { context } = openStore(redis);

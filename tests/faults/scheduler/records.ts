@@ -12,9 +12,9 @@ export type PlainRecord = Pick<
   "task_id" | "service" | "user_id" | "status" | "parameters" | "created_at" | "updated_at"
 > & {
   readonly logs: readonly string[];
-  readonly result: NonNullable<TaskRecord["result"]>;
-  readonly priority: "high" | "low";
-  readonly active_jobs: readonly unknown[];
+  readonly result: unknown;
+  readonly priority: unknown;
+  readonly active_jobs: unknown;
 };
 
 export type RecordPatch = Partial<Pick<PlainRecord, "status" | "result" | "active_jobs">> & { readonly log?: string };
