@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { keys, readRecord } from "../../task-state/index.ts";
+import { shownText } from "../../task-state/record/shown-record.ts";
 import { useRedis } from "../support/redis.ts";
 import { alice, foreignRecord, openStore, readable } from "./support.ts";
 
@@ -65,10 +66,11 @@ test("lists show exactly the tasks that can be read, count the others, and agree
         for (let id = 1; id <= tasks; id += 1) {
           const bytes = (await redis.client.getBuffer(keys.record(String(id)))) ?? Buffer.alloc(0);
           const raw = bytes.toString();
-          const good = bytes.equals(Buffer.from(raw)) && readRecord(String(id), raw).kind === "record";
-          if (good) whole.push(String(id));
-          if (good) expect(await store.get(String(id))).toBe(raw);
-          else await expect(store.get(String(id))).rejects.toMatchObject({ code: "unreadable" });
+          const reading = readRecord(String(id), raw);
+          if (bytes.equals(Buffer.from(raw)) && reading.kind === "record") {
+            whole.push(String(id));
+            expect(await store.get(String(id))).toBe(shownText(reading.record, raw));
+          } else await expect(store.get(String(id))).rejects.toMatchObject({ code: "unreadable" });
         }
 
         const shown: string[] = [];
