@@ -63,9 +63,9 @@ function functionContainer(fn: DeployableFunction, { cpu, memory }: { cpu: strin
     args: [`dist/server/${fn.name}.cjs`],
     ports: [{ name: "http1", containerPort: 8080 }],
     envFrom: [{ configMapRef: { name: "dms-frontend" } }, { secretRef: { name: "dms-frontend" } }],
-    // Without Redis a function still answers 503 with a detail, so that clients learn the cause. Without a period, Knative
+    // Ready once Redis has answered, so that a revision with a wrong password takes no traffic. Without a period, Knative
     // probes many times a second until the first answer, which keeps cold starts short.
-    readinessProbe: { httpGet: { path: "/livez" } },
+    readinessProbe: { httpGet: { path: "/readyz" } },
     livenessProbe: { httpGet: { path: "/livez" }, periodSeconds: 10, failureThreshold: 3 },
     resources: { requests: { cpu, memory }, limits: { cpu: "1", memory: "256Mi" } },
     // Set on the container, because Knative refuses it on the pod without a feature flag.

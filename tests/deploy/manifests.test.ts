@@ -76,7 +76,7 @@ test("a Service sets only what Knative accepts without a feature flag, and no pe
       seccompProfile: { type: "RuntimeDefault" },
       capabilities: { drop: ["ALL"] },
     });
-    expect(at(container, "readinessProbe")).toEqual({ httpGet: { path: "/livez" } });
+    expect(at(container, "readinessProbe")).toEqual({ httpGet: { path: "/readyz" } });
   }
 });
 

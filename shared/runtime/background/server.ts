@@ -8,6 +8,7 @@ import type { Logger } from "../../logger.ts";
 import { createServices } from "../../services.ts";
 import { closeApp } from "../close-app.ts";
 import { runProcess, type Service } from "../process.ts";
+import { addReadiness } from "../readiness.ts";
 import { reportMissingRights } from "../rights.ts";
 import { addLiveness, type FunctionServer } from "../server.ts";
 import { type BackgroundFunction, type Budget, maxRunMs } from "./background.ts";
@@ -40,12 +41,14 @@ export async function startBackgroundServer(
   resident: boolean,
 ): Promise<Service & FunctionServer> {
   const services = createServices(config, log);
-  reportMissingRights(services, fn.roles ?? []);
+  const roles = fn.roles ?? [];
+  reportMissingRights(services, roles);
   const background = fn.open(services);
   const stopping = new AbortController();
   const app = createServer(services);
   mountFunctions(app, beside, services);
   addLiveness(app);
+  addReadiness(app, services, roles);
   const runs = createRunQueue((budget) => background.run(budget));
   const budget = (): Budget => ({
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(maxRunMs(fn, config))]),
