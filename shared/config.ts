@@ -143,6 +143,10 @@ export const variables = {
     "DMS_DISPATCHER_URL",
     "URL of the wake-up call to the dispatcher after a submission; unset: a schedule or a resident dispatcher finds the task",
   ),
+  deployment: optionalText(
+    "DMS_DEPLOYMENT",
+    "name of this deployment, the same in all its processes; another deployment in its Redis database is reported; unset: not checked",
+  ),
   corsOrigins: origins(
     "DMS_CORS_ORIGINS",
     "web origins that may call the API from a browser, separated by commas; *: any",

@@ -3,9 +3,10 @@ import { type Answer, json, withRetryAfter } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
 import { isSequenceDamaged } from "../../task-state/index.ts";
 
-export default httpFunction(endpoints.health, async (_request, { redis }) => {
+export default httpFunction(endpoints.health, async (_request, { redis, deployment }) => {
   // A function without the right to read the sequence submits no tasks.
   const damaged = isSequenceDamaged(redis.primary).catch(() => false);
+  const other = deployment.other();
   try {
     await redis.primary.ping();
   } catch {
@@ -13,7 +14,9 @@ export default httpFunction(endpoints.health, async (_request, { redis }) => {
     return unhealthy(false, "Redis cannot be reached");
   }
   if (await damaged) return unhealthy(true, "The sequence of task ids is damaged: no task can be submitted");
-  return json(200, { status: "ok", redis: { connected: true } });
+  // Its name appears in the log only.
+  const warnings = (await other) === undefined ? [] : ["Another deployment uses this Redis database; see the log"];
+  return json(200, { status: "ok", redis: { connected: true }, ...(warnings.length > 0 ? { warnings } : {}) });
 });
 
 function unhealthy(connected: boolean, message: string): Answer {
