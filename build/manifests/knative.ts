@@ -14,6 +14,8 @@ const scales = {
   meta: { minScale: 0, maxScale: 3, concurrency: 100, timeout: 10, cpu: "50m", memory: "128Mi" },
   background: { minScale: 0, maxScale: 5, concurrency: 100, timeout: 300, cpu: "100m", memory: "192Mi" },
 } as const;
+/** Seconds by which the gateway waits longer than the function's Service. */
+const timeoutMargin = 5;
 type FunctionGroup = keyof typeof scales;
 
 /** The group of a function: its folder under `functions/`. */
@@ -103,7 +105,7 @@ function rule({ name, endpoint }: DeployableFunction, timeout: number) {
     matches: [{ method: endpoint.method, path: match }],
     filters: [{ type: "URLRewrite", urlRewrite: { hostname: `${name}.${namespace}.svc.cluster.local` } }],
     backendRefs: [{ name: "kourier-internal", namespace: "kourier-system", port: 80 }],
-    // The timeout of the Service; Envoy's default of 15 s would cut off a long list.
-    timeouts: { request: `${timeout}s` },
+    // Above the timeout of the Service, whose answer names the cause. Envoy's default of 15 s would cut off a long list.
+    timeouts: { request: `${timeout + timeoutMargin}s` },
   };
 }

@@ -4,12 +4,9 @@ import type { Services } from "../services.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
 import { createBodyReader } from "./limits/body.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
+import { bodyLimitOf, defaultLimits, type Limits } from "./limits/limits.ts";
 import { invalidToken, operatorCheck } from "./operator.ts";
 import { createServer } from "./server.ts";
-
-/** Fits the largest parameters with each byte escaped. In bytes. */
-const wantedBodyLimit = 512 * 1024;
 
 /** The application that serves these functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(
@@ -50,7 +47,7 @@ function mount(
   const prefix = endpoint.atRoot ? "" : services.config.apiPrefix;
   app.route({
     method: endpoint.method,
-    bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
+    bodyLimit: bodyLimitOf(endpoint),
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler(request, reply) {
       if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {
