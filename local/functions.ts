@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { httpFunctions } from "../functions/index.ts";
-import { variables } from "../shared/config.ts";
+import { loadConfig, variables } from "../shared/config.ts";
 import { bodyLimitOf as limitOf } from "../shared/http/limits/limits.ts";
+import { wakeUpHeaders } from "../shared/wake-up.ts";
 import type { Environment } from "./dependencies.ts";
 import { endProcess, type FunctionProcess, restartFunctionProcess, startFunctionProcess } from "./function-process.ts";
 import { createFunctionsReadiness } from "./functions-readiness.ts";
@@ -93,9 +94,11 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     const environment = { ...options.environment, [variables.dispatcherUrl.name]: urlOf(dispatcher) };
     const others = functions.filter(({ name }) => name !== dispatcher.name);
     const processes = [dispatcher, ...(await Promise.all(others.map(({ name }) => start(name, environment))))];
+    const headers = wakeUpHeaders(loadConfig(options.environment).wakeUpTokens);
     for (const { name, kind } of functions) {
       const started = processes.find((each) => each.name === name);
-      if (kind === "background" && started) void triggerEvery(schedules[name] ?? 600, urlOf(started), stopping.signal);
+      if (kind === "background" && started)
+        void triggerEvery(schedules[name] ?? 600, urlOf(started), headers, stopping.signal);
     }
     router.listen(options.port, options.host);
     await once(router, "listening");
@@ -121,9 +124,14 @@ function urlOf({ port }: FunctionProcess): string {
 /** The schedules of the cluster's PingSources, in seconds. */
 const schedules: Readonly<Record<string, number>> = { dispatcher: 10, janitor: 600 };
 
-async function triggerEvery(seconds: number, url: string, signal: AbortSignal): Promise<void> {
+async function triggerEvery(
+  seconds: number,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     await pause(seconds * 1000, undefined, { signal, ref: false }).catch(() => {});
-    if (!signal.aborted) await fetch(url, { method: "POST", signal }).catch(() => {});
+    if (!signal.aborted) await fetch(url, { method: "POST", headers, signal }).catch(() => {});
   }
 }

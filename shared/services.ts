@@ -38,7 +38,8 @@ export function createServices(config: Config, log: Logger): Services {
     onSequenceFault: (fault) => log.error({ fault }, sequenceAdvice(fault)),
   });
   const store = createTaskStore(context);
-  const { dispatcherUrl } = config;
-  const waking = dispatcherUrl === undefined ? store : wakingStore(store, createWakeUp(dispatcherUrl, log));
+  const { dispatcherUrl, wakeUpTokens } = config;
+  const waking =
+    dispatcherUrl === undefined ? store : wakingStore(store, createWakeUp(dispatcherUrl, log, wakeUpTokens));
   return { config, log, redis, deployment, context, store: waking };
 }

@@ -5,8 +5,9 @@ import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
 import { createBodyReader } from "./limits/body.ts";
 import { bodyLimitOf, defaultLimits, type Limits } from "./limits/limits.ts";
-import { invalidToken, operatorCheck } from "./operator.ts";
+import { invalidToken } from "./operator.ts";
 import { createServer } from "./server.ts";
+import { createTokenCheck, type TokenCheck } from "./token-check.ts";
 
 /** The application that serves these functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(
@@ -32,7 +33,7 @@ const jsonType = /^application\/json\s*(;|$)/i;
 
 /** Adds the routes of these functions. */
 export function mountFunctions(app: FastifyInstance, functions: readonly HttpFunction[], services: Services): void {
-  const isOperator = operatorCheck(services.config.operatorTokens);
+  const isOperator = createTokenCheck(services.config.operatorTokens);
   for (const fn of functions) mount(app, fn, services, isOperator);
 }
 
@@ -40,7 +41,7 @@ function mount(
   app: FastifyInstance,
   { endpoint, handle }: HttpFunction,
   services: Services,
-  isOperator: (token: string | string[] | undefined) => boolean,
+  isOperator: TokenCheck,
 ): void {
   const send = app.sendAnswer;
   const readInput = inputReader(endpoint);

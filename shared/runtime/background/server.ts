@@ -4,8 +4,10 @@ import { type Answer, json, problem, withRetryAfter } from "../../http/answer.ts
 import { mountFunctions } from "../../http/app.ts";
 import type { HttpFunction } from "../../http/function.ts";
 import { createServer } from "../../http/server.ts";
+import { createTokenCheck } from "../../http/token-check.ts";
 import type { Logger } from "../../logger.ts";
 import { createServices } from "../../services.ts";
+import { wakeUpHeader } from "../../wake-up.ts";
 import { closeApp } from "../close-app.ts";
 import { runProcess, type Service } from "../process.ts";
 import { addReadiness } from "../readiness.ts";
@@ -54,7 +56,7 @@ export async function startBackgroundServer(
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(maxRunMs(fn, config))]),
     finishMs: config.shutdownGraceSeconds * 1000 * finishShare,
   });
-  if (!resident) addTrigger(app, runs, budget);
+  if (!resident) addTrigger(app, runs, budget, config.wakeUpTokens);
   await Promise.all([app.ready(), services.redis.untilReady()]);
   const residence = resident ? background.runResident(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -70,9 +72,16 @@ export async function startBackgroundServer(
   };
 }
 
-function addTrigger(app: FastifyInstance, runs: RunQueue, budget: () => Budget): void {
+const invalidWakeUpToken = problem(401, "Invalid wake-up token");
+
+function addTrigger(app: FastifyInstance, runs: RunQueue, budget: () => Budget, tokens: readonly string[]): void {
   const send = app.sendAnswer;
+  const isTrigger = createTokenCheck(tokens);
   app.register(async (scope) => {
+    scope.addHook("onRequest", (request, reply, done) => {
+      if (tokens.length === 0 || isTrigger(request.headers[wakeUpHeader])) done();
+      else send(reply, invalidWakeUpToken);
+    });
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     scope.post("/", async ({ headers, body }, reply) => {
