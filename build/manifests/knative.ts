@@ -7,6 +7,9 @@ export const maxRules = 16;
 
 const partOf = { "app.kubernetes.io/part-of": "dms-frontend" };
 
+/** Port 0 is the port of the function for Knative, which may move it. */
+const functionPort = 0;
+
 /** Scaling of the functions of each group. Times in seconds. */
 const scales = {
   user: { minScale: 0, maxScale: 20, concurrency: 100, timeout: 60, cpu: "100m", memory: "128Mi" },
@@ -67,8 +70,8 @@ function functionContainer(fn: DeployableFunction, { cpu, memory }: { cpu: strin
     envFrom: [{ configMapRef: { name: "dms-frontend" } }, { secretRef: { name: "dms-frontend" } }],
     // Ready once Redis has answered, so that a revision with a wrong password takes no traffic. Without a period, Knative
     // probes many times a second until the first answer, which keeps cold starts short.
-    readinessProbe: { httpGet: { path: "/readyz" } },
-    livenessProbe: { httpGet: { path: "/livez" }, periodSeconds: 10, failureThreshold: 3 },
+    readinessProbe: { httpGet: { path: "/readyz", port: functionPort } },
+    livenessProbe: { httpGet: { path: "/livez", port: functionPort }, periodSeconds: 10, failureThreshold: 3 },
     resources: { requests: { cpu, memory }, limits: { cpu: "1", memory: "256Mi" } },
     // Set on the container, because Knative refuses it on the pod without a feature flag.
     securityContext: {
