@@ -22,6 +22,8 @@ export interface FunctionProcessOptions {
   readonly children: Set<ChildProcess>;
   /** Receives every line that the process writes, and a line when it ends unexpectedly. */
   readonly onLine: ((name: string, line: string) => void) | undefined;
+  /** The port on which it listens. @default a free one */
+  readonly port?: number;
   /** Aborted: no further process is started. */
   readonly signal: AbortSignal;
 }
@@ -36,12 +38,32 @@ const maxAttempts = 3;
 export async function startFunctionProcess(options: FunctionProcessOptions): Promise<FunctionProcess> {
   const { name, children, signal } = options;
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     signal.throwIfAborted();
     const child = spawnFunction(options, port);
     children.add(child);
     if (await answers(child, port, signal)) return { name, port, child };
     if (attempt === maxAttempts) throw new Error(`the process of ${name} ended with ${endOf(child)}`);
+  }
+}
+
+/** Delay before an ended process is started again, in ms; doubles with each attempt, up to the longest. */
+const restartDelay = { first: 200, longest: 5000 };
+
+/** Starts a process again until it answers; `undefined` when the signal aborts before. */
+export async function restartFunctionProcess(options: FunctionProcessOptions): Promise<FunctionProcess | undefined> {
+  const { name, signal, onLine } = options;
+  let delay = restartDelay.first;
+  for (;;) {
+    try {
+      await pause(delay, undefined, { signal });
+      const started = await startFunctionProcess(options);
+      onLine?.(name, "the process was started again");
+      return started;
+    } catch {
+      if (signal.aborted) return undefined;
+      delay = Math.min(2 * delay, restartDelay.longest);
+    }
   }
 }
 

@@ -4,9 +4,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import { variables } from "../shared/config.ts";
+import { httpFunctions } from "../functions/index.ts";
+import { loadConfig, variables } from "../shared/config.ts";
+import { bodyLimitOf as limitOf } from "../shared/http/limits/limits.ts";
+import { wakeUpHeaders } from "../shared/wake-up.ts";
 import type { Environment } from "./dependencies.ts";
-import { endProcess, type FunctionProcess, startFunctionProcess } from "./function-process.ts";
+import { endProcess, type FunctionProcess, restartFunctionProcess, startFunctionProcess } from "./function-process.ts";
+import { createFunctionsReadiness } from "./functions-readiness.ts";
 import { readRouting } from "./gateway.ts";
 import { createRouter } from "./router.ts";
 
@@ -29,7 +33,7 @@ export interface FunctionsOptions {
 export interface Functions {
   /** The URL of the router, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
-  /** One for each function. */
+  /** The first one of each function; one that ends unexpectedly is replaced by another on the same port. */
   readonly processes: readonly FunctionProcess[];
   /** Stops the router, then every process; resolves when all have exited. Tolerates being called twice. */
   stop(): Promise<void>;
@@ -45,17 +49,32 @@ const builtFunctions = z.array(z.object({ name: z.string(), kind: z.enum(["http"
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
   const { dist, onLine } = options;
   const functions = builtFunctions.parse(JSON.parse(readFileSync(join(dist, "functions.json"), "utf8")));
-  const ports = new Map<string, number>();
   const children = new Set<ChildProcess>();
   const stopping = new AbortController();
   const signal = AbortSignal.any(options.signal ? [options.signal, stopping.signal] : [stopping.signal]);
-  const router = createRouter(readRouting(options.manifests), (name) => ports.get(name));
+  const running = new Map<string, FunctionProcess>();
+  const readiness = createFunctionsReadiness(() => [...running.values()], functions.length);
+  const router = createRouter({
+    routing: readRouting(options.manifests),
+    portOf: (name) => running.get(name)?.port,
+    bodyLimitOf,
+    fault: readiness,
+  });
 
   const start = async (name: string, environment: Environment) => {
     const bundle = join(dist, "server", `${name}.cjs`);
-    const started = await startFunctionProcess({ name, bundle, environment, children, onLine, signal });
-    ports.set(name, started.port);
-    return started;
+    const settings = { name, bundle, environment, children, onLine, signal };
+    const keep = (started: FunctionProcess) => {
+      running.set(name, started);
+      started.child.once("exit", () => {
+        running.delete(name);
+        children.delete(started.child);
+        // The same port, because the others know the dispatcher's.
+        void restartFunctionProcess({ ...settings, port: started.port }).then((again) => again && keep(again));
+      });
+      return started;
+    };
+    return keep(await startFunctionProcess(settings));
   };
   // An error or a second Ctrl-C ends this process without calling stop.
   const abandon = () => {
@@ -75,9 +94,11 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     const environment = { ...options.environment, [variables.dispatcherUrl.name]: urlOf(dispatcher) };
     const others = functions.filter(({ name }) => name !== dispatcher.name);
     const processes = [dispatcher, ...(await Promise.all(others.map(({ name }) => start(name, environment))))];
+    const headers = wakeUpHeaders(loadConfig(options.environment).wakeUpTokens);
     for (const { name, kind } of functions) {
       const started = processes.find((each) => each.name === name);
-      if (kind === "background" && started) void triggerEvery(schedules[name] ?? 600, urlOf(started), stopping.signal);
+      if (kind === "background" && started)
+        void triggerEvery(schedules[name] ?? 600, urlOf(started), headers, stopping.signal);
     }
     router.listen(options.port, options.host);
     await once(router, "listening");
@@ -91,6 +112,11 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   }
 }
 
+/** The longest body that a function of this name reads; the limit of other requests for a name without an endpoint. */
+function bodyLimitOf(name: string): number {
+  return limitOf(httpFunctions.find(({ endpoint }) => endpoint.name === name)?.endpoint ?? {});
+}
+
 function urlOf({ port }: FunctionProcess): string {
   return `http://127.0.0.1:${port}/`;
 }
@@ -98,9 +124,14 @@ function urlOf({ port }: FunctionProcess): string {
 /** The schedules of the cluster's PingSources, in seconds. */
 const schedules: Readonly<Record<string, number>> = { dispatcher: 10, janitor: 600 };
 
-async function triggerEvery(seconds: number, url: string, signal: AbortSignal): Promise<void> {
+async function triggerEvery(
+  seconds: number,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     await pause(seconds * 1000, undefined, { signal, ref: false }).catch(() => {});
-    if (!signal.aborted) await fetch(url, { method: "POST", signal }).catch(() => {});
+    if (!signal.aborted) await fetch(url, { method: "POST", headers, signal }).catch(() => {});
   }
 }

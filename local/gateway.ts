@@ -14,16 +14,23 @@ const httpRoute = z.object({
           }),
         ),
         filters: z.array(z.object({ urlRewrite: z.object({ hostname: z.string() }) })),
+        timeouts: z.object({ request: z.string().regex(/^\d+s$/) }),
       }),
     ),
   }),
 });
 
-/** Maps a request to the name of its function; `undefined` when no route matches. */
-export type Routing = (method: string, path: string) => string | undefined;
-
-interface Match {
+/** A function that a request is routed to. */
+export interface Route {
   readonly name: string;
+  /** Longest time for its answer, in ms. */
+  readonly timeoutMs: number;
+}
+
+/** Maps a request to its function; `undefined` when no route matches. */
+export type Routing = (method: string, path: string) => Route | undefined;
+
+interface Match extends Route {
   readonly method: string | undefined;
   matches(path: string): boolean;
 }
@@ -41,15 +48,14 @@ export function readRouting(files: readonly string[]): Routing {
   const whole = matches.filter(({ method }) => method !== undefined);
   const prefixes = matches.filter(({ method }) => method === undefined);
   return (method, path) =>
-    (
-      whole.find((match) => match.method === method && match.matches(path)) ??
-      prefixes.find((match) => match.matches(path))
-    )?.name;
+    whole.find((match) => match.method === method && match.matches(path)) ??
+    prefixes.find((match) => match.matches(path));
 }
 
 type Rule = z.infer<typeof httpRoute>["spec"]["rules"][number];
 
-function matchesOf({ matches, filters }: Rule): Match[] {
+function matchesOf({ matches, filters, timeouts }: Rule): Match[] {
+  const timeoutMs = 1000 * Number.parseInt(timeouts.request, 10);
   const [name = ""] = filters[0]?.urlRewrite.hostname.split(".") ?? [];
   return matches.map(({ method, path: { type, value } }) => {
     const whole = new RegExp(`^${value}$`);
@@ -58,6 +64,6 @@ function matchesOf({ matches, filters }: Rule): Match[] {
       RegularExpression: (path: string) => whole.test(path),
       PathPrefix: (path: string) => path.startsWith(value),
     };
-    return { name, method, matches: tests[type] };
+    return { name, timeoutMs, method, matches: tests[type] };
   });
 }

@@ -9,6 +9,7 @@ import { allocateYoung } from "../shared/runtime/allocation.ts";
 import { closeApp } from "../shared/runtime/close-app.ts";
 import { checkExposure } from "../shared/runtime/exposure.ts";
 import { addLiveness } from "../shared/runtime/liveness.ts";
+import { addReadiness } from "../shared/runtime/readiness.ts";
 import { reportMissingRights, rolesOf } from "../shared/runtime/rights.ts";
 import { createServices } from "../shared/services.ts";
 
@@ -25,9 +26,11 @@ export async function startLocalServer(config: Config, log: Logger): Promise<Loc
   const services = createServices(config, log);
   const { redis } = services;
   const resident = config.eventWorkerCount > 0 ? [janitor, dispatcher] : [janitor];
-  reportMissingRights(services, [...rolesOf(httpFunctions), ...resident.flatMap(({ roles = [] }) => roles)]);
+  const roles = [...rolesOf(httpFunctions), ...resident.flatMap(({ roles = [] }) => roles)];
+  reportMissingRights(services, roles);
   const app = buildApp(httpFunctions, services);
   addLiveness(app);
+  addReadiness(app, services, roles);
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   await redis.untilReady();

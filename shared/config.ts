@@ -6,6 +6,7 @@ import {
   list,
   number,
   optionalText,
+  optionalTokens,
   optionalUrl,
   origins,
   redisUrl,
@@ -142,6 +143,14 @@ export const variables = {
   dispatcherUrl: optionalUrl(
     "DMS_DISPATCHER_URL",
     "URL of the wake-up call to the dispatcher after a submission; unset: a schedule or a resident dispatcher finds the task",
+  ),
+  wakeUpTokens: optionalTokens(
+    "DMS_WAKE_UP_TOKEN",
+    "token without which dispatcher and janitor refuse a wake-up call, or several during a rotation, the first of which is sent; unset: any call",
+  ),
+  deployment: optionalText(
+    "DMS_DEPLOYMENT",
+    "name of this deployment, the same in all its processes; another deployment in its Redis database is reported; unset: not checked",
   ),
   corsOrigins: origins(
     "DMS_CORS_ORIGINS",

@@ -6,6 +6,7 @@ import {
   type TaskStore,
 } from "../task-state/index.ts";
 import type { Config } from "./config.ts";
+import { createDeploymentMark, type DeploymentMark } from "./deployment-mark.ts";
 import type { Logger } from "./logger.ts";
 import { connectRedis, type RedisConnections } from "./redis.ts";
 import { createUnreadableLog } from "./unreadable-log.ts";
@@ -16,6 +17,7 @@ export interface Services {
   readonly config: Config;
   readonly log: Logger;
   readonly redis: RedisConnections;
+  readonly deployment: DeploymentMark;
   readonly context: TaskStateContext;
   readonly store: TaskStore;
 }
@@ -26,6 +28,7 @@ export interface Services {
  */
 export function createServices(config: Config, log: Logger, isLocalTimeZone = false): Services {
   const redis = connectRedis(config, log);
+  const deployment = createDeploymentMark(config, redis.primary, log);
   const count = config.redisWaitReplicas;
   const context = createContext({
     primary: redis.primary,
@@ -39,7 +42,8 @@ export function createServices(config: Config, log: Logger, isLocalTimeZone = fa
     onSequenceFault: (fault) => log.error({ fault }, sequenceAdvice(fault)),
   });
   const store = createTaskStore(context);
-  const { dispatcherUrl } = config;
-  const waking = dispatcherUrl === undefined ? store : wakingStore(store, createWakeUp(dispatcherUrl, log));
-  return { config, log, redis, context, store: waking };
+  const { dispatcherUrl, wakeUpTokens } = config;
+  const waking =
+    dispatcherUrl === undefined ? store : wakingStore(store, createWakeUp(dispatcherUrl, log, wakeUpTokens));
+  return { config, log, redis, deployment, context, store: waking };
 }

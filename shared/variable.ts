@@ -34,6 +34,21 @@ export function list(name: string, fallback: string, meaning: string): Variable<
   return { name, default: fallback, meaning, show: () => "***", schema };
 }
 
+/** Minimum length of a token that processes share, in characters. */
+const minTokenLength = 16;
+
+/** Secrets separated by commas, or empty; never displayed. */
+export function optionalTokens(name: string, meaning: string): Variable<readonly string[]> {
+  const schema = z
+    .string()
+    .transform((value) => (value.trim() === "" ? [] : value.split(",").map((part) => part.trim())))
+    .refine(
+      (parts) => parts.every((part) => part.length >= minTokenLength && /^[!-~]+$/.test(part)),
+      `must be tokens of at least ${minTokenLength} characters of ASCII, separated by commas`,
+    );
+  return { name, default: "", meaning, show: (value) => (value === "" ? "" : "***"), schema };
+}
+
 interface Range {
   readonly minimum: number;
   readonly maximum?: number;

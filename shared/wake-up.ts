@@ -16,8 +16,17 @@ const maxUnanswered = 4;
 /** Timeout of a call, in ms: a dispatcher that starts from zero answers after it has drained the queue. */
 const answerTimeout = 120_000;
 
-/** Wake-up calls to the dispatcher at this URL. */
-export function createWakeUp(url: string, log: Logger): WakeUp {
+/** The header that carries the token of a wake-up call. */
+export const wakeUpHeader = "x-wake-up-token";
+
+/** The headers of a wake-up call. @param tokens the accepted tokens; the first is sent */
+export function wakeUpHeaders([token]: readonly string[]): Record<string, string> {
+  return token === undefined ? {} : { [wakeUpHeader]: token };
+}
+
+/** Wake-up calls to the dispatcher at this URL. @param tokens the tokens that the dispatcher accepts */
+export function createWakeUp(url: string, log: Logger, tokens: readonly string[] = []): WakeUp {
+  const headers = wakeUpHeaders(tokens);
   const target = new URL(url);
   const open = target.protocol === "https:" ? httpsRequest : httpRequest;
   let pausing = false;
@@ -26,11 +35,15 @@ export function createWakeUp(url: string, log: Logger): WakeUp {
 
   function request(): void {
     unanswered += 1;
-    const call = open(target, { method: "POST", timeout: answerTimeout }, (answer) => answer.resume());
+    const warn = (cause: string) => log.warn({ dispatcher: target.host, cause }, "could not wake the dispatcher");
+    const call = open(target, { method: "POST", headers, timeout: answerTimeout }, (answer) => {
+      answer.resume();
+      // Such as a wrong token or path; with 503 the dispatcher was woken, and has left work.
+      const { statusCode = 0 } = answer;
+      if (statusCode >= 400 && statusCode < 500) warn(`it answered ${statusCode}`);
+    });
     call.on("timeout", () => call.destroy());
-    call.on("error", (error) =>
-      log.warn({ dispatcher: target.host, cause: error.message }, "could not wake the dispatcher"),
-    );
+    call.on("error", (error) => warn(error.message));
     // A process that ends does not wait for a dispatcher.
     call.on("socket", (socket) => socket.unref());
     call.on("close", () => {

@@ -7,6 +7,9 @@ export const maxRules = 16;
 
 const partOf = { "app.kubernetes.io/part-of": "dms-frontend" };
 
+/** Port 0 is the port of the function for Knative, which may move it. */
+const functionPort = 0;
+
 /** Scaling of the functions of each group. Times in seconds. */
 const scales = {
   user: { minScale: 0, maxScale: 20, concurrency: 100, timeout: 60, cpu: "100m", memory: "128Mi" },
@@ -14,6 +17,8 @@ const scales = {
   meta: { minScale: 0, maxScale: 3, concurrency: 100, timeout: 10, cpu: "50m", memory: "128Mi" },
   background: { minScale: 0, maxScale: 5, concurrency: 100, timeout: 300, cpu: "100m", memory: "192Mi" },
 } as const;
+/** Seconds by which the gateway waits longer than the function's Service. */
+const timeoutMargin = 5;
 type FunctionGroup = keyof typeof scales;
 
 /** The group of a function: its folder under `functions/`. */
@@ -63,10 +68,10 @@ function functionContainer(fn: DeployableFunction, { cpu, memory }: { cpu: strin
     args: [`dist/server/${fn.name}.cjs`],
     ports: [{ name: "http1", containerPort: 8080 }],
     envFrom: [{ configMapRef: { name: "dms-frontend" } }, { secretRef: { name: "dms-frontend" } }],
-    // Without Redis a function still answers 503 with a detail, so that clients learn the cause. Without a period, Knative
+    // Ready once Redis has answered, so that a revision with a wrong password takes no traffic. Without a period, Knative
     // probes many times a second until the first answer, which keeps cold starts short.
-    readinessProbe: { httpGet: { path: "/livez" } },
-    livenessProbe: { httpGet: { path: "/livez" }, periodSeconds: 10, failureThreshold: 3 },
+    readinessProbe: { httpGet: { path: "/readyz", port: functionPort } },
+    livenessProbe: { httpGet: { path: "/livez", port: functionPort }, periodSeconds: 10, failureThreshold: 3 },
     resources: { requests: { cpu, memory }, limits: { cpu: "1", memory: "256Mi" } },
     // Set on the container, because Knative refuses it on the pod without a feature flag.
     securityContext: {
@@ -103,7 +108,7 @@ function rule({ name, endpoint }: DeployableFunction, timeout: number) {
     matches: [{ method: endpoint.method, path: match }],
     filters: [{ type: "URLRewrite", urlRewrite: { hostname: `${name}.${namespace}.svc.cluster.local` } }],
     backendRefs: [{ name: "kourier-internal", namespace: "kourier-system", port: 80 }],
-    // The timeout of the Service; Envoy's default of 15 s would cut off a long list.
-    timeouts: { request: `${timeout}s` },
+    // Above the timeout of the Service, whose answer names the cause. Envoy's default of 15 s would cut off a long list.
+    timeouts: { request: `${timeout + timeoutMargin}s` },
   };
 }

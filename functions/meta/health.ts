@@ -3,9 +3,10 @@ import { type Answer, json, withRetryAfter } from "../../shared/http/answer.ts";
 import { httpFunction } from "../../shared/http/function.ts";
 import { findSequenceFault, type SequenceFault } from "../../task-state/index.ts";
 
-export default httpFunction(endpoints.health, async (_request, { redis }) => {
+export default httpFunction(endpoints.health, async (_request, { redis, deployment }) => {
   // A function without the right to read the sequence submits no tasks.
   const searched = findSequenceFault(redis.primary).catch(() => undefined);
+  const other = deployment.other();
   try {
     await redis.primary.ping();
   } catch {
@@ -14,7 +15,9 @@ export default httpFunction(endpoints.health, async (_request, { redis }) => {
   }
   const fault = await searched;
   if (fault) return unhealthy(true, messages[fault]);
-  return json(200, { status: "ok", redis: { connected: true } });
+  // Its name appears in the log only.
+  const warnings = (await other) === undefined ? [] : ["Another deployment uses this Redis database; see the log"];
+  return json(200, { status: "ok", redis: { connected: true }, ...(warnings.length > 0 ? { warnings } : {}) });
 });
 
 const messages: Readonly<Record<SequenceFault, string>> = {

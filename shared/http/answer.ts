@@ -40,7 +40,9 @@ const titles: Readonly<Record<number, string>> = {
   422: "Unprocessable Content",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
+  502: "Bad Gateway",
   503: "Service Unavailable",
+  504: "Gateway Timeout",
 };
 
 /** An error: `detail` for existing clients, and the members of RFC 9457. */

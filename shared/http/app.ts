@@ -4,13 +4,11 @@ import type { Services } from "../services.ts";
 import type { HttpFunction } from "./function.ts";
 import { inputReader } from "./input.ts";
 import { createBodyReader } from "./limits/body.ts";
-import { bodyLimit, defaultLimits, type Limits } from "./limits/limits.ts";
-import { invalidToken, operatorCheck } from "./operator.ts";
+import { bodyLimitOf, defaultLimits, type Limits } from "./limits/limits.ts";
+import { invalidToken } from "./operator.ts";
 import { createServer } from "./server.ts";
+import { createTokenCheck, type TokenCheck } from "./token-check.ts";
 import { effectOf } from "./unavailable.ts";
-
-/** Fits the largest parameters with each byte escaped. In bytes. */
-const wantedBodyLimit = 512 * 1024;
 
 /** The application that serves these functions. It does not listen: a process, a Lambda adapter or a test does. */
 export function buildApp(
@@ -36,7 +34,7 @@ const jsonType = /^application\/json\s*(;|$)/i;
 
 /** Adds the routes of these functions. */
 export function mountFunctions(app: FastifyInstance, functions: readonly HttpFunction[], services: Services): void {
-  const isOperator = operatorCheck(services.config.operatorTokens);
+  const isOperator = createTokenCheck(services.config.operatorTokens);
   for (const fn of functions) mount(app, fn, services, isOperator);
 }
 
@@ -44,7 +42,7 @@ function mount(
   app: FastifyInstance,
   { endpoint, handle }: HttpFunction,
   services: Services,
-  isOperator: (token: string | string[] | undefined) => boolean,
+  isOperator: TokenCheck,
 ): void {
   const send = app.sendAnswer;
   const readInput = inputReader(endpoint);
@@ -52,7 +50,7 @@ function mount(
   app.route({
     method: endpoint.method,
     config: { effect: effectOf(endpoint) },
-    bodyLimit: endpoint.readsBody ? wantedBodyLimit : bodyLimit,
+    bodyLimit: bodyLimitOf(endpoint),
     url: prefix + endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler(request, reply) {
       if (endpoint.auth === "operator" && !isOperator(request.headers["x-operator-token"])) {

@@ -34,6 +34,9 @@ const maxHeaderSize = 256 * 1024;
 /** Fits an id of 256 bytes, percent-encoded, and longer ones that get a proper error. In characters. */
 const maxParamLength = 8 * 1024;
 
+/** The answer to a request of HTTP/1.1 without a Host header. */
+export const missingHost = problem(400, "The request has no Host header");
+
 /** The common base of every server: limits, headers, logs and errors, without routes. */
 export function createServer({ config, log }: Services, limits: Limits = defaultLimits): FastifyInstance {
   const send = createSender(log, limits.longAnswers);
@@ -80,7 +83,7 @@ export function createServer({ config, log }: Services, limits: Limits = default
     if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined)
       delete headers["content-type"];
     if (request.headers.host !== undefined || request.raw.httpVersion !== "1.1") limitPipeline(request, reply, done);
-    else send(reply, problem(400, "The request has no Host header"));
+    else send(reply, missingHost);
   });
   if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));

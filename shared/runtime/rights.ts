@@ -1,4 +1,5 @@
 import { missingRights, type Role } from "../../task-state/index.ts";
+import type { Config } from "../config.ts";
 import type { HttpFunction } from "../http/function.ts";
 import type { Services } from "../services.ts";
 
@@ -8,13 +9,18 @@ export function rolesOf(functions: readonly HttpFunction[]): Role[] {
   return changes ? ["read", "change"] : ["read"];
 }
 
+/** The roles of a process, with what its configuration adds to those of its functions. */
+export function askedRoles({ redisWaitReplicas }: Config, roles: readonly Role[]): Role[] {
+  return redisWaitReplicas > 0 ? [...roles, "replicate"] : [...roles];
+}
+
 /**
  * Logs in one line which rights the Redis user of this process lacks, at the start and after each reconnect. Nothing waits
  * for it: a function without all rights still starts, and requests that need a missing right are answered with 503.
  */
 export function reportMissingRights({ redis, config, log }: Services, roles: readonly Role[]): void {
   const { primary } = redis;
-  const asked: Role[] = config.redisWaitReplicas > 0 ? [...roles, "replicate"] : [...roles];
+  const asked = askedRoles(config, roles);
   const report = async () => {
     try {
       const missing = await missingRights(primary, asked);

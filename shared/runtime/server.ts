@@ -7,6 +7,7 @@ import { closeApp } from "./close-app.ts";
 import { checkExposure } from "./exposure.ts";
 import { addLiveness } from "./liveness.ts";
 import { runProcess, type Service } from "./process.ts";
+import { addReadiness } from "./readiness.ts";
 import { reportMissingRights, rolesOf } from "./rights.ts";
 import { adoptTimeZone } from "./time-zone.ts";
 
@@ -21,7 +22,7 @@ export function runServer(functions: readonly HttpFunction[], environment: Envir
   return runProcess(environment, (config, log) => startServer(functions, config, log));
 }
 
-/** Serves functions on `PORT`, and `/livez`, which answers as long as the process runs. */
+/** Serves functions on `PORT`, and beside them `/livez` and `/readyz`. */
 export async function startServer(
   functions: readonly HttpFunction[],
   config: Config,
@@ -29,9 +30,11 @@ export async function startServer(
 ): Promise<FunctionServer> {
   checkExposure(config, functions);
   const services = createServices(config, log, adoptTimeZone(config.timeZone));
-  reportMissingRights(services, rolesOf(functions));
+  const roles = rolesOf(functions);
+  reportMissingRights(services, roles);
   const app = buildApp(functions, services);
   addLiveness(app);
+  addReadiness(app, services, roles);
   await Promise.all([app.ready(), services.redis.untilReady()]);
   const address = await app.listen({ host: config.host, port: config.functionPort });
   log.info({ address }, "listening");

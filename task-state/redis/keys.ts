@@ -80,6 +80,8 @@ export const keys = {
   deletedOwners: "dms:deleted:owners",
   /** string with an expiry; `<task id> <digest of its parameters>` for an owner's idempotency key. */
   idempotency: (digest: string) => `dms:idempotency:${digest}`,
+  /** string; the name of the deployment that uses this database. */
+  deployment: "dms:deployment",
   /** string with an expiry; a lock, so that one process at a time heals an index. */
   healing: (sharedSet: string) => `dms:healing:${sharedSet}`,
 } as const;

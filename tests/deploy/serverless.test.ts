@@ -41,6 +41,18 @@ test("`serverless package` creates a template without an account, with only the 
   const { stdout } = await promisify(execFile)("unzip", ["-Z1", archive]);
   expect(stdout.trim().split("\n").sort()).toEqual(["dist/lambda/get-task.cjs", "dist/lambda/get-task.cjs.map"]);
   const template = await readFile(join(directory, ".serverless", "cloudformation-template-update-stack.json"), "utf8");
-  expect(template).toContain("{{resolve:secretsmanager:dms-frontend:SecretString:operator_token}}");
+  expect(template).toContain("{{resolve:secretsmanager:dms-frontend/production:SecretString:operator_token}}");
   expect(JSON.parse(template).Outputs.DispatcherWakeUpUrl.Value).toEqual({ Ref: "DispatcherWakeUp" });
+}, 180_000);
+
+test("the template of another stage reads no name of the first", async () => {
+  const { dist } = await useBuild();
+  const directory = await serviceCopy(dist, "package-of-another-stage");
+  await runServerless(directory, ["package", "--stage", "rehearsal"]);
+  const template = await readFile(join(directory, ".serverless", "cloudformation-template-update-stack.json"), "utf8");
+  const references = [...template.matchAll(/\{\{resolve:[^}]+\}\}/g)].map(([reference]) => reference);
+  expect(references.length).toBeGreaterThan(0);
+  for (const reference of references) expect(reference).toMatch(/dms-frontend\/rehearsal[:/]/);
+  expect(template).toContain('"DMS_DEPLOYMENT": "dms-frontend-rehearsal"');
+  expect(template).not.toContain("production");
 }, 180_000);

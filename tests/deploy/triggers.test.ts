@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { CloudEvent, HTTP } from "cloudevents";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import dispatcher from "../../functions/background/dispatcher/trigger.ts";
 import janitor from "../../functions/background/janitor/trigger.ts";
 import health from "../../functions/meta/health.ts";
@@ -10,6 +10,7 @@ import { createServices } from "../../shared/services.ts";
 import { createContext, createTaskStore, keys } from "../../task-state/index.ts";
 import { startHttpDouble } from "../support/http-double.ts";
 import { useRedis } from "../support/redis.ts";
+import { startServiceForTest } from "../support/service.ts";
 import { collectLog, stopAfterTest, testConfig } from "../support/services.ts";
 import { until } from "../support/until.ts";
 
@@ -29,7 +30,7 @@ async function start(
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   };
   const drains = () => lines.filter(({ msg }) => msg === "dispatcher is running").length;
-  return { server, trigger, drains };
+  return { server, trigger, drains, lines };
 }
 
 const store = () => createTaskStore(createContext({ primary: redis.client }));
@@ -181,4 +182,50 @@ test("a trigger of the janitor repairs what another program has left behind", as
   const { status, body } = await trigger();
   expect([status, body.left]).toEqual([200, 0]);
   expect(await redis.client.sismember(keys.tasks, id)).toBe(0);
+});
+
+describe("with a wake-up token", () => {
+  const tokens = ["the-old-token-of-the-test", "the-new-token-of-the-test"];
+  const environment = { DMS_WAKE_UP_TOKEN: tokens.join(",") };
+
+  test.each([
+    ["none", {}],
+    ["an empty one", { "x-wake-up-token": "" }],
+    ["a wrong one", { "x-wake-up-token": "the-old-token-of-the-tess" }],
+    ["several in one", { "x-wake-up-token": tokens.join(",") }],
+  ])("a call with %s is refused without a run, of the dispatcher and of the janitor", async (_, headers) => {
+    for (const fn of [dispatcher, janitor]) {
+      const { trigger, drains, server } = await start(environment, { fn });
+      expect(await trigger({ headers, body: "{" })).toMatchObject({ status: 401, body: { title: "Unauthorized" } });
+      expect(drains()).toBe(0);
+      expect((await fetch(`${server.address}/livez`)).status).toBe(200);
+    }
+  });
+
+  test.each(tokens)("a call with each of the tokens triggers a run", async (token) => {
+    const { trigger } = await start(environment);
+    expect(await trigger({ headers: { "x-wake-up-token": token } })).toMatchObject({ status: 200 });
+  });
+
+  test("no log line contains a token", async () => {
+    const { trigger, lines } = await start({ ...environment, DMS_LOG_LEVEL: "DEBUG" });
+    for (const token of tokens) await trigger({ headers: { "x-wake-up-token": `${token}x` } });
+    await trigger({ headers: { "x-wake-up-token": tokens[0] ?? "" } });
+    expect(lines.length).toBeGreaterThan(2);
+    expect(JSON.stringify(lines)).not.toMatch(/token-of-the-test/);
+  });
+
+  test("a submission sends the first token, and a refused call is a warning that names no token", async () => {
+    const { server, drains } = await start(environment);
+    const wake = (more: Record<string, string>) =>
+      startServiceForTest(redis.url, { DMS_DISPATCHER_URL: server.address, ...more });
+    const service = await wake(environment);
+    expect((await service.post("/services/sync/users/alice/tasks")).status).toBe(202);
+    await until(() => drains() === 1);
+    const stranger = await wake({ DMS_WAKE_UP_TOKEN: "a-token-of-somebody-else" });
+    expect((await stranger.post("/services/sync/users/alice/tasks")).status).toBe(202);
+    await until(() => stranger.logs.some(({ cause }) => cause === "it answered 401"));
+    expect(JSON.stringify(stranger.logs)).not.toContain("somebody-else");
+    expect(drains()).toBe(1);
+  });
 });

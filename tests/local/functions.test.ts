@@ -3,7 +3,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { endProcess, startFunctionProcess } from "../../local/function-process.ts";
-import { startFunctions } from "../../local/functions.ts";
+import { type FunctionsOptions, startFunctions } from "../../local/functions.ts";
+import { leastAccess, limitedUrl, limitUser, withoutCommand } from "../support/access.ts";
 import { useBuild } from "../support/build.ts";
 import { useRedis } from "../support/redis.ts";
 import { until } from "../support/until.ts";
@@ -11,10 +12,10 @@ import { until } from "../support/until.ts";
 const redis = useRedis();
 const base = join(import.meta.dirname, "..", "..", "knative", "base");
 
-async function start(more: { signal?: AbortSignal; onLine?: (name: string, line: string) => void }) {
+async function start({ redisUrl = redis.url, ...more }: Partial<FunctionsOptions> & { redisUrl?: string }) {
   const { dist } = await useBuild();
   return startFunctions({
-    environment: { DMS_REDIS_WRITE_URL: redis.url },
+    environment: { DMS_REDIS_WRITE_URL: redisUrl },
     dist,
     manifests: [join(base, "routes.yaml"), join(base, "gateway.yaml")],
     host: "127.0.0.1",
@@ -48,6 +49,48 @@ test("an unexpected end of a process is reported", async () => {
   await until(() => lines.includes("help: the process ended with SIGKILL"));
   await functions.stop();
   expect(lines.filter((line) => line.includes("process ended"))).toHaveLength(1);
+});
+
+test("a function that has died is started again, and answers 503 with Retry-After meanwhile", async () => {
+  const functions = await start({});
+  onTestFinished(() => functions.stop());
+  const help = () => fetch(`${functions.address}/api/v1/help`);
+  expect((await help()).status).toBe(200);
+  const first = functions.processes.find(({ name }) => name === "help")?.child;
+  first?.kill("SIGKILL");
+  const refused = await until(async () => {
+    const answer = await help();
+    return answer.status === 503 && answer;
+  });
+  expect(refused.headers.get("retry-after")).toBe("1");
+  await until(async () => (await help()).status === 200, { timeoutMs: 15_000 });
+});
+
+test("the router is ready when every function has been, and stays so", async () => {
+  await limitUser(redis, withoutCommand("zrange"));
+  const functions = await start({ redisUrl: limitedUrl(redis) });
+  onTestFinished(() => functions.stop());
+  const ready = () => fetch(`${functions.address}/readyz`);
+  expect([(await ready()).status, (await fetch(`${functions.address}/livez`)).status]).toEqual([503, 200]);
+  await limitUser(redis, leastAccess);
+  await until(async () => (await ready()).status === 200);
+  await redis.client.call("ACL", "DELUSER", "limited");
+  await until(async () => (await fetch(`${functions.address}/healthz`)).status === 503);
+  expect((await ready()).status).toBe(200);
+});
+
+test("a body is refused at the limit of its endpoint", async () => {
+  const functions = await start({});
+  onTestFinished(() => functions.stop());
+  const post = async (path: string, bytes: number) => {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(functions.address + path, { method: "POST", headers, body: " ".repeat(bytes) });
+    return answer.status;
+  };
+  const submission = "/api/v1/services/sync/users/alice/tasks";
+  const cancellation = "/api/v1/services/sync/tasks/1/cancel?user_id=alice";
+  expect([await post(submission, 512 * 1024), await post(submission, 10_000_000)]).toEqual([422, 413]);
+  expect([await post(cancellation, 64 * 1024), await post(cancellation, 64 * 1024 + 1)]).toEqual([404, 413]);
 });
 
 /** A bundle that ends at once the first `failures` times, as when its port has been taken meanwhile. */

@@ -7,7 +7,10 @@ type Done = (error: Error | null, body?: Buffer) => void;
 /** Reads the body of a request; `undefined` for an empty one and for one without a content type, which is dropped. */
 export type BodyReader = (request: FastifyRequest, payload: IncomingMessage, done: Done) => void;
 
-const tooLarge = Object.assign(new Error("Request body is too large"), { statusCode: 413 });
+/** The `detail` of a body that is longer than its route's limit. */
+export const bodyTooLarge = "Request body is too large";
+
+const tooLarge = Object.assign(new Error(bodyTooLarge), { statusCode: 413 });
 const tooMany = Object.assign(new Error("Too many request bodies are arriving; try again"), { statusCode: 503 });
 
 /** Creates the body reader of a process. It refuses a body when all bodies in transit would take more than `maxBytes`. */

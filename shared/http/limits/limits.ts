@@ -1,5 +1,15 @@
+import type { Endpoint } from "../../api/endpoint.ts";
+
 /** Maximum length of a body unless the route sets another one. In bytes. */
 export const bodyLimit = 64 * 1024;
+
+/** The same for a body that a function reads. Fits the largest parameters with each byte escaped. In bytes. */
+const wantedBodyLimit = 512 * 1024;
+
+/** Maximum length of the body of an endpoint's requests. In bytes. */
+export function bodyLimitOf({ readsBody }: Pick<Endpoint, "readsBody">): number {
+  return readsBody ? wantedBodyLimit : bodyLimit;
+}
 
 /** Limits on what clients may occupy of a server; tests that must not wait set smaller ones. */
 export interface Limits {

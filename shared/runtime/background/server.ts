@@ -4,11 +4,14 @@ import { type Answer, json, problem, withRetryAfter } from "../../http/answer.ts
 import { mountFunctions } from "../../http/app.ts";
 import type { HttpFunction } from "../../http/function.ts";
 import { createServer } from "../../http/server.ts";
+import { createTokenCheck } from "../../http/token-check.ts";
 import type { Logger } from "../../logger.ts";
 import { createServices } from "../../services.ts";
+import { wakeUpHeader } from "../../wake-up.ts";
 import { closeApp } from "../close-app.ts";
 import { addLiveness } from "../liveness.ts";
 import { runProcess, type Service } from "../process.ts";
+import { addReadiness } from "../readiness.ts";
 import { reportMissingRights } from "../rights.ts";
 import type { FunctionServer } from "../server.ts";
 import { adoptTimeZone } from "../time-zone.ts";
@@ -42,18 +45,20 @@ export async function startBackgroundServer(
   resident: boolean,
 ): Promise<Service & FunctionServer> {
   const services = createServices(config, log, adoptTimeZone(config.timeZone));
-  reportMissingRights(services, fn.roles ?? []);
+  const roles = fn.roles ?? [];
+  reportMissingRights(services, roles);
   const background = fn.open(services);
   const stopping = new AbortController();
   const app = createServer(services);
   mountFunctions(app, beside, services);
   addLiveness(app);
+  addReadiness(app, services, roles);
   const runs = createRunQueue((budget) => background.run(budget));
   const budget = (): Budget => ({
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(maxRunMs(fn, config))]),
     finishMs: config.shutdownGraceSeconds * 1000 * finishShare,
   });
-  if (!resident) addTrigger(app, runs, budget);
+  if (!resident) addTrigger(app, runs, budget, config.wakeUpTokens);
   await Promise.all([app.ready(), services.redis.untilReady()]);
   const residence = resident ? background.runResident(stopping.signal) : undefined;
   const address = await app.listen({ host: config.host, port: config.functionPort });
@@ -69,9 +74,16 @@ export async function startBackgroundServer(
   };
 }
 
-function addTrigger(app: FastifyInstance, runs: RunQueue, budget: () => Budget): void {
+const invalidWakeUpToken = problem(401, "Invalid wake-up token");
+
+function addTrigger(app: FastifyInstance, runs: RunQueue, budget: () => Budget, tokens: readonly string[]): void {
   const send = app.sendAnswer;
+  const isTrigger = createTokenCheck(tokens);
   app.register(async (scope) => {
+    scope.addHook("onRequest", (request, reply, done) => {
+      if (tokens.length === 0 || isTrigger(request.headers[wakeUpHeader])) done();
+      else send(reply, invalidWakeUpToken);
+    });
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     scope.post("/", async ({ headers, body }, reply) => {
