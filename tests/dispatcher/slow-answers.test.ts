@@ -169,6 +169,15 @@ test.each<[string, (socket: Socket) => unknown, object]>([
     { kind: "accepted" },
   ],
   ["behind 100 and a line", (socket) => socket.end(`${informational[0]}HTTP/1.1 202 X\r\n`), { kind: "accepted" }],
+  ["behind 103 and a line", (socket) => socket.end(`${informational[1]}HTTP/1.1 202 X\r\n`), { kind: "accepted" }],
+  [
+    "behind a 103 in pieces and a line",
+    async (socket) => {
+      await drip(socket, `${informational[1]}HTTP/1.1 202 X\r\n`, 5);
+      socket.end();
+    },
+    { kind: "accepted" },
+  ],
   ["behind a refusal's line", (socket) => socket.end("HTTP/1.1 422 X\r\n"), { kind: "refused", status: 422 }],
   ["within the line", (socket) => socket.end("HTTP/1.1 202 Acc"), { kind: "unknown_fate" }],
 ])("an answer that is cut %s is known as far as its status line goes", async (_, serve, outcome) => {

@@ -13,6 +13,8 @@ export interface AnswerTap {
 const statusLine = /^HTTP\/1\.\d ([1-5]\d\d)[^\r\n]*\r?\n/;
 /** Longer than any status line, in bytes. A line that is still incomplete then is none. */
 const longestLine = 8 * 1024;
+/** Longer than the head of any informational answer, in bytes. */
+const longestHead = 64 * 1024;
 const headEnd = "\r\n\r\n";
 
 /**
@@ -25,32 +27,48 @@ export function createAnswerTap(): AnswerTap {
   let status: number | undefined;
   /** Bytes that may belong to an informational answer and are held back. */
   let kept: Buffer | undefined;
-  /** The beginning of a line that was passed on before it was complete. */
-  let line = "";
+  /** What was passed on of an answer whose status is not known yet, without the informational ones before it. */
+  let head = "";
 
-  /** The part of these bytes for the client; `undefined` while they may belong to an informational answer. */
+  /** The part of these bytes for the client; `undefined` while they may belong to a `100 Continue`. */
   function filter(bytes: Buffer): Buffer | undefined {
     for (let rest = bytes; rest.length > 0; ) {
-      const text = line + rest.toString("latin1", 0, longestLine);
-      const [, code] = statusLine.exec(text) ?? [];
+      const text = rest.toString("latin1", 0, longestHead);
+      const [, code] = head === "" ? (statusLine.exec(text) ?? []) : [];
       if (code === "100") {
         const end = rest.indexOf(headEnd);
         if (end < 0) return undefined;
         rest = rest.subarray(end + headEnd.length);
-      } else if (code === undefined && line === "" && mayContinue(text)) return undefined;
+      } else if (code === undefined && head === "" && mayContinue(text)) return undefined;
       else {
-        note(code === undefined ? undefined : Number(code), text);
+        note(text);
         return rest;
       }
     }
     return undefined;
   }
 
-  function note(code: number | undefined, text: string): void {
-    line = code === undefined ? text : "";
-    // After other informational answers, which the client handles, comes the final one.
-    if (code !== undefined && code >= 200) status = code;
-    awaited = status === undefined && text.length < longestLine && (code !== undefined || !text.includes("\n"));
+  /** After informational answers, which the client handles, comes the final one: perhaps in the same bytes, perhaps later. */
+  function note(text: string): void {
+    head += text;
+    for (;;) {
+      const [, code] = statusLine.exec(head) ?? [];
+      if (code === undefined) {
+        awaited = head.length < longestLine && !head.includes("\n");
+        return;
+      }
+      if (Number(code) >= 200) {
+        status = Number(code);
+        awaited = false;
+        return;
+      }
+      const end = head.indexOf(headEnd);
+      if (end < 0) {
+        awaited = head.length < longestHead;
+        return;
+      }
+      head = head.slice(end + headEnd.length);
+    }
   }
 
   return {
@@ -58,7 +76,7 @@ export function createAnswerTap(): AnswerTap {
       awaited = true;
       status = undefined;
       kept = undefined;
-      line = "";
+      head = "";
     },
     status: () => status,
     listen(socket) {
