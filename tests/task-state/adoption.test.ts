@@ -15,6 +15,14 @@ async function endPause(): Promise<void> {
   await redis.client.del(await redis.client.keys(keys.healing("*")));
 }
 
+// Before those with large sets, whose scans go on behind their answers.
+test("a set that is not ahead is not scanned", async () => {
+  const { store } = openStore(redis);
+  await store.submit(alice, {});
+  const names = (await commandsDuring(redis, () => listed(store))).map(([name]) => name);
+  expect(names.sort()).toEqual(["evalsha", "evalsha", "hmget", "zrange"]);
+});
+
 test("tasks that are only in the shared sets are adopted by the first list that is read", async () => {
   const { store } = openStore(redis);
   await store.submit(alice, {});
@@ -144,13 +152,6 @@ test("a set that stays ahead is scanned the less often the larger it is", async 
   await redis.client.sadd(keys.tasks, ...junk);
   await listed(store);
   expect(await redis.client.ttl(keys.healing(keys.tasks))).toBeGreaterThan(40);
-});
-
-test("a set that is not ahead is not scanned", async () => {
-  const { store } = openStore(redis);
-  await store.submit(alice, {});
-  const names = (await commandsDuring(redis, () => listed(store))).map(([name]) => name);
-  expect(names.sort()).toEqual(["evalsha", "evalsha", "hmget", "zrange"]);
 });
 
 test("1000 foreign tasks are adopted at once, each exactly once", async () => {
