@@ -16,7 +16,7 @@ export const parameterCases: readonly (readonly [query: string, parameters: stri
   ["a=%26%3D%23&b=%3F", '{"a":"&=#","b":"?"}'],
   ["__proto__=1&constructor=2&toString=3", '{"__proto__":"1","constructor":"2","toString":"3"}'],
   ["a[]=1&b[c]=2&d.e=3", '{"a[]":"1","b[c]":"2","d.e":"3"}'],
-  ["a=%01&b=%0A", '{"a":"\u0001","b":"\n"}'],
+  ["a=%01&b=%0A", '{"a":"\\u0001","b":"\\n"}'],
   ["?a=?b", '{"?a":"?b"}'],
   ["2=b&1=a", '{"2":"b","1":"a"}'],
   ["a=%zz&b=%", '{"a":"%zz","b":"%"}'],
