@@ -1,3 +1,4 @@
+import { readinessPath } from "../shared/runtime/readiness.ts";
 import type { FunctionProcess } from "./function-process.ts";
 
 /** Why functions are not ready; `undefined` once each of them has been ready, and from then on always. */
@@ -12,7 +13,7 @@ export function createFunctionsReadiness(
 
   async function check({ name, port }: FunctionProcess): Promise<void> {
     if (ready.has(name)) return;
-    const answered = await fetch(`http://127.0.0.1:${port}/readyz`).then(
+    const answered = await fetch(`http://127.0.0.1:${port}${readinessPath}`).then(
       ({ ok }) => ok,
       () => false,
     );

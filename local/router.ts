@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Answer, json, problem, withRetryAfter } from "../shared/http/answer.ts";
+import { type Answer, problem, withRetryAfter } from "../shared/http/answer.ts";
 import { answerClientError } from "../shared/http/error.ts";
 import { bodyTooLarge } from "../shared/http/limits/body.ts";
 import { requestId, requestIdHeader } from "../shared/http/request-id.ts";
 import { securityHeaders } from "../shared/http/security-headers.ts";
 import { missingHost } from "../shared/http/server.ts";
 import { alive, livenessPath } from "../shared/runtime/liveness.ts";
+import { readinessAnswer, readinessPath } from "../shared/runtime/readiness.ts";
 import { type ForwardFault, forward } from "./forward.ts";
 import type { Routing } from "./gateway.ts";
 import { readBody } from "./request-body.ts";
@@ -49,10 +50,7 @@ async function route(incoming: IncomingMessage, outgoing: ServerResponse, option
   const target = url.replace(origin, "").replace(/^(?!\/)/, "/");
   const [path = "/"] = target.split("?", 1);
   if (method === "GET" && path === livenessPath) return answer({ status: 200, body: alive });
-  if (method === "GET" && path === "/readyz") {
-    const fault = await options.fault();
-    return answer(fault === undefined ? json(200, { status: "ok" }) : withRetryAfter(problem(503, fault)));
-  }
+  if (method === "GET" && path === readinessPath) return answer(readinessAnswer(await options.fault()));
   const found = options.routing(method, path);
   if (!found) return answer(problem(404, "Not Found"));
   const body = method === "GET" ? dropBody(incoming) : await readBody(incoming, options.bodyLimitOf(found.name));

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { missingRights, type Role } from "../../task-state/index.ts";
-import { json, problem, withRetryAfter } from "../http/answer.ts";
+import { type Answer, json, problem, withRetryAfter } from "../http/answer.ts";
 import type { Services } from "../services.ts";
 import { askedRoles } from "./rights.ts";
 
@@ -54,14 +54,19 @@ async function hasRights({ redis, config }: Services, roles: readonly Role[]): P
   return missing.length === 0 ? undefined : "The Redis user lacks rights; the log names them";
 }
 
+/** The path at which every HTTP process of ours answers whether it may take requests. */
+export const readinessPath = "/readyz";
+
+/** The answer at that path: 503 with the reason why the process is not ready, else 200. */
+export function readinessAnswer(fault: string | undefined): Answer {
+  return fault === undefined ? json(200, { status: "ok" }) : withRetryAfter(problem(503, fault));
+}
+
 /** Adds `/readyz`: 503 with the reason until the process is {@link Readiness ready}, then 200. */
 export function addReadiness(app: FastifyInstance, services: Services, roles: readonly Role[]): void {
   const readiness = createReadiness(services, roles);
-  app.get("/readyz", { logLevel: "silent" }, async (_request, reply) => {
-    const fault = await readiness.fault();
-    const { status, body, headers = {} } = fault === undefined ? ready : withRetryAfter(problem(503, fault));
+  app.get(readinessPath, { logLevel: "silent" }, async (_request, reply) => {
+    const { status, body, headers = {} } = readinessAnswer(await readiness.fault());
     return reply.code(status).headers(headers).header("content-type", "application/json; charset=utf-8").send(body);
   });
 }
-
-const ready = json(200, { status: "ok" });

@@ -75,3 +75,13 @@ export async function ifWritable<T>(write: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** Awaits a call that something later repeats or replaces; `undefined` if Redis is unavailable. */
+export async function ifAvailable<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isUnavailable(error)) return undefined;
+    throw error;
+  }
+}

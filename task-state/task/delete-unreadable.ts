@@ -2,12 +2,13 @@ import { isTerminal, type Status } from "../record/lifecycle.ts";
 import type { Owner, TaskRecord } from "../record/record.ts";
 import { readRecord } from "../record/record-reader.ts";
 import type { Command } from "../redis/command.ts";
+import { ifAvailable } from "../redis/errors.ts";
 import { keys } from "../redis/keys.ts";
 import { writeAll } from "../redis/write-all.ts";
 import { commit } from "./commit.ts";
 import type { TaskStateContext } from "./context.ts";
 import { ownerRequest } from "./owner-request.ts";
-import { ignoreUnavailable, ownerOnFile } from "./quarantine.ts";
+import { ownerOnFile } from "./quarantine.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { View } from "./view.ts";
 
@@ -30,7 +31,7 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
   const known = owner === undefined ? view : { ...view, raw: view.raw ?? "", record };
   if (!(await commit(context, known, change))) return undefined;
   // The task is deleted: an error must not say otherwise, and sweeps remove what is left.
-  await writeAll(context.primary, [
+  const cleared = writeAll(context.primary, [
     ["ZREM", keys.unreadable, id],
     // The janitor finds the other sets that hold it.
     ...(owner
@@ -39,7 +40,8 @@ export async function deleteUnreadable(context: TaskStateContext, view: View): P
           ["SREM", keys.tasks, id],
           ["ZREM", keys.ordered(keys.tasks), id],
         ] satisfies Command[])),
-  ]).catch(ignoreUnavailable);
+  ]);
+  await ifAvailable(cleared);
   return JSON.stringify(record);
 }
 

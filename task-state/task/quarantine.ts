@@ -1,5 +1,5 @@
 import type { Owner } from "../record/record.ts";
-import { isUnavailable, TaskStateError } from "../redis/errors.ts";
+import { ifAvailable, TaskStateError } from "../redis/errors.ts";
 import { dispatchGroup, keys } from "../redis/keys.ts";
 import { redisClock } from "../redis/redis-clock.ts";
 import { defineScript } from "../redis/script.ts";
@@ -85,7 +85,7 @@ export async function quarantine(context: TaskStateContext, ...tasks: readonly Q
 /** Quarantines the unreadable tasks that a list found, unless reported recently. A Redis that refuses writes does not fail the read. */
 export async function reportUnreadable(context: TaskStateContext, found: readonly Unreadable[]): Promise<void> {
   const unreported = found.filter(({ id, reason }) => context.onUnreadable(id, reason));
-  await quarantine(context, ...unreported).catch(ignoreUnavailable);
+  await ifAvailable(quarantine(context, ...unreported));
 }
 
 /**
@@ -99,7 +99,7 @@ export async function refuseUnreadable(
   { id, reason }: Unreadable,
   owner: Owner | undefined,
 ): Promise<void> {
-  await quarantine(context, { id, reason }).catch(ignoreUnavailable);
+  await ifAvailable(quarantine(context, { id, reason }));
   if (owner) {
     const known = await ownerOnFile(context, id);
     if (known?.service !== owner.service || known.user !== owner.user) return;
@@ -128,9 +128,4 @@ function letterStart(id: string, error: string, owner: Owner | undefined, now: n
   const named = owner ? { service: owner.service, user_id: owner.user } : {};
   const at = new Date(now).toISOString();
   return JSON.stringify({ task_id: id, ...named, request: "read", attempts: 1, error, at }).slice(0, -1);
-}
-
-/** Passes over an error which means that Redis is unavailable, of a write that a later sweep repeats. */
-export function ignoreUnavailable(error: unknown): void {
-  if (!isUnavailable(error)) throw error;
 }

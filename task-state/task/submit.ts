@@ -1,5 +1,5 @@
 import { newRecordTail, type Owner, type Parameters } from "../record/record.ts";
-import { isUnavailable, TaskStateError } from "../redis/errors.ts";
+import { ifAvailable, TaskStateError } from "../redis/errors.ts";
 import { keys } from "../redis/keys.ts";
 import { witness } from "../redis/redis-clock.ts";
 import type { TaskWords } from "../redis/task-batch.ts";
@@ -78,11 +78,7 @@ function report(context: TaskStateContext, error: unknown): never {
 async function untilReplicated({ replicated }: TaskStateContext, id: string): Promise<void> {
   if (!replicated) return;
   // The task is stored, so an error of this wait must not read as one of the submission.
-  const done = await replicated().catch((error) => {
-    if (!isUnavailable(error)) throw error;
-    return false;
-  });
-  if (done) return;
+  if (await ifAvailable(replicated())) return;
   throw new TaskStateError("not_replicated", `Too few replicas have task ${id} in time; it may exist all the same`, id);
 }
 

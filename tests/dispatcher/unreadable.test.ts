@@ -24,6 +24,18 @@ async function recheck(...ids: string[]): Promise<number> {
   return restoreReadable(bench.context);
 }
 
+/** A task whose record is spoilt while the scheduler has its submission: id, record before, and what answers the scheduler. */
+async function spoiltUnderWay() {
+  const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();
+  bench.scheduler.answer(() => promise);
+  const id = await bench.submit();
+  await bench.start();
+  await bench.until(() => bench.scheduler.ids("submit").length === 1);
+  const raw = (await bench.redis.client.get(keys.record(id))) ?? "";
+  await bench.redis.client.set(keys.record(id), "{");
+  return { id, raw, answer };
+}
+
 async function untilTrimmed(): Promise<void> {
   await bench.untilIdle();
   await trimAcknowledged(bench.redis.client);
@@ -113,13 +125,7 @@ test.each(cases.filter(([, { readable }]) => !readable))(
 );
 
 test("a task that its scheduler moved on while it could not be read keeps what the scheduler wrote", async () => {
-  const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();
-  bench.scheduler.answer(() => promise);
-  const id = await bench.submit();
-  await bench.start();
-  await bench.until(() => bench.scheduler.ids("submit").length === 1);
-  const raw = (await bench.redis.client.get(keys.record(id))) ?? "";
-  await bench.redis.client.set(keys.record(id), "{");
+  const { id, raw, answer } = await spoiltUnderWay();
   answer(202);
   await bench.untilIdle();
   const written = raw.replace('"status":"dispatching"', '"status":"running"');
@@ -132,13 +138,7 @@ test("a task that its scheduler moved on while it could not be read keeps what t
 });
 
 test("a refusal is kept as well: the task can be judged once it can be read", async () => {
-  const { promise, resolve: answer } = Promise.withResolvers<SchedulerReply>();
-  bench.scheduler.answer(() => promise);
-  const id = await bench.submit();
-  await bench.start();
-  await bench.until(() => bench.scheduler.ids("submit").length === 1);
-  const raw = (await bench.redis.client.get(keys.record(id))) ?? "";
-  await bench.redis.client.set(keys.record(id), "{");
+  const { id, raw, answer } = await spoiltUnderWay();
   answer({ status: 422, detail: "no" });
   await bench.untilIdle();
   await bench.redis.client.set(keys.record(id), raw);
